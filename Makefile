@@ -1,0 +1,83 @@
+# Needs GNU make, Python 3.11 or later, and the Python Package Index. `make` by itself lists what there is.
+
+PYTHON ?= python3
+JOBS ?= auto
+# What pytest gets besides: make test ARGS="tests/engine -k join"
+ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# Touched last, so that an installation that was cut short is done again.
+READY := $(VENV)/.ready
+LOWEST := .venv-lowest
+LOWEST_PYDANTIC_GRAPH := 2.62.0
+PIP := -m pip --disable-pip-version-check --quiet
+PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help test test-all test-slow test-lowest coverage lint format types demo bench build constraints clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+.venv: $(READY) ## create the environment with everything that development needs
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) $(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+test: $(READY) ## run the tests, but for the slow ones
+	$(PYTEST) -m 'not slow' $(ARGS)
+
+test-all: $(READY) ## run the tests, the slow ones too
+	$(PYTEST) $(ARGS)
+
+test-slow: $(READY) ## run the slow tests only
+	$(PYTEST) -m slow $(ARGS) || test $$? -eq 5  # 5: there are none
+
+test-lowest: $(LOWEST)/.ready ## run the conformance tests with the oldest pydantic-graph that is supported
+	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' tests/conformance $(ARGS)
+
+$(LOWEST)/.ready: pyproject.toml constraints.txt
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	grep -v '^pydantic-graph==' constraints.txt > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python $(PIP) install --constraint $(LOWEST)/constraints.txt --editable '.[dev]' 'pydantic-graph==$(LOWEST_PYDANTIC_GRAPH)'
+	@touch $@
+
+coverage: $(READY) ## run the tests and show which lines and branches they did not reach
+	$(PYTEST) -m 'not slow' --cov --cov-report=term-missing $(ARGS)
+
+lint: $(READY) ## check style and formatting
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(READY) ## put style and formatting right
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+types: $(READY) ## check the types
+	$(PY) -m basedpyright
+
+demo: $(READY) ## run a graph that waits for you, on a server of its own (YES=1: it answers by itself)
+	$(PY) -m examples.publish.demo
+
+bench: $(READY) ## measure speed and memory against workflows written by hand
+	$(PY) -m benchmarks
+
+build: $(READY) ## build the wheel, and import it in an empty environment
+	rm -rf build dist
+	$(PY) -m build --wheel --outdir dist .
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/python $(PIP) install --constraint constraints.txt dist/*.whl
+	cd build && empty/bin/python -I -c 'import temporal_graph, importlib.metadata as m; print(temporal_graph.__file__); print("pydantic-graph-temporal", m.version("pydantic-graph-temporal"))'
+
+constraints: $(READY) ## pin the newest versions that pyproject.toml admits
+	$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+		--no-emit-index-url --no-header --no-annotate --output-file constraints.txt pyproject.toml
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) $(LOWEST) build dist .coverage htmlcov .hypothesis .pytest_cache .ruff_cache .demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

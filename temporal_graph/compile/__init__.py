@@ -1,0 +1,182 @@
+"""A pydantic-graph `Graph`, taken apart once: what the engine, the workers and the clients need of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any
+
+from pydantic_graph import Graph
+from pydantic_graph.decision import Decision
+from pydantic_graph.join import Join
+from pydantic_graph.node import Fork
+from pydantic_graph.step import NodeStep, Step
+
+from ..codec import Codec, UnsupportedTypeError, ValueCodec
+from ..codec.plan import state_plan
+from ..codec.text import compact
+from ..engine.spec import END, GraphSpec, StepSpec
+from ..engine.state import AUTO, Json, Plan
+from ..errors import GraphDefinitionError
+from . import hints
+from .answers import AnswerForm
+from .build import Transforms, build
+from .functions import CompiledFunctions, JoinCode, transform_chain
+from .hints import Namespace
+from .nodes import NodeCode, NodeRunner
+from .types import Types
+
+__all__ = ["CompiledGraph", "compile_graph"]
+
+
+@dataclass(frozen=True)
+class CompiledGraph:
+    """A graph that can run.
+
+    Attributes:
+        name: Its name: the Temporal workflow type.
+        graph: The author's graph.
+        spec: The graph as plain data.
+        functions: What the engine asks of user code.
+        runner: Runs nodes.
+        plan: How the state merges.
+        inputs: The type of a run's inputs.
+        state: The type of its state; None where there is none.
+        output: The type of its output.
+        nodes: Every step by id.
+    """
+
+    name: str
+    graph: Graph[Any, Any, Any, Any]
+    spec: GraphSpec
+    functions: CompiledFunctions
+    runner: NodeRunner
+    plan: Plan
+    inputs: ValueCodec
+    state: ValueCodec | None
+    output: ValueCodec
+    nodes: Mapping[str, NodeCode]
+
+
+def compile_graph(graph: Graph[Any, Any, Any, Any], name: str, namespace: Namespace) -> CompiledGraph:
+    """Take a graph apart.
+
+    Args:
+        graph: A graph as `GraphBuilder.build` makes it.
+        name: Its name.
+        namespace: Names that annotations may use beside those of their own modules.
+
+    Returns:
+        The compiled graph.
+
+    Raises:
+        GraphDefinitionError: Something in it cannot cross between processes; says which node, and the cure.
+    """
+    return _Compiler(graph, name, namespace).compile()
+
+
+class _Compiler:
+    def __init__(self, graph: Graph[Any, Any, Any, Any], name: str, namespace: Namespace) -> None:
+        self.graph = graph
+        self.name = name
+        self.namespace = namespace
+        self.types = Types(graph, namespace)
+        self.codec = Codec()
+
+    def compile(self) -> CompiledGraph:
+        spec, transforms = build(self.graph, self.name)
+        inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
+        state, plan = self._state()
+        steps = {node.id: node for node in self.graph.nodes.values() if isinstance(node, Step)}
+        takes = {node_id: self._step_inputs(node_id, step) for node_id, step in steps.items()}
+        takes[END] = self._codec_of(self.types.takes(END), "the graph's output")
+        joins = self._joins()
+        nodes = {node_id: NodeCode(node_id, step, takes[node_id], self._output(step)) for node_id, step in steps.items()}
+        targets = {**takes, **{join_id: join.inputs for join_id, join in joins.items()}}
+        functions = CompiledFunctions(
+            self.codec,
+            inputs=takes,
+            nodes=frozenset(node_id for node_id, step in steps.items() if isinstance(step, NodeStep)),
+            items=self._items(),
+            transforms=self._transforms(spec, transforms),
+            decisions={node.id: node for node in self.graph.nodes.values() if isinstance(node, Decision)},
+            joins=joins,
+            forms=self._forms(spec, steps),
+            state=state,
+            plan=plan,
+        )
+        runner = NodeRunner(self.codec, nodes, targets, state, plan)
+        return CompiledGraph(
+            self.name, self.graph, spec, functions, runner, plan, inputs, state, takes[END], nodes
+        )
+
+    def _codec_of(self, type_: Any, what: str) -> ValueCodec:
+        try:
+            return self.codec.of(Any if type_ is hints.UNKNOWN else type_)
+        except UnsupportedTypeError as error:
+            raise GraphDefinitionError(f"In graph {self.name!r}, {what} cannot cross between processes: {error}") from error
+
+    def _state(self) -> tuple[ValueCodec | None, Plan]:
+        type_ = self.types.state()
+        if type_ is NoneType:
+            return None, AUTO
+        codec = self._codec_of(type_, "the state")
+        return codec, state_plan(type_, self._converters)
+
+    def _converters(self, type_: Any) -> tuple[Callable[[Json], Any], Callable[[Any], Json]]:
+        codec = self._codec_of(type_, "a merged field of the state")
+        return lambda data: codec.load(compact(data)), lambda value: json.loads(codec.dump(value))
+
+    def _step_inputs(self, node_id: str, step: Step[Any, Any, Any, Any]) -> ValueCodec:
+        if isinstance(step, NodeStep):
+            return self._codec_of(step.node_type, f"node {node_id!r}")
+        return self._codec_of(self.types.takes(node_id), f"what step {node_id!r} takes (ctx.inputs)")
+
+    def _output(self, step: Step[Any, Any, Any, Any]) -> ValueCodec | None:
+        if isinstance(step, NodeStep):
+            return None
+        type_ = self.types.gives(step.id)
+        if type_ is hints.UNKNOWN:
+            raise GraphDefinitionError(
+                f"Nothing says what step {step.id!r} of graph {self.name!r} returns. Annotate it: "
+                f"async def {step.id}(ctx: StepContext[...]) -> ..."
+            )
+        return self._codec_of(type_, f"what step {step.id!r} returns")
+
+    def _joins(self) -> dict[str, JoinCode]:
+        joins: dict[str, JoinCode] = {}
+        for node in self.graph.nodes.values():
+            if isinstance(node, Join):
+                inputs = self._codec_of(self.types.takes(node.id), f"what join {node.id!r} takes")
+                joined = self._codec_of(self.types.gives(node.id), f"what join {node.id!r} gives")
+                joins[node.id] = JoinCode.of(node, inputs, joined)
+        return joins
+
+    def _items(self) -> dict[str, ValueCodec | None]:
+        items: dict[str, ValueCodec | None] = {}
+        for node in self.graph.nodes.values():
+            if isinstance(node, Fork) and node.is_map:
+                type_ = self.types.gives(node.id)
+                items[node.id] = None if type_ is hints.UNKNOWN else self._codec_of(type_, f"an item of map {node.id!r}")
+        return items
+
+    def _transforms(self, spec: GraphSpec, transforms: Transforms) -> dict[str, tuple[Any, ValueCodec | None]]:
+        made: dict[str, tuple[Any, ValueCodec | None]] = {}
+        for path_id, functions in transforms.items():
+            type_ = hints.of_transform(path_id, functions[-1], self.namespace).output
+            codec = None if type_ is hints.UNKNOWN else self._codec_of(type_, f"what the transform on {path_id!r} returns")
+            made[path_id] = (transform_chain(functions), codec)
+        return made
+
+    def _forms(self, spec: GraphSpec, steps: Mapping[str, Step[Any, Any, Any, Any]]) -> dict[str, AnswerForm]:
+        forms: dict[str, AnswerForm] = {}
+        for node_id, step in steps.items():
+            node = spec.nodes[node_id]
+            if isinstance(node, StepSpec) and node.waits and isinstance(step, NodeStep):
+                try:
+                    forms[node_id] = AnswerForm(step.node_type, self.codec, self.namespace)
+                except UnsupportedTypeError as error:
+                    raise GraphDefinitionError(f"A Required field of node {node_id!r} cannot be answered: {error}") from error
+        return forms

@@ -1,0 +1,70 @@
+"""What a person must say to an interrupt node: the fields marked `Required`, as a model of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, create_model
+
+from ..codec import Codec, DecodeError
+from ..engine.state import Json
+from ..errors import GraphDefinitionError
+from ..interrupts import Required
+from .hints import Namespace, union
+
+
+def required_fields(node_type: type[Any], namespace: Namespace) -> dict[str, Any]:
+    """The fields that an answer must bring, with their types, which leave out the None of a node that still waits."""
+    try:
+        hints = get_type_hints(node_type, localns=dict(namespace), include_extras=True)
+    except NameError as error:
+        raise GraphDefinitionError(
+            f"The fields of node {node_type.__name__!r} name {error.name!r}, which cannot be found from where the class "
+            "is defined. Define it at the top level of the module."
+        ) from error
+    found: dict[str, Any] = {}
+    for name, hint in hints.items():
+        if get_origin(hint) is not Annotated:
+            continue
+        inner, *notes = get_args(hint)
+        if not any(note is Required or isinstance(note, Required) for note in notes):
+            continue
+        kept = [note for note in notes if note is not Required and not isinstance(note, Required)]
+        members = [member for member in (get_args(inner) or (inner,)) if member is not NoneType]
+        bare = union(members) if NoneType in get_args(inner) else inner
+        found[name] = Annotated[(bare, *kept)] if kept else bare
+    return found
+
+
+class AnswerForm:
+    """The answer to an interrupt node: checked, and put into the node."""
+
+    def __init__(self, node_type: type[Any], codec: Codec, namespace: Namespace) -> None:
+        self.fields = required_fields(node_type, namespace)
+        model: Any = create_model(
+            f"{node_type.__name__}Answer",
+            __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True),
+            **{name: (type_, ...) for name, type_ in self.fields.items()},  # pyright: ignore[reportArgumentType]
+        )
+        self._codec = codec.of(model)
+        self.schema = self._codec.json_schema()
+
+    def load(self, answer: Json) -> Mapping[str, Json]:
+        """The answer's fields as the node's own JSON has them.
+
+        Raises:
+            DecodeError: It does not fit.
+        """
+        data = {} if answer is None and not self.fields else answer
+        return json.loads(self._codec.dump(self._codec.load_python(data)))
+
+    def errors(self, answer: Json) -> list[dict[str, Any]]:
+        """What is wrong with an answer, by field; nothing where it fits."""
+        try:
+            self.load(answer)
+        except DecodeError as error:
+            return error.errors
+        return []

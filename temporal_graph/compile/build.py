@@ -1,0 +1,71 @@
+"""`pydantic_graph.Graph` -> `GraphSpec`: the same nodes and paths, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_graph import Graph
+from pydantic_graph.decision import Decision
+from pydantic_graph.join import Join
+from pydantic_graph.node import EndNode, Fork, StartNode
+from pydantic_graph.paths import Path as GraphPath
+from pydantic_graph.paths import TransformMarker
+from pydantic_graph.step import NodeStep, Step
+
+from ..engine.spec import DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, NodeSpec, Path, StartSpec, StepSpec
+from ..errors import GraphDefinitionError
+from ..interrupts import InterruptNode
+from .types import destination
+
+Transforms = dict[str, tuple[Callable[..., Any], ...]]
+
+
+def build(graph: Graph[Any, Any, Any, Any], name: str) -> tuple[GraphSpec, Transforms]:
+    """Take a graph apart.
+
+    Returns:
+        Its spec, and the transforms by the id of the path that they are on.
+
+    Raises:
+        GraphDefinitionError: A node has no way out.
+    """
+    transforms: Transforms = {}
+    nodes: dict[str, NodeSpec] = {}
+    for node_id, node in graph.nodes.items():
+        nodes[node_id] = _node(graph, node, transforms)
+    return GraphSpec(name, nodes), transforms
+
+
+def _node(graph: Graph[Any, Any, Any, Any], node: Any, transforms: Transforms) -> NodeSpec:
+    if isinstance(node, EndNode):
+        return EndSpec(node.id)
+    if isinstance(node, Decision):
+        branches = [branch.path for branch in node.branches]
+        return DecisionSpec(node.id, _paths(node.id, branches, transforms))
+    if isinstance(node, NodeStep):
+        return StepSpec(node.id, None, waits=issubclass(node.node_type, InterruptNode))
+    paths = _paths(node.id, graph.edges_by_source.get(node.id, []), transforms)
+    if not paths:
+        raise GraphDefinitionError(f"Node {node.id!r} of graph {graph.name!r} has no edge that leaves it.")
+    if isinstance(node, Fork):
+        return ForkSpec(node.id, paths, node.is_map, node.downstream_join_id)
+    if isinstance(node, StartNode):
+        return StartSpec(node.id, paths[0])
+    if isinstance(node, Step):
+        return StepSpec(node.id, paths[0])
+    assert isinstance(node, Join)
+    parent = graph.get_parent_fork(node.id)
+    region = frozenset(parent.intermediate_nodes) | {node.id}
+    return JoinSpec(node.id, parent.fork_id, region, graph.is_final_join(node.id), paths[0])
+
+
+def _paths(source: str, paths: list[GraphPath], transforms: Transforms) -> tuple[Path, ...]:
+    made: list[Path] = []
+    for index, path in enumerate(paths):
+        path_id = source if len(paths) == 1 else f"{source}[{index}]"
+        functions = tuple(item.transform for item in path.items if isinstance(item, TransformMarker))
+        if functions:
+            transforms[path_id] = functions
+        made.append(Path(path_id, destination(path), bool(functions)))
+    return tuple(made)

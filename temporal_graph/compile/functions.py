@@ -1,0 +1,244 @@
+"""The engine's `Functions` for a compiled graph: user code in the driver, and the types around it."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic_graph.decision import Decision, DecisionBranch
+from pydantic_graph.join import Join
+from pydantic_graph.util import unpack_type_expression
+
+from ..codec import Codec, EncodeError, ValueCodec
+from ..codec.answers import schema_validator
+from ..codec.text import compact, elements
+from ..engine.events import Encoded
+from ..engine.functions import Value
+from ..engine.spec import END, Path
+from ..engine.state import Json, Plan
+from .answers import AnswerForm
+from .contexts import DriverReducerContext, DriverStepContext, StateCell
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A value that user code in the driver has made, and the type that it declared, if any."""
+
+    value: Any
+    codec: ValueCodec | None
+
+
+@dataclass(frozen=True)
+class JoinCode:
+    """A join's functions and types.
+
+    Attributes:
+        reducer: The author's reducer.
+        takes_context: Whether it takes a `ReducerContext` first.
+        initial: Makes the first value.
+        inputs: What a `JoinNode` carries.
+        joined: What leaves the join.
+    """
+
+    reducer: Callable[..., Any]
+    takes_context: bool
+    initial: Callable[[], Any]
+    inputs: ValueCodec
+    joined: ValueCodec
+
+    @staticmethod
+    def of(join: Join[Any, Any, Any, Any], inputs: ValueCodec, joined: ValueCodec) -> JoinCode:
+        """Look at a reducer once, so that it need not be looked at for every value."""
+        takes_context = len(inspect.signature(join.reducer).parameters) != 2
+        return JoinCode(join.reducer, takes_context, join.initial_factory, inputs, joined)
+
+
+class CompiledFunctions:
+    """See `temporal_graph.engine.functions.Functions`."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        *,
+        inputs: Mapping[str, ValueCodec],
+        nodes: frozenset[str],
+        items: Mapping[str, ValueCodec | None],
+        transforms: Mapping[str, tuple[Callable[..., Any], ValueCodec | None]],
+        decisions: Mapping[str, Decision[Any, Any, Any]],
+        joins: Mapping[str, JoinCode],
+        forms: Mapping[str, AnswerForm],
+        state: ValueCodec | None,
+        plan: Plan,
+    ) -> None:
+        self._codec = codec
+        self._inputs = inputs
+        self._nodes = nodes
+        self._items = items
+        self._transforms = transforms
+        self._decisions = decisions
+        self._joins = joins
+        self._forms = forms
+        self._state = state
+        self._plan = plan
+
+    # -- Values -----------------------------------------------------------------------------------------------------
+
+    def _load(self, value: Value) -> Any:
+        if isinstance(value, Live):
+            return value.value
+        assert isinstance(value, Encoded) and value.type is not None
+        return self._codec.named(value.type).load(value.data)
+
+    def rest(self, node_id: str, value: Value) -> Encoded:
+        """See `Functions.rest`."""
+        reader = self._inputs[node_id]
+        if isinstance(value, Encoded):
+            if value.type in (None, reader.name):
+                return Encoded(value.data)
+            if node_id != END and node_id not in self._nodes:
+                return value
+        elif value.codec is not None and not self._fits(reader, value):
+            return Encoded(value.codec.dump(value.value).decode(), value.codec.name)
+        return Encoded(reader.dump(self._load(value)).decode())
+
+    @staticmethod
+    def _fits(reader: ValueCodec, live: Live) -> bool:
+        """Whether the reader's type can hold the value; if it cannot, the value crosses as what it declared to be."""
+        if reader.type in (Any, object):
+            return False
+        try:
+            reader.dump(live.value)
+        except EncodeError:
+            return False
+        return True
+
+    # -- Paths and decisions ----------------------------------------------------------------------------------------
+
+    def walk(self, path: Path, value: Value, state: Json) -> tuple[Value, Json]:
+        """See `Functions.walk`."""
+        transform, codec = self._transforms[path.id]
+        cell = StateCell(state, self._state, self._plan)
+        result = transform(f"The transform on {path.id!r}", cell, self._load(value))
+        return Live(result, codec), cell.result()
+
+    def choose(self, decision_id: str, value: Value) -> int:
+        """See `Functions.choose`."""
+        decision = self._decisions[decision_id]
+        loaded = self._load(value)
+        for index, branch in enumerate(decision.branches):
+            if _matches(branch, loaded):
+                return index
+        branches = ", ".join(repr(unpack_type_expression(branch.source)) for branch in decision.branches)
+        raise RuntimeError(f"No branch of decision {decision_id!r} matches {loaded!r}. Its branches match: {branches}.")
+
+    def items(self, fork_id: str, value: Value) -> Sequence[Value]:
+        """See `Functions.items`."""
+        codec = self._items[fork_id]
+        if isinstance(value, Encoded) and codec is not None and _is_plain_array(self._codec.named(value.type or "")):
+            pieces = elements(value.data)
+            if pieces is not None:
+                return [Encoded(piece, codec.name) for piece in pieces]
+        loaded = self._load(value)
+        try:
+            iterator = iter(loaded)
+        except TypeError:
+            raise TypeError(f"Cannot map non-iterable value: {loaded!r}") from None
+        return [Live(item, codec) for item in iterator]
+
+    # -- Joins ------------------------------------------------------------------------------------------------------
+
+    def initial(self, join_id: str) -> Any:
+        """See `Functions.initial`."""
+        # `join(initial=[])` gives the same list to every run in the process.
+        return copy.deepcopy(self._joins[join_id].initial())
+
+    def reduce(self, join_id: str, current: Any, value: Value, state: Json) -> tuple[Any, bool, Json]:
+        """See `Functions.reduce`."""
+        join = self._joins[join_id]
+        if not join.takes_context:
+            return join.reducer(current, self._load(value)), False, state
+        cell = StateCell(state, self._state, self._plan)
+        context = DriverReducerContext(f"The reducer of join {join_id!r}", cell, current)
+        reduced = join.reducer(context, current, self._load(value))
+        return reduced, context.cancels, cell.result()
+
+    def joined(self, join_id: str, current: Any) -> Value:
+        """See `Functions.joined`."""
+        return Live(current, self._joins[join_id].joined)
+
+    def dump_join(self, join_id: str, current: Any) -> Json:
+        """See `Functions.dump_join`."""
+        return json.loads(self._joins[join_id].joined.dump(current))
+
+    def load_join(self, join_id: str, data: Json) -> Any:
+        """See `Functions.load_join`."""
+        return self._joins[join_id].joined.load(compact(data))
+
+    # -- Questions --------------------------------------------------------------------------------------------------
+
+    def ask(self, node_id: str, value: Encoded) -> tuple[Json, dict[str, Any] | None]:
+        """See `Functions.ask`."""
+        form = self._forms[node_id]
+        fields: dict[str, Json] = json.loads(value.data)
+        shown = {name: field for name, field in fields.items() if name not in form.fields or field is not None}
+        return shown, form.schema
+
+    def check(self, node_id: str, schema: dict[str, Any] | None, answer: Json) -> list[dict[str, Any]]:
+        """See `Functions.check`."""
+        return self._forms[node_id].errors(answer) if schema is None else schema_validator(schema)(answer)
+
+    def fill(self, node_id: str, value: Encoded, answer: Json) -> Encoded:
+        """See `Functions.fill`."""
+        fields: dict[str, Json] = json.loads(value.data)
+        reader = self._inputs[node_id]
+        return Encoded(reader.dump(reader.load_python({**fields, **self._forms[node_id].load(answer)})).decode())
+
+    def answer_fields(self, node_id: str) -> Sequence[str]:
+        """The fields that an answer to an interrupt node must bring."""
+        form = self._forms.get(node_id)
+        return () if form is None else tuple(form.fields)
+
+    def is_answered(self, node_id: str, value: Encoded) -> bool:
+        """Whether all that a person must say to a node is set in it."""
+        form = self._forms.get(node_id)
+        if form is None or not form.fields:
+            return False
+        fields: dict[str, Json] = json.loads(value.data)
+        return all(fields.get(name) is not None for name in form.fields)
+
+
+def transform_chain(functions: Sequence[Callable[..., Any]]) -> Callable[[str, StateCell, Any], Any]:
+    """The transforms of one path, as one function."""
+
+    def run(where: str, cell: StateCell, value: Any) -> Any:
+        for function in functions:
+            value = function(DriverStepContext(where, cell, value))
+        return value
+
+    return run
+
+
+def _is_plain_array(codec: ValueCodec) -> bool:
+    """Whether the JSON of a type is an array of its items, each written by the item's own type."""
+    origin, args = get_origin(codec.type), get_args(codec.type)
+    return origin in (list, set, frozenset) or (origin is tuple and len(args) == 2 and args[1] is Ellipsis)
+
+
+def _matches(branch: DecisionBranch[Any], value: Any) -> bool:
+    """Whether a branch takes a value: what `pydantic_graph.DecisionBranch.matches` documents."""
+    if branch.matches is not None:
+        return bool(branch.matches(value))
+    source: Any = unpack_type_expression(branch.source)
+    if source in (Any, object):
+        return True
+    if get_origin(source) is Literal:
+        # True == 1, but Literal[True] and Literal[1] are different choices.
+        return any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in get_args(source))
+    try:
+        return isinstance(value, source)
+    except TypeError as error:
+        raise TypeError(f"A decision cannot match the type {source!r}: isinstance does not take it.") from error

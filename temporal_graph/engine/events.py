@@ -1,0 +1,186 @@
+"""What goes into the engine (events) and what comes out of it (commands): the whole of its conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from .state import Json, Op
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A value at rest.
+
+    Attributes:
+        data: JSON text.
+        type: Name of the type that wrote it, where that is not the type its reader declares.
+    """
+
+    data: str
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run cannot go on.
+
+    Attributes:
+        node_id: The node, decision, join or path whose code failed.
+        type: Class name of the exception.
+        message: Its message.
+        path: For a conflict between parallel branches, where in the state it is.
+    """
+
+    node_id: str
+    type: str
+    message: str
+    path: tuple[str | int, ...] | None = None
+
+
+# -- Outcomes: how a step ended -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A step returned a value; its path says where it goes."""
+
+    value: Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """A node returned another node, a `StepNode` or a `JoinNode`: the value goes to the node named."""
+
+    node_id: str
+    value: Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A node returned `End`."""
+
+    value: Encoded
+
+
+Outcome: TypeAlias = Output | Next | Ended
+
+
+# -- Events ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The run begins: at the start node with inputs, or at a node with the value it gets.
+
+    Attributes:
+        value: The inputs, or what the node gets.
+        state: The first state.
+        node_id: The node to begin at; None for the start node.
+        is_answer: The value already holds what a person has to say to the node, so that it does not wait.
+    """
+
+    value: Encoded
+    state: Json = None
+    node_id: str | None = None
+    is_answer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFinished:
+    """A step ended well, and changed the state by `delta`."""
+
+    task_id: str
+    outcome: Outcome
+    delta: list[Op]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFailed:
+    """A step failed for good."""
+
+    task_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAsked:
+    """A step called `interrupt()`: it wants to know something from a person before it can go on.
+
+    Attributes:
+        task_id: The task that asked.
+        position: How many-th question of that task this is, from 0.
+        value: What is shown to the person.
+        response_schema: JSON schema of an answer that fits; None where anything does.
+        errors: What is wrong with the answer that the task got for this position: its own type, which may know more than
+            the schema, refused it, so the question opens again. Empty for a question that is new.
+    """
+
+    task_id: str
+    position: int
+    value: Json
+    response_schema: dict[str, Any] | None = None
+    errors: tuple[dict[str, Any], ...] = ()
+
+
+Event: TypeAlias = Start | NodeFinished | NodeFailed | NodeAsked
+
+
+# -- Commands -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A task is ready to run; `Engine.begin` gives what it gets."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A running task is not wanted any more."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInterrupt:
+    """A question is open."""
+
+    interrupt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The run has ended with an output."""
+
+    output: Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The run has failed."""
+
+    failure: Failure
+
+
+Command: TypeAlias = Run | Cancel | OpenInterrupt | Finish | Fail
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a task gets when it begins to run.
+
+    Attributes:
+        task_id: The task, `node:visit`.
+        node_id: Its node.
+        value: Its input.
+        state: The whole state as of now.
+        answers: What people answered to its questions so far, by position.
+    """
+
+    task_id: str
+    node_id: str
+    value: Encoded
+    state: Json
+    answers: dict[int, Json]

@@ -1,0 +1,69 @@
+"""What the engine asks of user code and of types; the shell gives it an implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from .events import Encoded
+from .spec import Path
+from .state import Json
+
+Value = Any
+"""A value on its way: `Encoded`, or whatever the implementation makes of it. The engine only hands it on."""
+
+
+class Functions(Protocol):
+    """The user's functions that run in the driver, and the types of what crosses it.
+
+    Each is synchronous and deterministic. A function that gets the state returns it too: the same object where the
+    user's code did not change it. Whatever one of them raises fails the run with a clear error.
+    """
+
+    def walk(self, path: Path, value: Value, state: Json) -> tuple[Value, Json]:
+        """Run the transforms of a path."""
+        ...
+
+    def choose(self, decision_id: str, value: Value) -> int:
+        """The index of the path that a decision takes."""
+        ...
+
+    def items(self, fork_id: str, value: Value) -> Sequence[Value]:
+        """The items of a value that is mapped, in order."""
+        ...
+
+    def rest(self, node_id: str, value: Value) -> Encoded:
+        """Make a value ready to wait at a step, or to leave at the end."""
+        ...
+
+    def initial(self, join_id: str) -> Any:
+        """A fresh first value of a join, shared with nobody."""
+        ...
+
+    def reduce(self, join_id: str, current: Any, value: Value, state: Json) -> tuple[Any, bool, Json]:
+        """Take a value into a join: the new current value, whether siblings are cancelled, the state."""
+        ...
+
+    def joined(self, join_id: str, current: Any) -> Value:
+        """What leaves a join."""
+        ...
+
+    def dump_join(self, join_id: str, current: Any) -> Json:
+        """The current value of a join, for a snapshot."""
+        ...
+
+    def load_join(self, join_id: str, data: Json) -> Any:
+        """The current value of a join, from a snapshot."""
+        ...
+
+    def ask(self, node_id: str, value: Encoded) -> tuple[Json, dict[str, Any] | None]:
+        """What an interrupt node shows to people, and the JSON schema of an answer that fits."""
+        ...
+
+    def check(self, node_id: str, schema: dict[str, Any] | None, answer: Json) -> list[dict[str, Any]]:
+        """What is wrong with an answer, by field; for an interrupt node (`schema` None) or for a call's schema."""
+        ...
+
+    def fill(self, node_id: str, value: Encoded, answer: Json) -> Encoded:
+        """An interrupt node with the answer's fields set."""
+        ...

@@ -1,0 +1,235 @@
+"""Questions to people: which are open, who answered which, and what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from .state import Json
+
+Kind = Literal["node", "call", "before", "after", "failure"]
+Reason = Literal["invalid", "already_answered", "expired", "unknown_interrupt", "ambiguous", "not_authorized", "closed"]
+
+MEMORY = 500
+"""How many answered, refused and early answers a run remembers, of each: a run may live for years."""
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """A question that waits for a person.
+
+    Attributes:
+        interrupt_id: `Review:1` (node, how many-th visit), or `Review:1.0` for the first `interrupt()` of that visit.
+        node_id: The node that asks.
+        kind: What kind of question it is.
+        value: What is shown to the person.
+        response_schema: JSON schema of an answer that fits; None where anything does.
+        created_at: When it was asked, ISO 8601 with time zone.
+        task_id: The task that waits.
+        position: For a call, how many-th question of its task it is.
+    """
+
+    interrupt_id: str
+    node_id: str
+    kind: Kind
+    value: Json
+    response_schema: dict[str, Any] | None
+    created_at: str
+    task_id: str
+    position: int | None = None
+    deadline: str | None = None
+    assignees: list[str] = field(default_factory=list[str])
+    escalation_level: int = 0
+    answers: list[Json] = field(default_factory=list[Json])
+
+    def public(self) -> dict[str, Json]:
+        """The interrupt as people see it: the wire contract's fields."""
+        fields = asdict(self)
+        return {name: fields[name] for name in _PUBLIC}
+
+
+_PUBLIC = (
+    "interrupt_id",
+    "node_id",
+    "kind",
+    "value",
+    "response_schema",
+    "created_at",
+    "deadline",
+    "assignees",
+    "escalation_level",
+    "answers",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person says to an open question.
+
+    Attributes:
+        interrupt_id: The question; a bare node id stands for the one question which that node has open. It may be left
+            out while exactly one question is open.
+        value: The answer.
+        state_update: Changes to the state that come with it.
+        goto: Where the run is to go on instead.
+        actor: Who answers.
+        answer_id: The same id again is the same answer: a repeated click never answers the next question.
+    """
+
+    interrupt_id: str | None = None
+    value: Json = None
+    state_update: dict[str, Json] | None = None
+    goto: dict[str, Json] | None = None
+    actor: str | None = None
+    answer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An answer that was taken."""
+
+    interrupt_id: str
+    answered_at: str
+    actor: str | None
+    answer_id: str | None
+    value: Json
+
+
+class Refused(Exception):
+    """An answer that was not taken; the question is as it was.
+
+    Attributes:
+        reason: One of the reasons of the wire contract.
+        message: What is wrong and what would be right.
+        errors: For `invalid`, the errors by field: `loc`, `msg`, `type`.
+    """
+
+    def __init__(self, reason: Reason, message: str, errors: Iterable[dict[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.reason: Reason = reason
+        self.message = message
+        self.errors = list(errors)
+
+
+class Questions:
+    """The open questions of a run, and what became of the others."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Interrupt] = {}
+        self.accepted: dict[str, Accepted] = {}
+        self.early: dict[str, Answer] = {}
+        self.rejected: list[dict[str, Any]] = []
+        self.closed = False
+
+    def find(self, answer: Answer, visits: Mapping[str, int], live: Container[str]) -> Interrupt | Accepted | None:
+        """Find what an answer belongs to.
+
+        Args:
+            answer: The answer.
+            visits: The graph's steps, and how often each has been reached.
+            live: Ids of the tasks that have not ended.
+
+        Returns:
+            The open question; or the acceptance of the same answer, sent before; or None for the answer to a question
+            that is not open yet.
+
+        Raises:
+            Refused: There is no such question.
+        """
+        if answer.answer_id is not None:
+            for accepted in self.accepted.values():
+                if accepted.answer_id == answer.answer_id:
+                    return accepted
+        if self.closed:
+            raise Refused("closed", "The run has ended; it asks nothing any more.")
+        if answer.interrupt_id is None:
+            return self._only(self.open.values(), "Say which with interrupt_id")
+        interrupt = self.open.get(answer.interrupt_id)
+        if interrupt is not None:
+            return interrupt
+        if answer.interrupt_id in visits:
+            of_node = [i for i in self.open.values() if i.node_id == answer.interrupt_id]
+            return self._only(of_node, f"{answer.interrupt_id!r} is a node; say which of its questions you mean")
+        self._check_future(answer.interrupt_id, visits, live)
+        return None
+
+    def _only(self, candidates: Iterable[Interrupt], hint: str) -> Interrupt:
+        found = list(candidates)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(repr(i.interrupt_id) for i in found)
+            raise Refused("ambiguous", f"{len(found)} questions are open. {hint}: {ids}.")
+        raise Refused("unknown_interrupt", f"No such question is open. {self._open_ids()}")
+
+    def _check_future(self, interrupt_id: str, visits: Mapping[str, int], live: Container[str]) -> None:
+        """Refuse an answer to a question that is not open, unless the question may still come."""
+        accepted = self.accepted.get(interrupt_id)
+        if accepted is not None:
+            who = f" by {accepted.actor}" if accepted.actor else ""
+            raise Refused("already_answered", f"{interrupt_id!r} was answered{who} at {accepted.answered_at}.")
+        node_id, _, visit = interrupt_id.rpartition(":")
+        number, dot, position = visit.partition(".")
+        if node_id not in visits or not _is_number(number) or (dot and not _is_number(position)):
+            raise Refused("unknown_interrupt", f"There is no question {interrupt_id!r}. {self._open_ids()}")
+        task_may_ask = dot and f"{node_id}:{number}" in live
+        if int(number) <= visits[node_id] and not task_may_ask:
+            raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
+        if interrupt_id in self.early:
+            raise Refused("already_answered", f"An answer to {interrupt_id!r} is kept already, for when it opens.")
+        if len(self.early) >= MEMORY:
+            raise Refused("unknown_interrupt", f"{interrupt_id!r} is not open, and no more answers are kept ahead.")
+
+    def _open_ids(self) -> str:
+        if not self.open:
+            return "No question is open."
+        return "Open: " + ", ".join(repr(interrupt_id) for interrupt_id in self.open) + "."
+
+    def accept(self, interrupt_id: str, answer: Answer, now: str) -> Accepted:
+        """Note that a question has its answer."""
+        self.open.pop(interrupt_id, None)
+        accepted = Accepted(interrupt_id, now, answer.actor, answer.answer_id, answer.value)
+        self.accepted[interrupt_id] = accepted
+        while len(self.accepted) > MEMORY:
+            del self.accepted[next(iter(self.accepted))]
+        return accepted
+
+    def reject(self, answer: Json, refused: Refused, now: str) -> None:
+        """Keep an answer that could not be taken, for whoever looks at the run."""
+        self.rejected.append(
+            {
+                "answer": answer,
+                "reason": refused.reason,
+                "message": refused.message,
+                "errors": refused.errors,
+                "rejected_at": now,
+            }
+        )
+        del self.rejected[:-MEMORY]
+
+    def close(self, task_id: str) -> None:
+        """Close the questions of a task that is gone."""
+        for interrupt in [i for i in self.open.values() if i.task_id == task_id]:
+            del self.open[interrupt.interrupt_id]
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON, for a snapshot."""
+        return {
+            "open": [asdict(interrupt) for interrupt in self.open.values()],
+            "accepted": [asdict(accepted) for accepted in self.accepted.values()],
+            "early": [asdict(answer) for answer in self.early.values()],
+            "rejected": self.rejected,
+        }
+
+    def load(self, data: Mapping[str, Any]) -> None:
+        """From a snapshot."""
+        self.open = {item["interrupt_id"]: Interrupt(**item) for item in data["open"]}
+        self.accepted = {item["interrupt_id"]: Accepted(**item) for item in data["accepted"]}
+        self.early = {item["interrupt_id"]: Answer(**item) for item in data["early"]}
+        self.rejected = list(data["rejected"])
+
+
+def _is_number(text: str) -> bool:
+    # Not str.isdigit: it takes "²", which int() refuses.
+    return text.isascii() and text.isdecimal() and len(text) < 10

@@ -1,0 +1,156 @@
+"""A whole run as JSON, and back: everything the engine knows, at any moment between two events."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .engine import Engine, Task
+from .events import Encoded, Failure
+from .functions import Functions
+from .spec import GraphSpec, JoinSpec, StepSpec
+from .state import AUTO, Plan
+
+VERSION = 1
+
+
+class SnapshotError(ValueError):
+    """A snapshot that this graph cannot go on from."""
+
+
+def dump(engine: Engine, functions: Functions) -> dict[str, Any]:
+    """Write a run down.
+
+    A task that runs is written as ready: whoever loads the snapshot begins it again, with the state of that moment.
+
+    Returns:
+        JSON, with a `version`.
+    """
+    return {
+        "version": VERSION,
+        "graph": engine.spec.name,
+        "status": engine.status,
+        "state": engine.state,
+        "output": _dump_value(engine.output) if engine.output is not None else None,
+        "failure": _dump_failure(engine.failure) if engine.failure is not None else None,
+        "visits": {node_id: count for node_id, count in engine.visits.items() if count},
+        "next_number": engine.next_number,
+        "next_run": engine.forks.next_run,
+        "forks": [{"run": run, "fork": fork_id} for run, fork_id, _ in engine.forks.all()],
+        "joins": [
+            {
+                "join": joining.join.id,
+                "run": joining.run,
+                "runs": list(joining.runs),
+                "current": functions.dump_join(joining.join.id, joining.current),
+            }
+            for _, _, joinings in engine.forks.all()
+            for joining in joinings
+            if joining.collecting
+        ],
+        "tasks": [
+            {
+                "id": task.id,
+                "number": task.number,
+                "node": task.node_id,
+                "value": _dump_value(task.value),
+                "runs": list(task.runs),
+                "waits": task.status == "waiting",
+                "answers": [[position, value] for position, value in sorted(task.answers.items())],
+            }
+            for task in engine.tasks.values()
+        ],
+        "questions": engine.questions.dump(),
+    }
+
+
+def load(data: dict[str, Any], spec: GraphSpec, functions: Functions, plan: Plan = AUTO) -> Engine:
+    """Go on from a snapshot.
+
+    Args:
+        data: What `dump` wrote.
+        spec: The graph, which must have every node that the snapshot needs.
+        functions: The graph's functions.
+        plan: How its state merges.
+
+    Returns:
+        An engine that goes on as the one which was dumped would have.
+
+    Raises:
+        SnapshotError: The snapshot is of another version or graph, or needs nodes that the graph has not.
+    """
+    _check(data, spec)
+    engine = Engine(spec, functions, plan)
+    engine.status = data["status"]
+    engine.state = data["state"]
+    engine.output = _load_value(data["output"]) if data["output"] is not None else None
+    engine.failure = _load_failure(data["failure"]) if data["failure"] is not None else None
+    engine.visits.update((node_id, count) for node_id, count in data["visits"].items())
+    engine.next_number = data["next_number"]
+    for item in data["forks"]:
+        engine.forks.restore(item["run"], item["fork"])
+    engine.forks.next_run = data["next_run"]
+    for item in data["joins"]:
+        joining = next(j for j in engine.forks.joinings(item["run"]) if j.join.id == item["join"])
+        engine.forks.collect(joining, functions.load_join(item["join"], item["current"]), tuple(item["runs"]))
+    for item in data["tasks"]:
+        runs = tuple(item["runs"])
+        task = Task(
+            item["id"],
+            item["number"],
+            item["node"],
+            _load_value(item["value"]),
+            runs,
+            engine.forks.enter(item["node"], runs),
+            "waiting" if item["waits"] else "ready",
+            answers=dict(item["answers"]),
+        )
+        engine.tasks[task.id] = task
+    engine.questions.load(data["questions"])
+    engine.questions.closed = engine.status in ("finished", "failed")
+    return engine
+
+
+def _check(data: dict[str, Any], spec: GraphSpec) -> None:
+    if data.get("version") != VERSION:
+        raise SnapshotError(f"The snapshot has version {data.get('version')!r}; this release reads version {VERSION}.")
+    if data["graph"] != spec.name:
+        raise SnapshotError(f"The snapshot is of graph {data['graph']!r}, not of {spec.name!r}.")
+    steps = [item["node"] for item in data["tasks"]]
+    joins = [item["join"] for item in data["joins"]]
+    forks = [item["fork"] for item in data["forks"]]
+    missing = [
+        *(repr(i) for i in steps if not isinstance(spec.nodes.get(i), StepSpec)),
+        *(repr(i) for i in joins if not isinstance(spec.nodes.get(i), JoinSpec)),
+        *(repr(i) for i in forks if i not in spec.joins_of),
+    ]
+    if missing:
+        raise SnapshotError(
+            f"The snapshot needs {', '.join(missing)}, which graph {spec.name!r} has not, or not as the same kind of "
+            f"node. It has: {', '.join(repr(i) for i in spec.nodes)}."
+        )
+
+
+def _dump_value(value: Encoded) -> dict[str, Any]:
+    data: dict[str, Any] = {"data": json.loads(value.data)}
+    if value.type is not None:
+        data["type"] = value.type
+    return data
+
+
+def _load_value(data: dict[str, Any]) -> Encoded:
+    return Encoded(json.dumps(data["data"], ensure_ascii=False, separators=(",", ":")), data.get("type"))
+
+
+def _dump_failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "node_id": failure.node_id,
+        "type": failure.type,
+        "message": failure.message,
+        "path": list(failure.path) if failure.path is not None else None,
+    }
+
+
+def _load_failure(data: dict[str, Any]) -> Failure:
+    path = data["path"]
+    return Failure(data["node_id"], data["type"], data["message"], tuple(path) if path is not None else None)

@@ -1,0 +1,109 @@
+"""Everything that this package raises on purpose.
+
+    GraphError
+    ├── GraphDefinitionError     a graph, or the options given with it, cannot run on Temporal
+    ├── GraphInputError          a run cannot be started with what was given
+    ├── GraphRunError            a run failed
+    │   └── StateConflictError   ... because parallel branches changed the same part of the state
+    ├── AnswerRefusedError       an answer was not taken, and the run is as it was
+    ├── RunNotFoundError         there is no run with this id
+    ├── RunCancelledError        a run was cancelled or terminated
+    ├── DepsError                `ctx.deps` was touched where there are none, or they are of the wrong type
+    └── InterruptError           `interrupt()` was called where nobody can be asked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "AnswerRefusedError",
+    "DepsError",
+    "GraphDefinitionError",
+    "GraphError",
+    "GraphInputError",
+    "GraphRunError",
+    "InterruptError",
+    "RunCancelledError",
+    "RunNotFoundError",
+    "StateConflictError",
+]
+
+
+class GraphError(Exception):
+    """The base of all errors of this package."""
+
+
+class GraphDefinitionError(GraphError, TypeError):
+    """A graph, or the options given with it, cannot run on Temporal; raised where the graph is wrapped."""
+
+
+class GraphInputError(GraphError, ValueError):
+    """A run cannot be started with what was given; nothing was started.
+
+    Attributes:
+        errors: What is wrong, by field: `loc`, `msg`, `type`, as pydantic has them.
+    """
+
+    def __init__(self, message: str, errors: Iterable[dict[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.errors = list(errors)
+
+
+class GraphRunError(GraphError, RuntimeError):
+    """A run failed.
+
+    Attributes:
+        node_id: The node (or decision, join, path between nodes) whose code failed.
+        error_type: Class name of the exception that it raised.
+        error_message: The message of that exception.
+    """
+
+    def __init__(self, node_id: str, error_type: str, error_message: str) -> None:
+        super().__init__(f"{node_id!r} failed with {error_type}: {error_message}")
+        self.node_id = node_id
+        self.error_type = error_type
+        self.error_message = error_message
+
+
+class StateConflictError(GraphRunError):
+    """Parallel branches changed the same part of the state differently.
+
+    Attributes:
+        path: Where in the state: field names, keys and list indexes.
+    """
+
+    def __init__(self, node_id: str, error_message: str, path: tuple[str | int, ...]) -> None:
+        super().__init__(node_id, "StateConflictError", error_message)
+        self.path = path
+
+
+class AnswerRefusedError(GraphError, ValueError):
+    """An answer was not taken; the run is as it was.
+
+    Attributes:
+        reason: `invalid`, `already_answered`, `expired`, `unknown_interrupt`, `ambiguous`, `not_authorized` or `closed`.
+        errors: For `invalid`, what is wrong by field: `loc`, `msg`, `type`, as pydantic has them.
+    """
+
+    def __init__(self, reason: str, message: str, errors: Iterable[dict[str, Any]] = ()) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.errors = list(errors)
+
+
+class RunNotFoundError(GraphError, LookupError):
+    """There is no run with this id."""
+
+
+class RunCancelledError(GraphError):
+    """A run was cancelled, terminated or timed out before it had an output."""
+
+
+class DepsError(GraphError):
+    """`ctx.deps` was touched in the driver, where there are none, or a worker's deps are of the wrong type."""
+
+
+class InterruptError(GraphError):
+    """`interrupt()` was called where nobody can be asked."""

@@ -1,0 +1,290 @@
+"""What a user wraps a graph with."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Union
+
+from pydantic_graph import BaseNode, Graph, GraphBuilder, GraphSetupError
+from typing_extensions import TypeVar
+
+from .client import GraphResult, GraphRun, Stop, read_stop
+from .compile import CompiledGraph, compile_graph
+from .errors import GraphDefinitionError
+from .local import LocalRun
+from .options import NodeOptions
+from .registry import RegisteredGraph
+from .starting import answer_in, dump_start
+from .temporal import client as calls
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+__all__ = ["InterruptibleGraph", "TemporalGraph"]
+
+StateT = TypeVar("StateT", default=Any)
+DepsT = TypeVar("DepsT", default=Any)
+InputT = TypeVar("InputT", default=Any)
+OutputT = TypeVar("OutputT", default=Any)
+
+LEAST_EVENTS = 10
+"""A run that continued as new before it could do anything would do so for ever."""
+
+
+class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
+    """A pydantic-graph graph that runs on Temporal, or in this process.
+
+    Args:
+        graph: A graph as `GraphBuilder.build()` makes it; it stays as it is.
+        name: The graph's name, and the Temporal workflow type of its runs. It must be the same in every process and
+            release. Default: the graph's own.
+        options: How its nodes are run.
+        node_options: How single nodes are run, by node id; goes before a node class's own `node_options`.
+        max_history_events: Length of history after which a run continues as new. Default: when the server suggests it.
+
+    Attributes:
+        name: The graph's name.
+        graph: The graph.
+        registered: What plugins and workers need of it.
+
+    Raises:
+        GraphDefinitionError: Something in the graph cannot cross between processes, or the options do not fit it.
+    """
+
+    def __init__(
+        self,
+        graph: Graph[StateT, DepsT, InputT, OutputT],
+        *,
+        name: str | None = None,
+        options: NodeOptions | None = None,
+        node_options: Mapping[str, NodeOptions] | None = None,
+        max_history_events: int | None = None,
+    ) -> None:
+        if not isinstance(graph, Graph):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise GraphDefinitionError(
+                f"TemporalGraph takes a pydantic_graph.Graph, as GraphBuilder.build() makes it, and got {graph!r}. For a "
+                "list of node classes there is InterruptibleGraph(nodes=[...])."
+            )
+        self.name = _name(name or graph.name)
+        self.graph = graph
+        self._compiled = compile_graph(graph, self.name, _callers_names())
+        if max_history_events is not None and max_history_events < LEAST_EVENTS:
+            raise GraphDefinitionError(
+                f"max_history_events is {max_history_events!r}; it must be at least {LEAST_EVENTS}, or runs would "
+                "continue as new before they have done anything."
+            )
+        resolved = _resolve_options(self._compiled, options, node_options or {})
+        self.registered = RegisteredGraph(self._compiled, resolved, max_history_events)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, nodes={list(self._compiled.nodes)!r})"
+
+    # -- On Temporal ------------------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        client: Client,
+        from_node: BaseNode[StateT, Any, Any] | None = None,
+        *,
+        inputs: InputT | None = None,
+        state: StateT | None = None,
+        id: str,
+        task_queue: str,
+        **start_options: Any,
+    ) -> GraphRun[OutputT, StateT]:
+        """Start a run.
+
+        Args:
+            client: A Temporal client.
+            from_node: A node to start at, instead of the graph's start.
+            inputs: The graph's inputs.
+            state: Its first state. Default: the state type made of nothing, if it can be.
+            id: The run's id: one of your own, such as `order-17`; Temporal lets no two runs of one id be open at once.
+            task_queue: The task queue of the workers that run it.
+            start_options: Whatever else Temporal's `Client.start_workflow` takes.
+
+        Returns:
+            The run.
+
+        Raises:
+            GraphInputError: The inputs or the state are not what the graph declares, or the id is taken. Nothing was
+                started.
+        """
+        argument = calls.start_argument(dump_start(self._compiled, from_node, inputs, state))
+        await calls.start(client, self.name, argument, id=id, task_queue=task_queue, **start_options)
+        return self.get_run(client, id)
+
+    def get_run(self, client: Client, id: str) -> GraphRun[OutputT, StateT]:
+        """The run of an id, which may have been started anywhere, at any time. Asks the server nothing yet."""
+        return GraphRun(self._compiled, client, id)
+
+    async def run(
+        self,
+        client: Client,
+        from_node: BaseNode[StateT, Any, Any] | None = None,
+        *,
+        inputs: InputT | None = None,
+        state: StateT | None = None,
+        id: str,
+        task_queue: str,
+        **start_options: Any,
+    ) -> GraphResult[OutputT, StateT]:
+        """Start a run and wait for its end; see `start` and `GraphRun.result`."""
+        run = await self.start(
+            client, from_node, inputs=inputs, state=state, id=id, task_queue=task_queue, **start_options
+        )
+        return await run.result()
+
+    async def proceed(
+        self,
+        client: Client,
+        *,
+        id: str,
+        from_node: BaseNode[StateT, Any, Any] | None = None,
+        inputs: InputT | None = None,
+        state: StateT | None = None,
+        task_queue: str | None = None,
+        **start_options: Any,
+    ) -> Stop[OutputT, StateT]:
+        """Start a run, or go on with it, and wait for where it stops next; in one round trip.
+
+        If there is no run with this id, one is started. If there is, and `from_node` is an interrupt node with its
+        `Required` fields set, those are the answer; otherwise this only waits.
+
+        Args:
+            client: A Temporal client.
+            id: The run's id.
+            from_node: The node to start at; or the node that waits, with the answer in it.
+            inputs: The inputs, for a run that is to be started at the graph's start.
+            state: The first state, for a run that is to be started.
+            task_queue: The workers' task queue; without it only a run that exists can go on.
+            start_options: Whatever else Temporal's `Client.start_workflow` takes.
+
+        Returns:
+            Where the run stopped.
+
+        Raises:
+            AnswerRefusedError: The answer is not taken; the run is as it was.
+            GraphInputError: The run cannot be started with this.
+            GraphRunError: The run failed.
+            RunNotFoundError: There is no such run, and no task queue to start one on.
+        """
+        answer = answer_in(self._compiled, from_node)
+        if answer is not None:
+            answer["answer_id"] = calls.new_id()
+        if task_queue is None:
+            handle = calls.handle_of(client, id)
+            return read_stop(self._compiled, await calls.proceed(handle, answer))
+        message = dump_start(self._compiled, from_node, inputs, state)
+        if answer is not None:
+            message["answer_id"] = f'"{answer["answer_id"]}"'
+        argument = calls.start_argument(message)
+        stop = await calls.start_or_proceed(
+            client, self.name, argument, answer, id=id, task_queue=task_queue, **start_options
+        )
+        return read_stop(self._compiled, stop)
+
+    # -- Here -------------------------------------------------------------------------------------------------------
+
+    def local(self, *, deps: Any = None) -> LocalRun[OutputT, StateT]:
+        """A run in this process, by the same engine and without a server: for unit tests and scripts.
+
+        Args:
+            deps: What nodes see as `ctx.deps`: a value, a function that makes one, or an async context manager, as for
+                `GraphPlugin`.
+        """
+        return LocalRun(self.registered, deps)
+
+
+class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
+    """A graph made of a list of `BaseNode` classes, which can start at any of them.
+
+    Args:
+        nodes: The node classes; the first is not special.
+        name: The graph's name; see `TemporalGraph`.
+        state_type: The type of the state. Default: what the nodes declare.
+        deps_type: The type of the deps.
+        output_type: The type of the output. Default: what the nodes declare with `End[...]`.
+        options: See `TemporalGraph`.
+        node_options: See `TemporalGraph`.
+        max_history_events: See `TemporalGraph`.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[type[BaseNode[StateT, DepsT, OutputT]]],
+        *,
+        name: str,
+        state_type: type[StateT] | None = None,
+        deps_type: type[DepsT] | None = None,
+        output_type: type[OutputT] | None = None,
+        options: NodeOptions | None = None,
+        node_options: Mapping[str, NodeOptions] | None = None,
+        max_history_events: int | None = None,
+    ) -> None:
+        graph = _graph_of(nodes, name, state_type, deps_type, output_type)
+        super().__init__(
+            graph, name=name, options=options, node_options=node_options, max_history_events=max_history_events
+        )
+
+
+def _graph_of(
+    nodes: Sequence[type[BaseNode[Any, Any, Any]]], name: str, state_type: Any, deps_type: Any, output_type: Any
+) -> Graph[Any, Any, Any, Any]:
+    """A graph of node classes, which begins with a decision between all of them."""
+    if not nodes:
+        raise GraphDefinitionError(f"InterruptibleGraph {name!r} has no nodes; give it a list of BaseNode classes.")
+    for node in nodes:
+        if not inspect.isclass(node) or not issubclass(node, BaseNode):
+            raise GraphDefinitionError(f"InterruptibleGraph takes BaseNode classes; {node!r} is none.")
+    types = {"state_type": state_type, "deps_type": deps_type, "output_type": output_type}
+    builder: GraphBuilder[Any, Any, Any, Any] = GraphBuilder(
+        name=name,
+        input_type=Union[tuple(nodes)],  # pyright: ignore[reportArgumentType] # noqa: UP007 - made from a list
+        **{key: type_ for key, type_ in types.items() if type_ is not None},
+    )
+    first = builder.decision(node_id="first", note="the node that a run starts at")
+    for node in nodes:
+        first = first.branch(builder.match_node(node))
+    try:
+        builder.add(*(builder.node(node) for node in nodes), builder.edge_from(builder.start_node).to(first))
+        return builder.build()
+    except (NameError, GraphSetupError, ValueError) as error:
+        raise GraphDefinitionError(f"InterruptibleGraph {name!r} cannot be built: {error}") from error
+
+
+def _name(name: str | None) -> str:
+    if not name:
+        raise GraphDefinitionError(
+            "The graph has no name. Give it one: TemporalGraph(graph, name='refund'). It is the Temporal workflow type of "
+            "its runs, and must be the same in every process and release."
+        )
+    return name
+
+
+def _callers_names() -> dict[str, Any]:
+    """The local names around the call that wraps a graph, for annotations that name what is defined there."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") in (__name__, "typing"):
+        frame = frame.f_back
+    return {} if frame is None else dict(frame.f_locals)
+
+
+def _resolve_options(
+    graph: CompiledGraph, options: NodeOptions | None, by_node: Mapping[str, NodeOptions]
+) -> dict[str, NodeOptions]:
+    unknown = [node_id for node_id in by_node if node_id not in graph.nodes]
+    if unknown:
+        raise GraphDefinitionError(
+            f"node_options names {', '.join(repr(n) for n in unknown)}, which graph {graph.name!r} has not. Its nodes: "
+            f"{', '.join(repr(node_id) for node_id in graph.nodes)}."
+        )
+    resolved: dict[str, NodeOptions] = {}
+    for node_id, code in graph.nodes.items():
+        own = getattr(getattr(code.step, "node_type", None), "node_options", None)
+        found = by_node.get(node_id, own)
+        if found is not None and not isinstance(found, NodeOptions):
+            raise GraphDefinitionError(f"The node_options of {node_id!r} are {found!r}; they must be NodeOptions(...).")
+        resolved[node_id] = (found or NodeOptions()).over(options or NodeOptions())
+    return resolved

@@ -1,0 +1,130 @@
+"""What the driver and a node say to each other: small JSON envelopes around values that nobody looks into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from .codec.text import compact, members
+from .engine.events import Encoded, Ended, Next, NodeAsked, NodeFinished, Outcome, Output, Work
+from .engine.state import Json, Op
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInput:
+    """What a node gets.
+
+    Attributes:
+        task_id: `node:visit`.
+        inputs: Its input.
+        state: The whole state as JSON text; None for a graph without one.
+        answers: What people answered to its `interrupt()` calls so far, by position.
+    """
+
+    task_id: str
+    inputs: Encoded
+    state: str | None
+    answers: Mapping[int, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A node called `interrupt()` and has no answer yet, or one that does not fit (`errors`)."""
+
+    position: int
+    value: Json
+    response_schema: dict[str, Any] | None
+    errors: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDone:
+    """A node ended: its output as JSON text, where it goes, and what it did to the state.
+
+    Attributes:
+        data: The output.
+        to: Id of the next node where the node itself named it; `__end__` for `End`; None for a step's output.
+        delta: Changes to the state.
+    """
+
+    data: str
+    to: str | None = None
+    delta: tuple[Op, ...] = ()
+
+
+NodeResult: TypeAlias = NodeDone | Question
+_END = "__end__"
+
+
+def node_input(work: Work, state: str | None) -> NodeInput:
+    """What a task gets, with the state as text (which the caller may have at hand)."""
+    return NodeInput(work.task_id, work.value, state, work.answers)
+
+
+def dump_input(message: NodeInput) -> str:
+    """As JSON text."""
+    parts = [f'"task":{json.dumps(message.task_id)}']
+    if message.answers:
+        parts.append(f'"answers":{compact([[position, value] for position, value in sorted(message.answers.items())])}')
+    if message.inputs.type is not None:
+        parts.append(f'"type":{json.dumps(message.inputs.type)}')
+    if message.inputs.data != "null":
+        parts.append(f'"inputs":{message.inputs.data}')
+    if message.state is not None:
+        parts.append(f'"state":{message.state}')
+    return "{" + ",".join(parts) + "}"
+
+
+def load_input(text: str) -> NodeInput:
+    """From JSON text."""
+    fields = members(text)
+    type_name = json.loads(fields["type"]) if "type" in fields else None
+    answers = dict(json.loads(fields["answers"])) if "answers" in fields else {}
+    inputs = Encoded(fields.get("inputs", "null"), type_name)
+    return NodeInput(json.loads(fields["task"]), inputs, fields.get("state"), answers)
+
+
+def dump_result(result: NodeResult) -> str:
+    """As JSON text."""
+    if isinstance(result, Question):
+        question: dict[str, Any] = {"position": result.position, "value": result.value}
+        if result.response_schema is not None:
+            question["response_schema"] = result.response_schema
+        if result.errors:
+            question["errors"] = list(result.errors)
+        return compact({"interrupt": question})
+    parts: list[str] = []
+    if result.to is not None:
+        parts.append(f'"to":{json.dumps(result.to)}')
+    if result.delta:
+        parts.append(f'"delta":{compact(result.delta)}')
+    if result.data != "null":
+        parts.append(f'"output":{result.data}')
+    return "{" + ",".join(parts) + "}"
+
+
+def load_result(task_id: str, text: str, types: Mapping[str | None, str | None]) -> NodeFinished | NodeAsked:
+    """The engine's event for a result, from JSON text.
+
+    Args:
+        task_id: The task that ran.
+        text: What `dump_result` wrote.
+        types: The type that wrote the output, by where it goes (None: along the step's path).
+    """
+    fields = members(text)
+    if "interrupt" in fields:
+        question = json.loads(fields["interrupt"])
+        errors = tuple(question.get("errors", ()))
+        return NodeAsked(task_id, question["position"], question["value"], question.get("response_schema"), errors)
+    to = json.loads(fields["to"]) if "to" in fields else None
+    value = Encoded(fields.get("output", "null"), types.get(to))
+    outcome: Outcome
+    if to is None:
+        outcome = Output(value)
+    elif to == _END:
+        outcome = Ended(value)
+    else:
+        outcome = Next(to, value)
+    return NodeFinished(task_id, outcome, json.loads(fields["delta"]) if "delta" in fields else [])

@@ -1,0 +1,61 @@
+"""Which graphs a worker knows, by name: an object that is handed on, not a global."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from .compile import CompiledGraph
+from .errors import GraphDefinitionError
+from .options import NodeOptions
+
+__all__ = ["RegisteredGraph", "Registry"]
+
+
+@dataclass(frozen=True)
+class RegisteredGraph:
+    """A compiled graph and how it is to be run.
+
+    Attributes:
+        compiled: The graph.
+        options: The options of every node, by id, with the graph's own and the defaults filled in.
+        max_history_events: Length of history after which a run continues as new; None for when the server suggests it.
+    """
+
+    compiled: CompiledGraph
+    options: Mapping[str, NodeOptions]
+    max_history_events: int | None
+
+    @property
+    def name(self) -> str:
+        """The graph's name."""
+        return self.compiled.name
+
+
+class Registry:
+    """Graphs by name.
+
+    Raises:
+        GraphDefinitionError: Two graphs have one name.
+    """
+
+    def __init__(self, graphs: Iterable[RegisteredGraph]) -> None:
+        self._graphs: dict[str, RegisteredGraph] = {}
+        for graph in graphs:
+            if graph.name in self._graphs:
+                raise GraphDefinitionError(
+                    f"Two graphs are named {graph.name!r}. A run finds its graph by this name; give one of them another."
+                )
+            self._graphs[graph.name] = graph
+
+    def get(self, name: str) -> RegisteredGraph | None:
+        """The graph of this name, if there is one."""
+        return self._graphs.get(name)
+
+    def __iter__(self) -> Iterator[RegisteredGraph]:
+        return iter(self._graphs.values())
+
+    @property
+    def names(self) -> list[str]:
+        """The names, in the order in which the graphs were given."""
+        return list(self._graphs)

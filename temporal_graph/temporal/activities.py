@@ -1,0 +1,75 @@
+"""Each node as an activity of its own, so that time-outs, retries, metrics and task queues are its own too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from temporalio import activity
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+from ..codec import DecodeError, EncodeError
+from ..errors import GraphError
+from ..messages import dump_result, load_input
+from ..registry import RegisteredGraph
+from ..deps import Deps
+from .names import PAYLOAD_TOO_LARGE, activity_name
+from .payloads import PayloadTooLargeError, from_raw, to_raw
+
+Activity = Callable[[RawValue], Awaitable[RawValue]]
+
+MISTAKES = (TypeError, NameError, AttributeError, ImportError, NotImplementedError, AssertionError, SyntaxError)
+"""Errors of programming, which another attempt would only repeat."""
+
+
+def activities(graph: RegisteredGraph, deps: Deps) -> list[Activity]:
+    """The activities of a graph, one for each node."""
+    return [_activity(graph, node_id, deps) for node_id in graph.compiled.nodes]
+
+
+def _activity(graph: RegisteredGraph, node_id: str, deps: Deps) -> Activity:
+    retries_mistakes = graph.options[node_id].retry_policy is not None
+
+    @activity.defn(name=activity_name(graph.name, node_id))
+    async def run_node(message: RawValue) -> RawValue:
+        try:
+            async with _heartbeats():
+                result = await graph.compiled.runner.run(node_id, load_input(from_raw(message)), deps.value)
+            return to_raw(dump_result(result), f"The result of node {node_id!r} (its output and changes to the state)")
+        except PayloadTooLargeError as error:
+            raise _final(error, PAYLOAD_TOO_LARGE) from error
+        except (EncodeError, DecodeError, GraphError) as error:
+            raise _final(error) from error
+        except MISTAKES as error:
+            if retries_mistakes:
+                raise
+            raise _final(error) from error
+
+    return run_node
+
+
+def _final(error: Exception, type_: str | None = None) -> ApplicationError:
+    """An error that another attempt would only repeat."""
+    return ApplicationError(str(error), type=type_ or type(error).__name__, non_retryable=True)
+
+
+@contextlib.asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    """Give signs of life while a node runs, so that a lost worker is noticed, and a cancellation arrives."""
+    timeout = activity.info().heartbeat_timeout
+    if timeout is None:
+        yield
+        return
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(timeout.total_seconds() / 3)
+            activity.heartbeat()
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()

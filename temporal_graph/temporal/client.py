@@ -1,0 +1,276 @@
+"""What a client does with a run, in Temporal's terms; its errors in ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import RawValue, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from ..codec.text import compact, members
+from ..errors import (
+    AnswerRefusedError,
+    GraphError,
+    GraphInputError,
+    GraphRunError,
+    RunCancelledError,
+    RunNotFoundError,
+    StateConflictError,
+)
+from .names import ANSWER_REFUSED, CONTINUED, GRAPH_INPUT_ERROR, GRAPH_RUN_ERROR, PROCEED, RESUME
+from .payloads import PayloadTooLargeError, from_raw, to_raw
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended; the values as JSON text."""
+
+    output: str
+    state: str
+
+
+def start_argument(message: Mapping[str, str | None]) -> RawValue:
+    """The argument of a run: JSON texts by field.
+
+    Raises:
+        GraphInputError: It is larger than Temporal takes.
+    """
+    text = "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in message.items() if value is not None) + "}"
+    try:
+        return to_raw(text, "What the run is started with (inputs and state)")
+    except PayloadTooLargeError as error:
+        raise GraphInputError(str(error)) from error
+
+
+async def start(client: Client, graph: str, argument: RawValue, *, id: str, task_queue: str, **options: Any) -> None:
+    """Start a run.
+
+    Raises:
+        GraphInputError: A run of this id is there already.
+    """
+    try:
+        await client.start_workflow(graph, argument, id=id, task_queue=task_queue, **options)
+    except WorkflowAlreadyStartedError as error:
+        raise GraphInputError(
+            f"A run with id {id!r} exists already. Give the new one an id of its own; to go on with the other, use "
+            f"get_run(client, {id!r})."
+        ) from error
+
+
+async def result(handle: WorkflowHandle[Any, Any]) -> Outcome:
+    """Wait for the end of a run.
+
+    Raises:
+        GraphRunError: It failed.
+        RunCancelledError: It was cancelled, terminated or timed out.
+        RunNotFoundError: There is no such run.
+    """
+    try:
+        value = await handle.result()
+    except WorkflowFailureError as error:
+        raise_failure(handle.id, error)
+    except RPCError as error:
+        raise_rpc(handle.id, error)
+    fields = members(from_raw(value))
+    return Outcome(fields["output"], fields["state"])
+
+
+def raise_failure(run_id: str, error: WorkflowFailureError) -> NoReturn:
+    """Raise what a run failed with, in our terms."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        if cause.type == GRAPH_RUN_ERROR and cause.details:
+            raise_run_error(cause.details[0])
+        if cause.type == GRAPH_INPUT_ERROR:
+            raise GraphInputError(cause.message) from error
+        raise GraphRunError("", cause.type or "Error", cause.message) from error
+    raise RunCancelledError(f"Run {run_id!r} has no output: {cause}") from error
+
+
+def raise_run_error(failure: Mapping[str, Any]) -> NoReturn:
+    """Raise the failure of a run."""
+    if failure["path"] is not None:
+        raise StateConflictError(failure["node_id"], failure["message"], tuple(failure["path"]))
+    raise GraphRunError(failure["node_id"], failure["type"], failure["message"])
+
+
+def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
+    """Raise what went wrong between client and server, in our terms."""
+    if error.status == RPCStatusCode.NOT_FOUND:
+        raise RunNotFoundError(
+            f"There is no run with id {run_id!r}, or it ended so long ago that the server has forgotten it."
+        ) from error
+    if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+        raise GraphError(
+            f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?"
+        ) from error
+    raise error
+
+
+async def query(handle: WorkflowHandle[Any, Any], name: str) -> Any:
+    """Ask a run something.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        GraphError: No worker answers.
+    """
+    try:
+        return await handle.query(name, rpc_timeout=timedelta(seconds=20))
+    except WorkflowQueryFailedError as error:
+        raise GraphError(f"Run {handle.id!r} could not answer {name!r}: {error}") from error
+    except RPCError as error:
+        raise_rpc(handle.id, error)
+
+
+async def resume(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json]) -> Mapping[str, Any]:
+    """Answer a question of a run.
+
+    Raises:
+        AnswerRefusedError: The answer is not taken.
+        RunNotFoundError: There is no such run.
+    """
+    argument = to_raw(compact(answer), "The answer")
+    while True:
+        try:
+            return await handle.execute_update(RESUME, argument)
+        except WorkflowUpdateFailedError as error:
+            raise_refusal(error)
+        except RPCError as error:
+            if not await _may_retry(handle, error):
+                await raise_closed(handle, error)
+
+
+async def proceed(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json] | None) -> Mapping[str, Any]:
+    """Answer, if there is an answer, and wait for the next stop.
+
+    Raises:
+        AnswerRefusedError: The answer is not taken.
+        RunNotFoundError: There is no such run.
+    """
+    argument = to_raw(compact(answer), "The answer")
+    while True:
+        try:
+            return await handle.execute_update(PROCEED, argument)
+        except WorkflowUpdateFailedError as error:
+            if not is_continued(error):
+                raise_refusal(error)
+        except RPCError as error:
+            if not await _may_retry(handle, error):
+                await raise_closed(handle, error)
+
+
+async def start_or_proceed(
+    client: Client,
+    graph: str,
+    argument: RawValue,
+    answer: Mapping[str, Json] | None,
+    *,
+    id: str,
+    task_queue: str,
+    **options: Any,
+) -> Mapping[str, Any]:
+    """Start a run, or go on with the one of this id; wait for the next stop: one round trip.
+
+    Raises:
+        AnswerRefusedError: The answer is not taken.
+        GraphInputError: The run was started with what its graph cannot take.
+    """
+    operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+        graph,
+        argument,
+        id=id,
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        **options,
+    )
+    handle = client.get_workflow_handle(id, result_type=RawValue)
+    try:
+        return await client.execute_update_with_start_workflow(
+            PROCEED, to_raw(compact(answer), "The answer"), start_workflow_operation=operation
+        )
+    except WorkflowUpdateFailedError as error:
+        if is_continued(error):
+            return await proceed(handle, answer)
+        raise_refusal(error)
+    except WorkflowAlreadyStartedError as error:
+        await raise_closed(handle, error)
+    except RPCError as error:
+        if await _may_retry(handle, error):
+            return await proceed(handle, answer)
+        await raise_closed(handle, error)
+
+
+def is_continued(error: WorkflowUpdateFailedError) -> bool:
+    """Whether an update ended only because the run continued as new."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type in (CONTINUED, "AcceptedUpdateCompletedWorkflow")
+
+
+def raise_refusal(error: WorkflowUpdateFailedError) -> NoReturn:
+    """Raise why an answer was not taken."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == ANSWER_REFUSED and cause.details:
+        details: Mapping[str, Any] = cause.details[0]
+        raise AnswerRefusedError(details["reason"], details["message"], details["errors"]) from error
+    raise GraphError(f"The run did not take the update: {cause}") from error
+
+
+async def _may_retry(handle: WorkflowHandle[Any, Any], error: BaseException) -> bool:
+    """Whether an update found its run just as it continued as new, so that it may be sent again."""
+    if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError):
+        return False
+    try:
+        description = await handle.describe()
+    except RPCError:
+        return False
+    if description.status != WorkflowExecutionStatus.RUNNING:
+        return False
+    await asyncio.sleep(0.05)
+    return True
+
+
+async def raise_closed(handle: WorkflowHandle[Any, Any], error: BaseException) -> NoReturn:
+    """Raise that a run has ended, and with what."""
+    if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError):
+        raise GraphError(
+            f"No worker answered for run {handle.id!r}. Is one running on its task queue, with this graph?"
+        ) from error
+    if isinstance(error, RPCError) and error.status != RPCStatusCode.NOT_FOUND:
+        raise_rpc(handle.id, error)
+    try:
+        await handle.describe()
+    except RPCError as missing:
+        raise_rpc(handle.id, missing)
+    outcome = await result(handle)
+    raise AnswerRefusedError("closed", f"Run {handle.id!r} has ended; its output is {outcome.output}.") from error
+
+
+def handle_of(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:
+    """The handle of a run; follows it when it continues as new."""
+    return client.get_workflow_handle(run_id, result_type=RawValue)
+
+
+def new_id() -> str:
+    """An id for an answer."""
+    return uuid.uuid4().hex
+
+

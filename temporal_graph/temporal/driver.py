@@ -1,0 +1,262 @@
+"""The graph driver: the engine inside a workflow. Commands become activities, results become events."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import Priority, RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+from ..codec.text import compact
+from ..compile.contexts import NoDeps
+from ..engine import snapshot
+from ..engine.engine import Engine
+from ..engine.events import Cancel, Command, Event, Failure, NodeAsked, NodeFailed, Work
+from ..engine.questions import Accepted, Answer
+from ..engine.state import Json
+from ..messages import NodeInput, Question, dump_input, dump_result, load_result
+from ..options import NodeOptions
+from ..registry import RegisteredGraph
+from ..starting import load_start
+from .messages import StartMessage
+from .names import PAYLOAD_TOO_LARGE, activity_name
+from .payloads import PayloadTooLargeError, from_raw, to_raw
+
+MAX_RUNNING = 1_000
+"""Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
+BUDGET = 2_000_000
+"""Bytes of node inputs sent to the server at once: it takes 4 MiB in one message."""
+
+DEFAULT_RETRIES = RetryPolicy(maximum_attempts=5)
+DEFAULT_TIMEOUT = timedelta(minutes=10)
+DEFAULT_HEARTBEAT = timedelta(seconds=30)
+
+
+class Driver:
+    """Drives one run.
+
+    Attributes:
+        engine: The run.
+        is_leaving: The run is about to continue as new; what waits in it must go and come again.
+    """
+
+    def __init__(self, graph: RegisteredGraph, start: StartMessage) -> None:
+        self.graph = graph
+        self.is_leaving = False
+        self._running: dict[str, asyncio.Future[Any]] = {}
+        self._suspended: dict[str, dict[int, asyncio.Future[Json]]] = {}
+        self._arrived: list[tuple[int, str, Event | asyncio.Future[Any]]] = []
+        self._is_woken = False
+        self._is_full = False
+        self._has_moved = False
+        self._state_text: tuple[Json, str | None] = (None, None)
+        compiled = graph.compiled
+        if start.snapshot is not None:
+            data = json.loads(start.snapshot)
+            self.engine = snapshot.load(data, compiled.spec, compiled.functions, compiled.plan)
+        else:
+            self.engine = Engine(compiled.spec, compiled.functions, compiled.plan)
+            event = load_start(compiled, start.inputs, start.state, start.start_node)
+            self._do(self.engine.apply(event, _now()))
+
+    # -- What handlers call -----------------------------------------------------------------------------------------
+
+    def answer(self, answer: Answer) -> Accepted:
+        """Take an answer; see `Engine.answer`."""
+        accepted, commands = self.engine.answer(answer, _now())
+        self._do(commands)
+        self._is_woken = True
+        return accepted
+
+    # -- The loop ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> str | None:
+        """Drive the run to its end, or to where it continues as new.
+
+        Returns:
+            The snapshot to continue from, as JSON text; None where the run has ended.
+        """
+        try:
+            while self.engine.status == "running":
+                is_draining = self._wants_to_continue()
+                if is_draining and not self.engine.running:
+                    snapshot_text = await self._leave()
+                    if snapshot_text is not None:
+                        return snapshot_text
+                    continue
+                if not is_draining:
+                    self._start_ready()
+                await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
+                self._is_woken = False
+                self._take_arrived()
+        finally:
+            for task in self._running.values():
+                task.cancel()
+        return None
+
+    def _wants_to_continue(self) -> bool:
+        if self._is_full or not self._has_moved:
+            return False
+        info = workflow.info()
+        limit = self.graph.max_history_events
+        if limit is not None and info.get_current_history_length() >= limit:
+            return True
+        return info.is_continue_as_new_suggested()
+
+    async def _leave(self) -> str | None:
+        self.is_leaving = True
+        if not workflow.all_handlers_finished():
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        if self.engine.status != "running":
+            return None
+        # What is left are nodes that wait here for a person; they run again from their top, with the answers there are.
+        for task_id in list(self._running):
+            self._suspended.pop(task_id, None)
+            self._running.pop(task_id).cancel()
+        text = compact({"snapshot": snapshot.dump(self.engine, self.graph.compiled.functions)})
+        try:
+            to_raw(text, "The snapshot of the run")
+        except PayloadTooLargeError as error:
+            workflow.logger.warning("The run cannot continue as new and goes on in its history: %s", error)
+            self._is_full = True
+            self.is_leaving = False
+            return None
+        return text
+
+    def _take_arrived(self) -> None:
+        """Apply what came in this activation, in the order of the tasks, whatever order it came in."""
+        arrived, self._arrived = self._arrived, []
+        arrived.sort(key=lambda item: item[0])
+        for _, task_id, result in arrived:
+            event = result if not isinstance(result, asyncio.Future) else self._event(task_id, result)
+            if event is not None:
+                self._has_moved = True
+                self._do(self.engine.apply(event, _now()))
+
+    def _event(self, task_id: str, future: asyncio.Future[Any]) -> Event | None:
+        if self._running.get(task_id) is not future:
+            return None  # cancelled by the engine
+        del self._running[task_id]
+        self._suspended.pop(task_id, None)
+        node_id = self.engine.tasks[task_id].node_id
+        try:
+            result = future.result()
+            text = from_raw(result) if isinstance(result, RawValue) else result
+            return load_result(task_id, text, self.graph.compiled.runner.types(node_id))
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                # Not by the engine: the run itself is being cancelled, and the loop is about to hear of it.
+                return NodeFailed(task_id, Failure(node_id, "CancelledError", "The node was cancelled."))
+            return NodeFailed(task_id, _failure(node_id, error))
+        except Exception as error:
+            return NodeFailed(task_id, Failure(node_id, type(error).__name__, str(error)))
+
+    def _do(self, commands: list[Command]) -> None:
+        for command in commands:
+            if isinstance(command, Cancel):
+                self._suspended.pop(command.task_id, None)
+                task = self._running.pop(command.task_id, None)
+                if task is not None:
+                    task.cancel()
+
+    # -- Nodes ------------------------------------------------------------------------------------------------------
+
+    def _start_ready(self) -> None:
+        budget = BUDGET
+        for task_id in self.engine.ready:
+            if len(self._running) >= MAX_RUNNING or (budget <= 0 and self._running):
+                return  # the next result brings us here again
+            if task_id in self._suspended:
+                self._continue(task_id)
+            else:
+                budget -= self._start(self.engine.begin(task_id))
+
+    def _start(self, work: Work) -> int:
+        message = NodeInput(work.task_id, work.value, self._state(work.state), work.answers)
+        options = self.graph.options[work.node_id]
+        text = dump_input(message)
+        try:
+            if options.execution == "workflow":
+                future: asyncio.Future[Any] = asyncio.ensure_future(self._run_here(work, message))
+            else:
+                argument = to_raw(text, f"What node {work.node_id!r} gets (its input and the state)")
+                future = self._start_activity(work.node_id, argument, options)
+        except PayloadTooLargeError as error:
+            failure = Failure(work.node_id, PAYLOAD_TOO_LARGE, str(error))
+            self._arrived.append((self.engine.tasks[work.task_id].number, work.task_id, NodeFailed(work.task_id, failure)))
+            self._is_woken = True
+            return 0
+        self._running[work.task_id] = future
+        number = self.engine.tasks[work.task_id].number
+        future.add_done_callback(functools.partial(self._on_done, number, work.task_id))
+        return len(text)
+
+    def _on_done(self, number: int, task_id: str, future: asyncio.Future[Any]) -> None:
+        self._arrived.append((number, task_id, future))
+
+    def _start_activity(self, node_id: str, argument: RawValue, options: NodeOptions) -> asyncio.Future[Any]:
+        common: dict[str, Any] = {
+            "result_type": RawValue,
+            "start_to_close_timeout": options.start_to_close_timeout or DEFAULT_TIMEOUT,
+            "schedule_to_close_timeout": options.schedule_to_close_timeout,
+            "retry_policy": options.retry_policy or DEFAULT_RETRIES,
+            "summary": options.summary,
+        }
+        name = activity_name(self.graph.name, node_id)
+        if options.execution == "local":
+            return workflow.start_local_activity(name, argument, **common)
+        return workflow.start_activity(
+            name,
+            argument,
+            task_queue=options.task_queue,
+            heartbeat_timeout=options.heartbeat_timeout or DEFAULT_HEARTBEAT,
+            priority=options.priority or Priority.default,
+            **common,
+        )
+
+    def _state(self, state: Json) -> str | None:
+        if self.graph.compiled.state is None:
+            return None
+        if self._state_text[1] is None or self._state_text[0] is not state:
+            self._state_text = (state, compact(state))
+        return self._state_text[1]
+
+    # -- Nodes that run here ----------------------------------------------------------------------------------------
+
+    async def _run_here(self, work: Work, message: NodeInput) -> str:
+        deps = NoDeps(f"Node {work.node_id!r}")
+        ask = functools.partial(self._ask, work.task_id)
+        return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, ask))
+
+    def _ask(self, task_id: str, question: Question) -> Awaitable[Json]:
+        """Suspend a node at its own line until its question is answered."""
+        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._suspended.setdefault(task_id, {})[question.position] = future
+        event = NodeAsked(task_id, question.position, question.value, question.response_schema, question.errors)
+        self._arrived.append((self.engine.tasks[task_id].number, task_id, event))
+        return future
+
+    def _continue(self, task_id: str) -> None:
+        work = self.engine.resume(task_id)
+        waiting = self._suspended[task_id]
+        for position in [position for position in waiting if position in work.answers]:
+            waiting.pop(position).set_result(work.answers[position])
+        if not waiting:
+            del self._suspended[task_id]
+
+
+def _failure(node_id: str, error: ActivityError) -> Failure:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return Failure(node_id, cause.type or "Error", cause.message)
+    return Failure(node_id, type(cause or error).__name__, str(cause or error))
+
+
+def _now() -> str:
+    return workflow.now().isoformat()

@@ -1,0 +1,27 @@
+"""Every name that stands on the wire, in one place: other languages and old histories rely on them."""
+
+from __future__ import annotations
+
+RESUME = "resume"
+PROCEED = "proceed"
+PENDING_INTERRUPTS = "pending_interrupts"
+GET_STATE = "get_state"
+
+GRAPH_RUN_ERROR = "GraphRunError"
+"""Type of the application error with which a run fails; its first detail is the failure."""
+GRAPH_INPUT_ERROR = "GraphInputError"
+"""Type of the application error with which a run fails that was started with what it cannot take."""
+ANSWER_REFUSED = "AnswerRefused"
+"""Type of the application error with which an answer is refused; its first detail is the refusal."""
+CONTINUED = "ContinuedAsNew"
+"""Type of the application error with which an update ends that was waiting when the run continued as new: send it again."""
+PAYLOAD_TOO_LARGE = "PayloadTooLargeError"
+"""Type of the error of a node whose result is larger than Temporal takes."""
+
+FIND_GRAPH = "temporal_graph.find_graph"
+"""The function through which the workflow, inside its sandbox, reaches the worker's graphs."""
+
+
+def activity_name(graph: str, node_id: str) -> str:
+    """The activity type of a node."""
+    return f"{graph}.{node_id}"

@@ -1,0 +1,215 @@
+"""The one workflow class: its type is the name of the graph that it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+from ..codec.text import compact
+from ..engine.events import Failure
+from ..engine.questions import Accepted, Refused
+from ..errors import GraphInputError
+from ..registry import RegisteredGraph
+from .driver import Driver
+from .messages import StartError, StartMessage, read_answer, read_start, shown
+from .names import (
+    ANSWER_REFUSED,
+    CONTINUED,
+    FIND_GRAPH,
+    GET_STATE,
+    GRAPH_INPUT_ERROR,
+    GRAPH_RUN_ERROR,
+    PAYLOAD_TOO_LARGE,
+    PENDING_INTERRUPTS,
+    PROCEED,
+    RESUME,
+)
+from .payloads import PayloadTooLargeError, to_raw
+
+
+@workflow.defn(dynamic=True)
+class GraphWorkflow:
+    """Runs the graph whose name is the workflow's type."""
+
+    @workflow.init
+    def __init__(self, args: Sequence[RawValue]) -> None:
+        # Everything is set up here: a handler may run before `run` does.
+        graph: RegisteredGraph = workflow.extern_functions()[FIND_GRAPH](workflow.info().workflow_type)
+        self._start = StartMessage()
+        self._driver: Driver | None = None
+        self._refusal = ""
+        try:
+            self._start = read_start(args)
+            self._driver = Driver(graph, self._start)
+        except (StartError, GraphInputError) as error:
+            self._refusal = str(error)
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> RawValue:
+        """Run the graph.
+
+        Returns:
+            `{"output": ..., "state": ...}`
+
+        Raises:
+            ApplicationError: The run failed; `GraphRunError` with the failure as its first detail, or `GraphInputError`.
+        """
+        if self._driver is None:
+            raise ApplicationError(self._refusal, type=GRAPH_INPUT_ERROR, non_retryable=True)
+        snapshot = await self._driver.run()
+        if snapshot is not None:
+            workflow.continue_as_new(args=[to_raw(snapshot, "The snapshot of the run")])
+        if not workflow.all_handlers_finished():
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._end(self._driver)
+
+    def _end(self, driver: Driver) -> RawValue:
+        engine = driver.engine
+        failure = engine.failure
+        if engine.output is not None:
+            state = compact(engine.state)
+            try:
+                to_raw(engine.output.data, "The output of the graph")
+                to_raw(state, "The final state of the graph")
+                return to_raw(f'{{"output":{engine.output.data},"state":{state}}}', "The output with the final state")
+            except PayloadTooLargeError as error:
+                failure = Failure("__end__", PAYLOAD_TOO_LARGE, str(error))
+        assert failure is not None
+        message = f"{failure.node_id!r} failed with {failure.type}: {failure.message}"
+        raise ApplicationError(message, asdict(failure), type=GRAPH_RUN_ERROR, non_retryable=True)
+
+    # -- Answers ----------------------------------------------------------------------------------------------------
+
+    @workflow.signal(name=RESUME)
+    def resume_by_signal(self, *args: RawValue) -> None:
+        """Take an answer; one that does not fit is kept where `get_state` shows it, and the question stays open."""
+        if self._driver is None:
+            return
+        try:
+            answer = read_answer(args)
+            if answer is None:
+                raise Refused("invalid", "The signal 'resume' came without an answer.")
+            self._driver.answer(answer)
+        except Refused as refused:
+            self._driver.engine.reject(shown(args), refused, workflow.now().isoformat())
+
+    @workflow.update(name=RESUME)
+    def resume_by_update(self, *args: RawValue) -> dict[str, Any]:
+        """Take an answer.
+
+        Returns:
+            The answer as it was accepted.
+
+        Raises:
+            ApplicationError: `AnswerRefused`, with the refusal as its first detail.
+        """
+        driver = self._open()
+        try:
+            answer = read_answer(args)
+            assert answer is not None
+            return _accepted(driver.answer(answer))
+        except Refused as refused:
+            raise _refuse(refused) from refused
+
+    @resume_by_update.validator
+    def check_resume(self, *args: RawValue) -> None:
+        """Refuse an answer before anything is written to history."""
+        try:
+            answer = read_answer(args)
+            if answer is None:
+                raise Refused("invalid", "The update 'resume' takes an answer.")
+            self._open().engine.check(answer)
+        except Refused as refused:
+            raise _refuse(refused) from refused
+
+    @workflow.update(name=PROCEED)
+    async def proceed(self, *args: RawValue) -> dict[str, Any]:
+        """Take an answer, if there is one, and wait for where the run stops next.
+
+        Returns:
+            `{"status", "interrupts", "output", "state", "failure"}`
+
+        Raises:
+            ApplicationError: `AnswerRefused`; or `ContinuedAsNew`, then the same update is to be sent again.
+        """
+        driver = self._open()
+        answer = read_answer(args)
+        if answer is not None and not self._is_start(answer.answer_id):
+            try:
+                driver.answer(answer)
+            except Refused as refused:
+                raise _refuse(refused) from refused
+        await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving)
+        if not driver.engine.is_stopped:
+            message = "The run continues as new and is still on its way; send the update again."
+            raise ApplicationError(message, type=CONTINUED, non_retryable=True)
+        return _stop(driver)
+
+    @proceed.validator
+    def check_proceed(self, *args: RawValue) -> None:
+        """Refuse an answer before anything is written to history."""
+        try:
+            answer = read_answer(args)
+            driver = self._open()
+            if answer is not None and not self._is_start(answer.answer_id):
+                driver.engine.check(answer)
+        except Refused as refused:
+            raise _refuse(refused) from refused
+
+    def _is_start(self, answer_id: str | None) -> bool:
+        return answer_id is not None and answer_id == self._start.answer_id
+
+    def _open(self) -> Driver:
+        if self._driver is None:
+            raise _refuse(Refused("closed", f"The run cannot start: {self._refusal}"))
+        return self._driver
+
+    # -- Looking ----------------------------------------------------------------------------------------------------
+
+    @workflow.query(name=PENDING_INTERRUPTS)
+    def pending_interrupts(self) -> list[dict[str, Any]]:
+        """The questions that are open, oldest first."""
+        if self._driver is None:
+            return []
+        return [interrupt.public() for interrupt in self._driver.engine.questions.open.values()]
+
+    @workflow.query(name=GET_STATE)
+    def get_state(self) -> dict[str, Any]:
+        """Where the run stands: `values`, `next`, `interrupts`, `status`, `rejected`."""
+        if self._driver is None:
+            return {"status": "failed", "values": None, "next": [], "interrupts": [], "rejected": []}
+        engine = self._driver.engine
+        is_waiting = engine.status == "running" and engine.is_stopped
+        return {
+            "status": "waiting" if is_waiting else engine.status,
+            "values": engine.state,
+            "next": [task.node_id for task in engine.tasks.values()],
+            "interrupts": self.pending_interrupts(),
+            "rejected": engine.questions.rejected,
+        }
+
+
+def _accepted(accepted: Accepted) -> dict[str, Any]:
+    return asdict(accepted)
+
+
+def _refuse(refused: Refused) -> ApplicationError:
+    details = {"reason": refused.reason, "message": refused.message, "errors": refused.errors}
+    return ApplicationError(f"{refused.reason}: {refused.message}", details, type=ANSWER_REFUSED, non_retryable=True)
+
+
+def _stop(driver: Driver) -> dict[str, Any]:
+    engine = driver.engine
+    return {
+        "status": "waiting" if engine.status == "running" else engine.status,
+        "interrupts": [interrupt.public() for interrupt in engine.questions.open.values()],
+        "output": json.loads(engine.output.data) if engine.output is not None else None,
+        "state": engine.state,
+        "failure": asdict(engine.failure) if engine.failure is not None else None,
+    }

@@ -1,0 +1,87 @@
+"""Fixtures every test can ask for: servers, clients, names."""
+
+import asyncio
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.workflow import UnfinishedSignalHandlersWarning, UnfinishedUpdateHandlersWarning
+
+from tests.support.own_exit import pytest_sessionstart, pytest_unconfigure
+from tests.support.server import DevServer, program
+
+__all__ = ["pytest_sessionstart", "pytest_unconfigure"]  # hooks: pytest finds them here
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--server-address",
+        metavar="HOST:PORT",
+        help="run against this Temporal server instead of starting one (see DYNAMIC_CONFIG in tests/support/server.py)",
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_unfinished_handlers() -> Iterator[None]:
+    """Fails a test in which a workflow ended before its signal and update handlers did.
+
+    As an error, like every other warning, it would be raised in the workflow, which would retry its task until the test
+    times out.
+    """
+    unfinished = (UnfinishedSignalHandlersWarning, UnfinishedUpdateHandlersWarning)
+    with warnings.catch_warnings(record=True) as caught:
+        for category in unfinished:
+            warnings.simplefilter("always", category)
+        yield
+    left = [str(warning.message) for warning in caught if issubclass(warning.category, unfinished)]
+    assert not left, f"a workflow ended while its handlers ran: {left}"
+
+
+@pytest.fixture(scope="session")
+def server_address(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a dev server that all tests of this process share, started when the first test asks."""
+    given: str | None = pytestconfig.getoption("--server-address")
+    if given:
+        yield given
+        return
+    server = DevServer(tmp_path_factory.mktemp("server"))
+    # Started from this thread, with which it would die; waited for in another one, whose event loop is nobody else's.
+    server.process.start()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, server.wait_until_healthy()).result()
+        yield server.address
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+async def client(server_address: str) -> Client:
+    """A client of the shared server, without plugins."""
+    return await Client.connect(server_address)
+
+
+@pytest.fixture
+def task_queue(request: pytest.FixtureRequest) -> str:
+    """A task queue that no other test, and no earlier run of this one, uses."""
+    return f"{request.node.name}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def own_server(tmp_path: Path) -> AsyncIterator[DevServer]:
+    """A dev server for this test alone, on a SQLite file: kill it, start it again."""
+    async with DevServer(tmp_path, persistent=True) as server:
+        yield server
+
+
+@pytest.fixture
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A server whose clock jumps ahead while a workflow only waits. Each test has its own: no clock is turned back."""
+    path = str(program("temporal-test-server"))
+    async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=path) as environment:
+        yield environment
