@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, cast
 
-from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 from pydantic_graph import BaseNode
 from typing_extensions import TypeVar
 
@@ -126,18 +126,18 @@ class Stop(Generic[OutputT, StateT]):
         return not self.interrupts
 
 
-_INTERRUPTS = TypeAdapter(list[Interrupt])
-_ACCEPTED = TypeAdapter(Accepted)
-
-
 def read_interrupts(data: Sequence[Mapping[str, Any]]) -> list[Interrupt]:
     """Interrupts from the JSON of the wire."""
-    return _INTERRUPTS.validate_python(data)
+    return [Interrupt(**{**item, **_times(item, "created_at", "deadline")}) for item in data]
 
 
 def read_accepted(data: Mapping[str, Any]) -> Accepted:
     """An acceptance from the JSON of the wire."""
-    return _ACCEPTED.validate_python(data)
+    return Accepted(**{**data, **_times(data, "answered_at")})
+
+
+def _times(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: None if item[name] is None else datetime.fromisoformat(item[name]) for name in names}
 
 
 def read_stop(graph: CompiledGraph, data: Mapping[str, Any]) -> Stop[Any, Any]:
@@ -168,8 +168,6 @@ def _next_node(graph: CompiledGraph, interrupts: Sequence[Interrupt]) -> BaseNod
 
 def answer(value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None) -> dict[str, Any]:
     """An answer as it goes over the wire."""
-    from pydantic_core import to_jsonable_python
-
     return {
         "interrupt_id": interrupt_id,
         "value": to_jsonable_python(value),
@@ -273,4 +271,4 @@ class GraphRun(Generic[OutputT, StateT]):
         """
         outcome = await calls.result(self._handle)
         state = None if self._graph.state is None else self._graph.state.load(outcome.state)
-        return GraphResult(self._graph.output.load(outcome.output), state)
+        return GraphResult(self._graph.output.load(outcome.output), cast("StateT", state))

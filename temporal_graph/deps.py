@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import NoneType
 from typing import Any, cast
 
@@ -28,7 +28,7 @@ class Deps:
         self.value: Any = None
 
     @contextlib.asynccontextmanager
-    async def running(self, registry: Registry) -> AsyncIterator[None]:
+    async def running(self, registry: Registry) -> AsyncGenerator[None]:
         """Have the deps while a worker runs; several workers share them.
 
         Raises:
@@ -62,6 +62,7 @@ def _check(graph: str, deps_type: Any, value: Any) -> None:
         return
     if not isinstance(value, deps_type):
         raise DepsError(
-            f"Graph {graph!r} declares deps of type {deps_type.__name__}, and this worker has {value!r}. Give them with "
-            f"GraphPlugin(..., deps=...): a {deps_type.__name__}, or a function or async context manager that makes one."
+            f"Graph {graph!r} declares deps of type {deps_type.__name__}, and this worker has {value!r}. Give them "
+            f"with GraphPlugin(..., deps=...): a {deps_type.__name__}, or a function or async context manager that "
+            "makes one."
         )

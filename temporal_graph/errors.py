@@ -1,15 +1,15 @@
 """Everything that this package raises on purpose.
 
-    GraphError
-    ├── GraphDefinitionError     a graph, or the options given with it, cannot run on Temporal
-    ├── GraphInputError          a run cannot be started with what was given
-    ├── GraphRunError            a run failed
-    │   └── StateConflictError   ... because parallel branches changed the same part of the state
-    ├── AnswerRefusedError       an answer was not taken, and the run is as it was
-    ├── RunNotFoundError         there is no run with this id
-    ├── RunCancelledError        a run was cancelled or terminated
-    ├── DepsError                `ctx.deps` was touched where there are none, or they are of the wrong type
-    └── InterruptError           `interrupt()` was called where nobody can be asked
+GraphError
+├── GraphDefinitionError     a graph, or the options given with it, cannot run on Temporal
+├── GraphInputError          a run cannot be started with what was given
+├── GraphRunError            a run failed
+│   └── StateConflictError   ... because parallel branches changed the same part of the state
+├── AnswerRefusedError       an answer was not taken, and the run is as it was
+├── RunNotFoundError         there is no run with this id
+├── RunCancelledError        a run was cancelled or terminated
+├── DepsError                `ctx.deps` was touched where there are none, or they are of the wrong type
+└── InterruptError           `interrupt()` was called where nobody can be asked
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ class AnswerRefusedError(GraphError, ValueError):
     """An answer was not taken; the run is as it was.
 
     Attributes:
-        reason: `invalid`, `already_answered`, `expired`, `unknown_interrupt`, `ambiguous`, `not_authorized` or `closed`.
+        reason: `invalid`, `already_answered`, `expired`, `unknown_interrupt`, `ambiguous`, `not_authorized` or
+            `closed`.
         errors: For `invalid`, what is wrong by field: `loc`, `msg`, `type`, as pydantic has them.
     """
 

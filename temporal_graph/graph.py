@@ -63,8 +63,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
     ) -> None:
         if not isinstance(graph, Graph):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise GraphDefinitionError(
-                f"TemporalGraph takes a pydantic_graph.Graph, as GraphBuilder.build() makes it, and got {graph!r}. For a "
-                "list of node classes there is InterruptibleGraph(nodes=[...])."
+                f"TemporalGraph takes a pydantic_graph.Graph, as GraphBuilder.build() makes it, and got {graph!r}. For "
+                "a list of node classes there is InterruptibleGraph(nodes=[...])."
             )
         self.name = _name(name or graph.name)
         self.graph = graph
@@ -236,12 +236,13 @@ def _graph_of(
     if not nodes:
         raise GraphDefinitionError(f"InterruptibleGraph {name!r} has no nodes; give it a list of BaseNode classes.")
     for node in nodes:
-        if not inspect.isclass(node) or not issubclass(node, BaseNode):
+        if not inspect.isclass(node) or not issubclass(node, BaseNode):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise GraphDefinitionError(f"InterruptibleGraph takes BaseNode classes; {node!r} is none.")
     types = {"state_type": state_type, "deps_type": deps_type, "output_type": output_type}
-    builder: GraphBuilder[Any, Any, Any, Any] = GraphBuilder(
+    make: Any = GraphBuilder
+    builder: GraphBuilder[Any, Any, Any, Any] = make(
         name=name,
-        input_type=Union[tuple(nodes)],  # pyright: ignore[reportArgumentType] # noqa: UP007 - made from a list
+        input_type=Union[tuple(nodes)],  # noqa: UP007 - made from a list
         **{key: type_ for key, type_ in types.items() if type_ is not None},
     )
     first = builder.decision(node_id="first", note="the node that a run starts at")
@@ -257,8 +258,8 @@ def _graph_of(
 def _name(name: str | None) -> str:
     if not name:
         raise GraphDefinitionError(
-            "The graph has no name. Give it one: TemporalGraph(graph, name='refund'). It is the Temporal workflow type of "
-            "its runs, and must be the same in every process and release."
+            "The graph has no name. Give it one: TemporalGraph(graph, name='refund'). It is the Temporal workflow type "
+            "of its runs, and must be the same in every process and release."
         )
     return name
 

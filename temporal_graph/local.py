@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 from pydantic_graph import BaseNode
 from typing_extensions import TypeVar
@@ -77,7 +77,9 @@ class LocalRun(Generic[OutputT, StateT]):
         if self._engine is None:
             self._start(from_node, inputs, state)
         elif inputs is not None or state is not None:
-            raise GraphInputError("This run has been started; inputs and state are for a new one. Make one with local().")
+            raise GraphInputError(
+                "This run has been started; inputs and state are for a new one. Make one with local()."
+            )
         elif from_node is not None:
             found = answer_in(self._graph, from_node)
             if found is not None:
@@ -117,7 +119,7 @@ class LocalRun(Generic[OutputT, StateT]):
         if stop.is_interrupt:
             ids = ", ".join(repr(interrupt.interrupt_id) for interrupt in stop.interrupts)
             raise GraphError(f"The run waits for people: {ids}. Answer with resume() first.")
-        return GraphResult(stop.output, stop.state)  # pyright: ignore[reportArgumentType]
+        return GraphResult(cast("OutputT", stop.output), stop.state)
 
     def pending_interrupts(self) -> list[Interrupt]:
         """The questions that are open, oldest first."""
@@ -145,7 +147,11 @@ class LocalRun(Generic[OutputT, StateT]):
     def _takes_nothing(self) -> bool:
         """Whether what waits is one question that an empty answer answers."""
         waiting = list(self._started().questions.open.values())
-        return len(waiting) == 1 and waiting[0].kind == "node" and not self._graph.functions.answer_fields(waiting[0].node_id)
+        return (
+            len(waiting) == 1
+            and waiting[0].kind == "node"
+            and not self._graph.functions.answer_fields(waiting[0].node_id)
+        )
 
     def _start(self, from_node: Any, inputs: Any, state: Any) -> None:
         message = dump_start(self._graph, from_node, inputs, state)

@@ -78,12 +78,13 @@ class NodeOptions:
 
         An option of the others that does not go with this `execution` is left out.
         """
-        merged = {f.name: getattr(self, f.name) for f in fields(self)}
+        merged: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         execution = self.execution or below.execution or "activity"
         for f in fields(self):
             if merged[f.name] is None and f.name not in _EXCLUDED[execution]:
                 merged[f.name] = getattr(below, f.name)
-        return NodeOptions(**{**merged, "execution": execution})
+        merged["execution"] = execution
+        return NodeOptions(**merged)
 
 
 _EXCLUDED: dict[str, frozenset[str]] = {

@@ -44,7 +44,7 @@ class Registry:
         for graph in graphs:
             if graph.name in self._graphs:
                 raise GraphDefinitionError(
-                    f"Two graphs are named {graph.name!r}. A run finds its graph by this name; give one of them another."
+                    f"Two graphs are named {graph.name!r}. A run finds its graph by this name; give one another."
                 )
             self._graphs[graph.name] = graph
 

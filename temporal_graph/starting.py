@@ -85,7 +85,9 @@ def _node_id(graph: CompiledGraph, node: Any) -> str:
 def _load_state(graph: CompiledGraph, state: str | None) -> Json:
     if graph.state is None:
         if state not in (None, "null"):
-            raise GraphInputError(f"Graph {graph.name!r} has no state_type, so it takes no state; it got {state[:200]}.")
+            raise GraphInputError(
+                f"Graph {graph.name!r} has no state_type, so it takes no state; it got {state[:200]}."
+            )
         return None
     try:
         # Written anew, so that what nodes compare it with has every default, and the order of the type.

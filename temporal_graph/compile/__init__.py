@@ -89,11 +89,15 @@ class _Compiler:
         spec, transforms = build(self.graph, self.name)
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
         state, plan = self._state()
-        steps = {node.id: node for node in self.graph.nodes.values() if isinstance(node, Step)}
-        takes = {node_id: self._step_inputs(node_id, step) for node_id, step in steps.items()}
+        steps: dict[str, Step[Any, Any, Any, Any]] = {
+            str(node.id): node for node in self.graph.nodes.values() if isinstance(node, Step)
+        }
+        takes: dict[str, ValueCodec] = {node_id: self._step_inputs(node_id, step) for node_id, step in steps.items()}
         takes[END] = self._codec_of(self.types.takes(END), "the graph's output")
         joins = self._joins()
-        nodes = {node_id: NodeCode(node_id, step, takes[node_id], self._output(step)) for node_id, step in steps.items()}
+        nodes = {
+            node_id: NodeCode(node_id, step, takes[node_id], self._output(step)) for node_id, step in steps.items()
+        }
         targets = {**takes, **{join_id: join.inputs for join_id, join in joins.items()}}
         functions = CompiledFunctions(
             self.codec,
@@ -108,15 +112,15 @@ class _Compiler:
             plan=plan,
         )
         runner = NodeRunner(self.codec, nodes, targets, state, plan)
-        return CompiledGraph(
-            self.name, self.graph, spec, functions, runner, plan, inputs, state, takes[END], nodes
-        )
+        return CompiledGraph(self.name, self.graph, spec, functions, runner, plan, inputs, state, takes[END], nodes)
 
     def _codec_of(self, type_: Any, what: str) -> ValueCodec:
         try:
             return self.codec.of(Any if type_ is hints.UNKNOWN else type_)
         except UnsupportedTypeError as error:
-            raise GraphDefinitionError(f"In graph {self.name!r}, {what} cannot cross between processes: {error}") from error
+            raise GraphDefinitionError(
+                f"In graph {self.name!r}, {what} cannot cross between processes: {error}"
+            ) from error
 
     def _state(self) -> tuple[ValueCodec | None, Plan]:
         type_ = self.types.state()
@@ -159,14 +163,18 @@ class _Compiler:
         for node in self.graph.nodes.values():
             if isinstance(node, Fork) and node.is_map:
                 type_ = self.types.gives(node.id)
-                items[node.id] = None if type_ is hints.UNKNOWN else self._codec_of(type_, f"an item of map {node.id!r}")
+                items[node.id] = (
+                    None if type_ is hints.UNKNOWN else self._codec_of(type_, f"an item of map {node.id!r}")
+                )
         return items
 
     def _transforms(self, spec: GraphSpec, transforms: Transforms) -> dict[str, tuple[Any, ValueCodec | None]]:
         made: dict[str, tuple[Any, ValueCodec | None]] = {}
         for path_id, functions in transforms.items():
             type_ = hints.of_transform(path_id, functions[-1], self.namespace).output
-            codec = None if type_ is hints.UNKNOWN else self._codec_of(type_, f"what the transform on {path_id!r} returns")
+            codec = (
+                None if type_ is hints.UNKNOWN else self._codec_of(type_, f"what the transform on {path_id!r} returns")
+            )
             made[path_id] = (transform_chain(functions), codec)
         return made
 
@@ -178,5 +186,7 @@ class _Compiler:
                 try:
                     forms[node_id] = AnswerForm(step.node_type, self.codec, self.namespace)
                 except UnsupportedTypeError as error:
-                    raise GraphDefinitionError(f"A Required field of node {node_id!r} cannot be answered: {error}") from error
+                    raise GraphDefinitionError(
+                        f"A Required field of node {node_id!r} cannot be answered: {error}"
+                    ) from error
         return forms

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, create_model
-
 from ..codec import Codec, DecodeError
 from ..engine.state import Json
 from ..errors import GraphDefinitionError
@@ -22,8 +20,8 @@ def required_fields(node_type: type[Any], namespace: Namespace) -> dict[str, Any
         hints = get_type_hints(node_type, localns=dict(namespace), include_extras=True)
     except NameError as error:
         raise GraphDefinitionError(
-            f"The fields of node {node_type.__name__!r} name {error.name!r}, which cannot be found from where the class "
-            "is defined. Define it at the top level of the module."
+            f"The fields of node {node_type.__name__!r} name {error.name!r}, which cannot be found from where the "
+            "class is defined. Define it at the top level of the module."
         ) from error
     found: dict[str, Any] = {}
     for name, hint in hints.items():
@@ -43,11 +41,14 @@ class AnswerForm:
     """The answer to an interrupt node: checked, and put into the node."""
 
     def __init__(self, node_type: type[Any], codec: Codec, namespace: Namespace) -> None:
+        from pydantic import ConfigDict, create_model  # here, because importing pydantic's insides takes a while
+
         self.fields = required_fields(node_type, namespace)
-        model: Any = create_model(
+        make: Any = create_model  # its overloads do not know of fields that are made here
+        model = make(
             f"{node_type.__name__}Answer",
             __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True),
-            **{name: (type_, ...) for name, type_ in self.fields.items()},  # pyright: ignore[reportArgumentType]
+            **{name: (type_, ...) for name, type_ in self.fields.items()},
         )
         self._codec = codec.of(model)
         self.schema = self._codec.json_schema()
@@ -58,7 +59,7 @@ class AnswerForm:
         Raises:
             DecodeError: It does not fit.
         """
-        data = {} if answer is None and not self.fields else answer
+        data: Json = {} if answer is None and not self.fields else answer
         return json.loads(self._codec.dump(self._codec.load_python(data)))
 
     def errors(self, answer: Json) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from pydantic_graph import Graph
 from pydantic_graph.decision import Decision
@@ -44,7 +44,8 @@ def _node(graph: Graph[Any, Any, Any, Any], node: Any, transforms: Transforms) -
         branches = [branch.path for branch in node.branches]
         return DecisionSpec(node.id, _paths(node.id, branches, transforms))
     if isinstance(node, NodeStep):
-        return StepSpec(node.id, None, waits=issubclass(node.node_type, InterruptNode))
+        node_type: type[Any] = cast("Any", node).node_type
+        return StepSpec(node.id, None, waits=issubclass(node_type, InterruptNode))
     paths = _paths(node.id, graph.edges_by_source.get(node.id, []), transforms)
     if not paths:
         raise GraphDefinitionError(f"Node {node.id!r} of graph {graph.name!r} has no edge that leaves it.")

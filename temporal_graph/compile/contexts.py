@@ -18,8 +18,8 @@ def refuse_deps(where: str) -> NoReturn:
     """Say where deps live."""
     raise DepsError(
         f"{where} touched ctx.deps. Deps live on the workers that run nodes; transforms, decisions, reducers and nodes "
-        "with execution='workflow' run in the driver, which must do the same on every replay and has none. Use the deps "
-        "in a step, and put what you need of them into its output or into the state."
+        "with execution='workflow' run in the driver, which must do the same on every replay and has none. Use the "
+        "deps in a step, and put what you need of them into its output or into the state."
     )
 
 

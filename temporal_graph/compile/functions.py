@@ -90,7 +90,8 @@ class CompiledFunctions:
     def _load(self, value: Value) -> Any:
         if isinstance(value, Live):
             return value.value
-        assert isinstance(value, Encoded) and value.type is not None
+        assert isinstance(value, Encoded)
+        assert value.type is not None
         return self._codec.named(value.type).load(value.data)
 
     def rest(self, node_id: str, value: Value) -> Encoded:
@@ -237,7 +238,9 @@ def _matches(branch: DecisionBranch[Any], value: Any) -> bool:
         return True
     if get_origin(source) is Literal:
         # True == 1, but Literal[True] and Literal[1] are different choices.
-        return any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in get_args(source))
+        return any(
+            value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in get_args(source)
+        )
     try:
         return isinstance(value, source)
     except TypeError as error:

@@ -7,8 +7,8 @@ import inspect
 import typing
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from types import NoneType
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
 
 from pydantic_graph import BaseNode, End, GraphRunContext, StepContext
 from pydantic_graph.join import ReducerContext
@@ -102,7 +102,7 @@ def item_of(type_: Any) -> Any:
         return union([item_of(member) for member in _union(type_) if member is not NoneType])
     if inspect.isclass(type_) and hasattr(type_, "__iter__") and origin is None:
         try:
-            returned = typing.get_type_hints(type_.__iter__).get("return", UNKNOWN)
+            returned = typing.get_type_hints(cast("Any", type_).__iter__).get("return", UNKNOWN)
         except (NameError, TypeError, AttributeError):
             return UNKNOWN
         return _known(get_args(returned)[0]) if get_args(returned) else UNKNOWN
@@ -170,7 +170,7 @@ def _resolve(what: str, function: Callable[..., Any], namespace: Namespace) -> d
         function = function.func
     if not inspect.isroutine(function):
         function = type(function).__call__  # an object that can be called
-    closed_over = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
+    closed_over: Mapping[str, Any] = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
     try:
         return typing.get_type_hints(function, localns={**namespace, **closed_over}, include_extras=True)
     except NameError as error:
@@ -215,7 +215,5 @@ def _bare(type_: Any) -> Any:
 
 
 def _union(type_: Any) -> tuple[Any, ...]:
-    from types import UnionType
-
     bare = _bare(type_)
     return get_args(bare) if get_origin(bare) in (typing.Union, UnionType) else (type_,)

@@ -6,9 +6,8 @@ import json
 from collections import ChainMap
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_origin
+from typing import Any, cast, get_origin
 
-from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 from pydantic_graph import BaseNode, End, JoinNode, StepContext, StepNode
 from pydantic_graph.step import NodeStep, Step
@@ -31,7 +30,7 @@ class Interrupted(BaseException):
 
 
 class DrainedStream(list[Any]):
-    """What a stream gave, for a step that declares that it takes a stream: a list that can also be read with `async for`."""
+    """What a stream gave, for a step that declares that it takes one: a list that can be read with `async for` too."""
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         for item in self:
@@ -126,21 +125,26 @@ class NodeRunner:
         return NodeDone(data, to, tuple(self._delta(message.state, state)))
 
     def _outcome(self, code: NodeCode, output: Any) -> tuple[str | None, str]:
+        to: str
+        value: Any
         if code.output is not None:
             return None, code.output.dump(output).decode()
+        returned: Any = output
         if isinstance(output, StepNode):
-            to, value = output.step.id, output.inputs
+            to, value = returned.step.id, returned.inputs
         elif isinstance(output, JoinNode):
-            to, value = output.join.id, output.inputs
+            to, value = returned.join.id, returned.inputs
         elif isinstance(output, End):
-            to, value = END, output.data
+            to, value = END, returned.data
         elif isinstance(output, BaseNode):
-            to, value = NodeStep(type(output)).id, output
+            to, value = NodeStep(cast("type[Any]", type(returned))).id, returned
         else:
             raise TypeError(f"Node {code.id!r} returned {output!r}; a node must return a BaseNode or an End.")
         target = self._targets.get(to)
         if target is None:
-            raise ValueError(f"Node {code.id!r} returned {output!r}, which is no node of this graph: {list(self._targets)}.")
+            raise ValueError(
+                f"Node {code.id!r} returned {output!r}, which is no node of this graph: {list(self._targets)}."
+            )
         return to, target.dump(value).decode()
 
     def _delta(self, before: str | None, state: Any) -> list[Any]:
@@ -184,4 +188,6 @@ class _NodeAsker:
 
 
 def _schema(response_type: Any) -> dict[str, Any]:
+    from pydantic import TypeAdapter  # here, because importing pydantic's insides takes a while
+
     return TypeAdapter(response_type).json_schema()

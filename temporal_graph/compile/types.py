@@ -7,10 +7,9 @@ the type that the step behind it takes, a join's the type that its reducer makes
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator
 from types import NoneType
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from pydantic_graph import Graph
 from pydantic_graph.decision import Decision
@@ -58,15 +57,17 @@ class Types:
     def __init__(self, graph: Graph[Any, Any, Any, Any], namespace: Namespace) -> None:
         self.memo: dict[str, dict[str, Any]] = {}
         self.graph = graph
+        self._nodes: dict[str, Any] = {str(node_id): node for node_id, node in graph.nodes.items()}
+        self._paths_from = {str(node_id): paths for node_id, paths in graph.edges_by_source.items()}
         self._namespace = namespace
         self._into: dict[str, list[tuple[str, Path]]] = {}
         for source, path in self._paths():
             self._into.setdefault(destination(path), []).append((source, path))
 
     def _paths(self) -> Iterator[tuple[str, Path]]:
-        for source, paths in self.graph.edges_by_source.items():
+        for source, paths in self._paths_from.items():
             yield from ((source, path) for path in paths)
-        for node in self.graph.nodes.values():
+        for node in self._nodes.values():
             if isinstance(node, Decision):
                 yield from ((node.id, branch.path) for branch in node.branches)
 
@@ -76,18 +77,17 @@ class Types:
         """What a step's code declares."""
         memo = self.memo.setdefault("signature", {})
         if node_id not in memo:
-            node = self.graph.nodes[node_id]  # pyright: ignore[reportArgumentType]
-            assert isinstance(node, Step)
-            if isinstance(node, NodeStep):
-                memo[node_id] = hints.of_node(node.node_type, self._namespace)
+            step: Any = self._nodes[node_id]
+            node_type = getattr(step, "node_type", None)
+            if node_type is not None:
+                memo[node_id] = hints.of_node(node_type, self._namespace)
             else:
-                memo[node_id] = hints.of_step(node_id, node.call, self._namespace)
+                memo[node_id] = hints.of_step(node_id, step.call, self._namespace)
         return memo[node_id]
 
     def reducer(self, join_id: str) -> hints.ReducerSignature:
         """What a join's reducer declares."""
-        join = self.graph.nodes[join_id]  # pyright: ignore[reportArgumentType]
-        assert isinstance(join, Join)
+        join = self._nodes[join_id]
         return hints.of_reducer(join_id, join.reducer, self._namespace)
 
     def state(self) -> Any:
@@ -95,7 +95,7 @@ class Types:
         if not is_open(self.graph.state_type) and self.graph.state_type is not NoneType:
             return self.graph.state_type
         declared: list[Any] = []
-        for node in self.graph.nodes.values():
+        for node in self._nodes.values():
             if isinstance(node, Step):
                 state = self.signature(node.id).state
                 if not is_open(state) and state is not NoneType and state not in declared:
@@ -113,7 +113,7 @@ class Types:
     @_once
     def _wanted(self, node_id: str) -> Any:
         """What a node says that it takes; UNKNOWN where it does not say."""
-        node: Any = self.graph.nodes[node_id]  # pyright: ignore[reportArgumentType]
+        node: Any = self._nodes[node_id]
         if isinstance(node, Step):
             return self.signature(node_id).inputs
         if isinstance(node, EndNode):
@@ -126,7 +126,7 @@ class Types:
             whole = len(sources) == len(node.branches)
             return hints.union([UNKNOWN if is_open(source) else source for source in sources]) if whole else UNKNOWN
         if isinstance(node, Fork):
-            wanted = [self._wanted_along(path) for path in self.graph.edges_by_source.get(node_id, [])]  # pyright: ignore[reportArgumentType]
+            wanted = [self._wanted_along(path) for path in self._paths_from.get(node_id, [])]
             known = [type_ for type_ in wanted if not is_open(type_)]
             if not known:
                 return UNKNOWN
@@ -145,7 +145,7 @@ class Types:
     @_once
     def gives(self, node_id: str) -> Any:
         """The type of what leaves a node."""
-        node: Any = self.graph.nodes[node_id]  # pyright: ignore[reportArgumentType]
+        node: Any = self._nodes[node_id]
         if isinstance(node, NodeStep):
             return UNKNOWN  # it names the next node itself
         if isinstance(node, Step):
@@ -154,7 +154,7 @@ class Types:
             declared = self.graph.input_type
             return self._first_known(UNKNOWN if declared is NoneType else declared, *self._behind(node_id), declared)
         if isinstance(node, Join):
-            return self._joined(node)
+            return self._joined(cast("Any", node))
         arriving = self._arriving(node_id)
         if isinstance(node, Fork) and node.is_map:
             return UNKNOWN if is_open(arriving) else hints.item_of(arriving)
@@ -162,7 +162,7 @@ class Types:
 
     def _behind(self, node_id: str) -> Iterator[Any]:
         """What is taken behind a node; nothing where transforms stand between."""
-        for path in self.graph.edges_by_source.get(node_id, []):  # pyright: ignore[reportArgumentType]
+        for path in self._paths_from.get(node_id, []):
             yield self._wanted_along(path)
 
     @staticmethod
@@ -187,7 +187,7 @@ class Types:
         if transforms:
             return hints.of_transform(source, transforms[-1], self._namespace).output
         given = self.gives(source)
-        node: Any = self.graph.nodes[source]  # pyright: ignore[reportArgumentType]
+        node: Any = self._nodes[source]
         if isinstance(node, Decision) and _settled(given) is UNKNOWN:
             branch = next(branch for branch in node.branches if branch.path is path)
             source_type = unpack_type_expression(branch.source)
@@ -201,13 +201,15 @@ class Types:
         Raises:
             GraphDefinitionError: Nobody says.
         """
-        node: Any = self.graph.nodes[node_id]  # pyright: ignore[reportArgumentType]
+        node: Any = self._nodes[node_id]
         type_ = self._first_known(self._wanted(node_id), _settled(self._arriving(node_id)))
         if isinstance(node, EndNode):
-            ends = [self.signature(n.id).output for n in self.graph.nodes.values() if isinstance(n, NodeStep)]
+            ends = [self.signature(n.id).output for n in self._nodes.values() if isinstance(n, NodeStep)]
             ends = [end for end in ends if end is not UNKNOWN]
             if self.graph.output_type is NoneType:
-                arriving = [self._arriving(node_id)] if self._into.get(node_id) and not self._only_nodes(node_id) else []
+                arriving = (
+                    [self._arriving(node_id)] if self._into.get(node_id) and not self._only_nodes(node_id) else []
+                )
                 type_ = hints.union([*arriving, *ends])
             return Any if _settled(type_) is UNKNOWN else type_
         if type_ is UNKNOWN and isinstance(node, Join):
@@ -221,7 +223,7 @@ class Types:
 
     def _only_nodes(self, node_id: str) -> bool:
         """Whether everything that leads to a node is a `BaseNode` or the decision between what one returns."""
-        sources = [self.graph.nodes[source] for source, _ in self._into.get(node_id, [])]  # pyright: ignore[reportArgumentType]
+        sources = [self._nodes[source] for source, _ in self._into.get(node_id, [])]
         return all(
             isinstance(source, NodeStep) or (isinstance(source, Decision) and self._only_nodes(source.id))
             for source in sources
@@ -249,13 +251,13 @@ class Types:
         if solved is not UNKNOWN and not is_open(solved):
             return solved
         initial: Any = factory()
-        if inspect.isclass(type(initial)) and initial is not None and not isinstance(initial, list | dict | set | tuple):
-            return type(initial)
+        if initial is not None and not isinstance(initial, list | dict | set | tuple):
+            return cast("type[Any]", type(initial))
         if Any in (signature.output, behind, arriving):
             return Any
         raise GraphDefinitionError(
-            f"Nothing says what join {join.id!r} of graph {self.graph.name!r} gives. Annotate what its reducer returns, "
-            "or the step behind it, or give initial_factory=list[int] (with your own type)."
+            f"Nothing says what join {join.id!r} of graph {self.graph.name!r} gives. Annotate what its reducer "
+            "returns, or the step behind it, or give initial_factory=list[int] (with your own type)."
         )
 
     @staticmethod

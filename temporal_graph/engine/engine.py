@@ -224,7 +224,7 @@ class Engine:
             errors = self._functions.check(interrupt.node_id, _schema_of(interrupt), value)
         except Exception as error:
             # A validator of the user's, which failed: no answer may fail a run.
-            errors = [{"loc": [], "msg": f"{type(error).__name__}: {error}", "type": "error"}]
+            errors: list[dict[str, Any]] = [{"loc": [], "msg": f"{type(error).__name__}: {error}", "type": "error"}]
         if errors:
             raise Refused("invalid", _describe(interrupt.interrupt_id, errors), errors)
 
@@ -295,7 +295,9 @@ class Engine:
         node = self.spec.nodes.get(node_id)
         if not isinstance(node, StepSpec | JoinSpec):
             known = ", ".join(repr(i) for i, n in self.spec.nodes.items() if isinstance(n, StepSpec | JoinSpec))
-            message = f"{source} leads to {node_id!r}, which is no node of graph {self.spec.name!r}. Its nodes: {known}."
+            message = (
+                f"{source} leads to {node_id!r}, which is no node of graph {self.spec.name!r}. Its nodes: {known}."
+            )
             raise _Stop(Failure(source, "UnknownNodeError", message))
         self._enter(node_id, value, runs)
 
@@ -377,7 +379,7 @@ class Engine:
             try:
                 task.value = self._functions.fill(task.node_id, task.value, answer.value)
             except Exception as error:
-                errors = [{"loc": [], "msg": f"{type(error).__name__}: {error}", "type": "error"}]
+                errors: list[dict[str, Any]] = [{"loc": [], "msg": f"{type(error).__name__}: {error}", "type": "error"}]
                 raise Refused("invalid", _describe(interrupt.interrupt_id, errors), errors) from error
         else:
             task.answers[interrupt.position] = answer.value

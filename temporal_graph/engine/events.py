@@ -112,8 +112,8 @@ class NodeAsked:
         position: How many-th question of that task this is, from 0.
         value: What is shown to the person.
         response_schema: JSON schema of an answer that fits; None where anything does.
-        errors: What is wrong with the answer that the task got for this position: its own type, which may know more than
-            the schema, refused it, so the question opens again. Empty for a question that is new.
+        errors: What is wrong with the answer that the task got for this position: its own type, which may know more
+            than the schema, refused it, so the question opens again. Empty for a question that is new.
     """
 
     task_id: str

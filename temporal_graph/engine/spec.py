@@ -73,7 +73,7 @@ class JoinSpec:
     Attributes:
         id: The node's id.
         parent: Id of the parent fork.
-        region: Ids of the nodes that can still reach the join without a new run of the parent fork; the join among them.
+        region: Ids of the nodes that can still reach the join without a new run of the parent fork, the join's too.
         is_final: Whether no other join waits for this one. What leaves a final join leaves the branches below its
             parent fork; what leaves another join is still inside them.
         path: Where the joined value goes.

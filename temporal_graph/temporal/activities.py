@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from ..codec import DecodeError, EncodeError
+from ..deps import Deps
 from ..errors import GraphError
 from ..messages import dump_result, load_input
 from ..registry import RegisteredGraph
-from ..deps import Deps
 from .names import PAYLOAD_TOO_LARGE, activity_name
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 
@@ -56,7 +56,7 @@ def _final(error: Exception, type_: str | None = None) -> ApplicationError:
 
 
 @contextlib.asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
+async def _heartbeats() -> AsyncGenerator[None]:
     """Give signs of life while a node runs, so that a lost worker is noticed, and a cancellation arrives."""
     timeout = activity.info().heartbeat_timeout
     if timeout is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from temporalio.client import (
     Client,
@@ -151,7 +152,7 @@ async def resume(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json]) -
     argument = to_raw(compact(answer), "The answer")
     while True:
         try:
-            return await handle.execute_update(RESUME, argument)
+            return await cast("Any", handle).execute_update(RESUME, argument)
         except WorkflowUpdateFailedError as error:
             raise_refusal(error)
         except RPCError as error:
@@ -169,7 +170,7 @@ async def proceed(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json] |
     argument = to_raw(compact(answer), "The answer")
     while True:
         try:
-            return await handle.execute_update(PROCEED, argument)
+            return await cast("Any", handle).execute_update(PROCEED, argument)
         except WorkflowUpdateFailedError as error:
             if not is_continued(error):
                 raise_refusal(error)
@@ -203,9 +204,9 @@ async def start_or_proceed(
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         **options,
     )
-    handle = client.get_workflow_handle(id, result_type=RawValue)
+    handle = handle_of(client, id)
     try:
-        return await client.execute_update_with_start_workflow(
+        return await cast("Any", client).execute_update_with_start_workflow(
             PROCEED, to_raw(compact(answer), "The answer"), start_workflow_operation=operation
         )
     except WorkflowUpdateFailedError as error:
@@ -213,6 +214,8 @@ async def start_or_proceed(
             return await proceed(handle, answer)
         raise_refusal(error)
     except WorkflowAlreadyStartedError as error:
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            await operation.workflow_handle()  # or asyncio complains that nobody has looked at its error
         await raise_closed(handle, error)
     except RPCError as error:
         if await _may_retry(handle, error):
@@ -222,7 +225,10 @@ async def start_or_proceed(
 
 def is_continued(error: WorkflowUpdateFailedError) -> bool:
     """Whether an update ended only because the run continued as new."""
-    return isinstance(error.cause, ApplicationError) and error.cause.type in (CONTINUED, "AcceptedUpdateCompletedWorkflow")
+    return isinstance(error.cause, ApplicationError) and error.cause.type in (
+        CONTINUED,
+        "AcceptedUpdateCompletedWorkflow",
+    )
 
 
 def raise_refusal(error: WorkflowUpdateFailedError) -> NoReturn:
@@ -272,5 +278,3 @@ def handle_of(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:
 def new_id() -> str:
     """An id for an answer."""
     return uuid.uuid4().hex
-
-

@@ -189,7 +189,9 @@ class Driver:
                 future = self._start_activity(work.node_id, argument, options)
         except PayloadTooLargeError as error:
             failure = Failure(work.node_id, PAYLOAD_TOO_LARGE, str(error))
-            self._arrived.append((self.engine.tasks[work.task_id].number, work.task_id, NodeFailed(work.task_id, failure)))
+            self._arrived.append(
+                (self.engine.tasks[work.task_id].number, work.task_id, NodeFailed(work.task_id, failure))
+            )
             self._is_woken = True
             return 0
         self._running[work.task_id] = future

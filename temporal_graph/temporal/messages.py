@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import cast
 
 from temporalio.common import RawValue
 
@@ -74,7 +74,7 @@ def _start_node(text: str) -> tuple[str, str] | None:
     return node_id, found.get("data", "{}")
 
 
-def read_answer(args: Sequence[Any]) -> Answer | None:
+def read_answer(args: Sequence[RawValue]) -> Answer | None:
     """Read the argument of `resume` or `proceed`.
 
     Returns:
@@ -86,29 +86,36 @@ def read_answer(args: Sequence[Any]) -> Answer | None:
     if not args:
         return None
     try:
-        if len(args) > 1 or not isinstance(args[0], RawValue):
+        if len(args) > 1:
             raise ValueError(f"one argument is taken, and {len(args)} were sent")
         data: Json = json.loads(from_raw(args[0]))
         if data is None:
             return None
         if not isinstance(data, dict):
             raise ValueError(f"it is {data!r}")
-        unknown = [name for name in data if name not in _ANSWER_FIELDS]
+        sent = cast("dict[str, Json]", data)
+        unknown = [name for name in sent if name not in _ANSWER_FIELDS]
         if unknown:
             raise ValueError(f"{_listed(unknown)} is not among its fields")
-        for name, kind in (("interrupt_id", str), ("actor", str), ("answer_id", str), ("state_update", dict), ("goto", dict)):
-            if data.get(name) is not None and not isinstance(data[name], kind):
-                raise ValueError(f"{name} is {data[name]!r}")
+        for name, kind in (
+            ("interrupt_id", str),
+            ("actor", str),
+            ("answer_id", str),
+            ("state_update", dict),
+            ("goto", dict),
+        ):
+            if sent.get(name) is not None and not isinstance(sent[name], kind):
+                raise ValueError(f"{name} is {sent[name]!r}")
     except (ValueError, RecursionError) as error:
         message = f"An answer is an object with {_listed(_ANSWER_FIELDS)}: {error}."
         raise Refused("invalid", message, [{"loc": [], "msg": message, "type": "answer"}]) from error
-    return Answer(**data)  # pyright: ignore[reportArgumentType]
+    return Answer(**sent)
 
 
-def shown(args: Sequence[Any]) -> Json:
+def shown(args: Sequence[RawValue]) -> Json:
     """What was sent, as far as it can be shown."""
     try:
-        texts = [from_raw(arg) if isinstance(arg, RawValue) else repr(arg) for arg in args]
+        texts = [from_raw(arg) for arg in args]
     except ValueError as error:
         return str(error)
     text = ", ".join(texts)

@@ -14,7 +14,7 @@ GRAPH_INPUT_ERROR = "GraphInputError"
 ANSWER_REFUSED = "AnswerRefused"
 """Type of the application error with which an answer is refused; its first detail is the refusal."""
 CONTINUED = "ContinuedAsNew"
-"""Type of the application error with which an update ends that was waiting when the run continued as new: send it again."""
+"""Type of the application error of an update that was waiting when its run continued as new: send it again."""
 PAYLOAD_TOO_LARGE = "PayloadTooLargeError"
 """Type of the error of a node whose result is larger than Temporal takes."""
 

@@ -10,6 +10,9 @@ LIMIT = 2 * 1024 * 1024
 MARGIN = 16 * 1024
 """What metadata, and an encrypting codec, may add to a payload."""
 
+NOTHING = RawValue(Payload(metadata={"encoding": b"binary/null"}))
+"""No argument."""
+
 
 class PayloadTooLargeError(ValueError):
     """Something is larger than Temporal takes."""

@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import (
@@ -23,14 +22,14 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from ..deps import Deps
 from ..registry import RegisteredGraph, Registry
 from .activities import activities
-from ..deps import Deps
 from .names import FIND_GRAPH
 from .workflow import GraphWorkflow
 
 GRACE = timedelta(seconds=10)
-"""How long running nodes get when a worker stops; Temporal's own default, none at all, costs each of them an attempt."""
+"""How long running nodes get when a worker stops; Temporal's default, none at all, costs each an attempt."""
 
 PASSED_THROUGH = ("temporal_graph", "pydantic_graph", "anyio", "sniffio", "logfire_api", "typing_inspection")
 
@@ -41,7 +40,8 @@ class Plugin(SimplePlugin):
     def __init__(self, registry: Registry, deps: Any) -> None:
         self._registry = registry
         self._deps = Deps(deps)
-        super().__init__(
+        initialize: Any = cast("Any", super()).__init__  # its own types are incomplete
+        initialize(
             "temporal_graph.GraphPlugin",
             workflows=_add_workflow,
             activities=[a for graph in registry for a in activities(graph, self._deps)],
@@ -52,7 +52,7 @@ class Plugin(SimplePlugin):
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """See base class."""
         config = super().configure_worker(config)
-        if not config.get("graceful_shutdown_timeout"):
+        if not cast("dict[str, Any]", config).get("graceful_shutdown_timeout"):
             config["graceful_shutdown_timeout"] = GRACE
         return config
 
@@ -61,7 +61,7 @@ class Plugin(SimplePlugin):
         async with self._deps.running(self._registry):
             await next(worker)
 
-    def run_replayer(
+    def run_replayer(  # pyright: ignore[reportIncompatibleMethodOverride] - the base class names a private type
         self,
         replayer: Replayer,
         histories: AsyncIterator[WorkflowHistory],
@@ -77,7 +77,11 @@ class Plugin(SimplePlugin):
         runner = existing or SandboxedWorkflowRunner()
         if not isinstance(runner, SandboxedWorkflowRunner):
             return runner
-        own = {step.step.call.__module__.partition(".")[0] for graph in self._registry for step in graph.compiled.nodes.values()}
+        own = {
+            step.step.call.__module__.partition(".")[0]
+            for graph in self._registry
+            for step in graph.compiled.nodes.values()
+        }
         passed = runner.restrictions.with_passthrough_modules(*PASSED_THROUGH, *sorted(own - {"__main__"}))
         return dataclasses.replace(runner, restrictions=passed)
 
@@ -97,21 +101,21 @@ class _FindGraph(Interceptor):
         self, input: WorkflowInterceptorClassInput
     ) -> type[WorkflowInboundInterceptor] | None:
         """See base class."""
-        others: Callable[[str], RegisteredGraph] | None = input.unsafe_extern_functions.get(FIND_GRAPH)
+        functions = cast("dict[str, Callable[[str], RegisteredGraph | str]]", input.unsafe_extern_functions)
+        others = functions.get(FIND_GRAPH)
         known: list[str] = [*getattr(others, "names", []), *self._registry.names]
 
-        def find(name: str) -> RegisteredGraph:
+        def find(name: str) -> RegisteredGraph | str:
             graph = self._registry.get(name)
             if graph is not None:
                 return graph
             if others is not None and name in getattr(others, "names", ()):
                 return others(name)
-            # Not a failure of the run: another worker, or the next release of this one, may know the graph.
-            raise workflow.NondeterminismError(
+            return (
                 f"No graph is named {name!r} here. This worker runs: {', '.join(repr(n) for n in known)}. "
                 "Add it to this worker's GraphPlugin, or start the run under one of these names."
             )
 
         find.names = known  # pyright: ignore[reportFunctionMemberAccess]
-        input.unsafe_extern_functions[FIND_GRAPH] = find
+        functions[FIND_GRAPH] = find
         return None

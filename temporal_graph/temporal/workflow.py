@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from ..codec.text import compact
 from ..engine.events import Failure
-from ..engine.questions import Accepted, Refused
+from ..engine.questions import Accepted, Answer, Refused
 from ..errors import GraphInputError
 from ..registry import RegisteredGraph
 from .driver import Driver
@@ -30,7 +30,13 @@ from .names import (
     PROCEED,
     RESUME,
 )
-from .payloads import PayloadTooLargeError, to_raw
+from .payloads import NOTHING, PayloadTooLargeError, to_raw
+
+Functions = Mapping[str, Callable[[str], RegisteredGraph | str]]
+
+
+class UnknownGraphError(Exception):
+    """This worker does not know the graph of a run; the task is tried again until one that does has it."""
 
 
 @workflow.defn(dynamic=True)
@@ -40,10 +46,14 @@ class GraphWorkflow:
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
         # Everything is set up here: a handler may run before `run` does.
-        graph: RegisteredGraph = workflow.extern_functions()[FIND_GRAPH](workflow.info().workflow_type)
+        find = cast("Functions", cast("Any", workflow).extern_functions())[FIND_GRAPH]
+        graph = find(workflow.info().workflow_type)
         self._start = StartMessage()
         self._driver: Driver | None = None
         self._refusal = ""
+        self._unknown = graph if isinstance(graph, str) else None
+        if isinstance(graph, str):
+            return
         try:
             self._start = read_start(args)
             self._driver = Driver(graph, self._start)
@@ -58,8 +68,11 @@ class GraphWorkflow:
             `{"output": ..., "state": ...}`
 
         Raises:
-            ApplicationError: The run failed; `GraphRunError` with the failure as its first detail, or `GraphInputError`.
+            ApplicationError: The run failed: `GraphRunError`, with the failure as first detail, or `GraphInputError`.
         """
+        if self._unknown is not None:
+            # This fails the task, not the run: another worker, or the next release of this one, may know the graph.
+            raise UnknownGraphError(self._unknown)
         if self._driver is None:
             raise ApplicationError(self._refusal, type=GRAPH_INPUT_ERROR, non_retryable=True)
         snapshot = await self._driver.run()
@@ -86,21 +99,27 @@ class GraphWorkflow:
 
     # -- Answers ----------------------------------------------------------------------------------------------------
 
-    @workflow.signal(name=RESUME)
-    def resume_by_signal(self, *args: RawValue) -> None:
-        """Take an answer; one that does not fit is kept where `get_state` shows it, and the question stays open."""
+    @workflow.signal(dynamic=True)
+    def on_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """Take an answer; one that does not fit is kept where `get_state` shows it, and the question stays open.
+
+        Dynamic, because only so a signal with no argument, with several or with something unreadable comes here at all:
+        the SDK would drop it, or call the handler with the wrong number of arguments, which wedges the run.
+        """
         if self._driver is None:
             return
         try:
+            if name != RESUME:
+                raise Refused("invalid", f"There is no signal {name!r}; the signals are: {RESUME!r}.")
             answer = read_answer(args)
             if answer is None:
-                raise Refused("invalid", "The signal 'resume' came without an answer.")
+                raise Refused("invalid", f"The signal {RESUME!r} came without an answer.")
             self._driver.answer(answer)
         except Refused as refused:
             self._driver.engine.reject(shown(args), refused, workflow.now().isoformat())
 
     @workflow.update(name=RESUME)
-    def resume_by_update(self, *args: RawValue) -> dict[str, Any]:
+    def resume(self, answer: RawValue = NOTHING) -> dict[str, Any]:
         """Take an answer.
 
         Returns:
@@ -109,27 +128,21 @@ class GraphWorkflow:
         Raises:
             ApplicationError: `AnswerRefused`, with the refusal as its first detail.
         """
-        driver = self._open()
         try:
-            answer = read_answer(args)
-            assert answer is not None
-            return _accepted(driver.answer(answer))
+            return asdict(self._take(answer))
         except Refused as refused:
             raise _refuse(refused) from refused
 
-    @resume_by_update.validator
-    def check_resume(self, *args: RawValue) -> None:
+    @resume.validator
+    def check_resume(self, answer: RawValue = NOTHING) -> None:
         """Refuse an answer before anything is written to history."""
         try:
-            answer = read_answer(args)
-            if answer is None:
-                raise Refused("invalid", "The update 'resume' takes an answer.")
-            self._open().engine.check(answer)
+            self._check(answer, optional=False)
         except Refused as refused:
             raise _refuse(refused) from refused
 
     @workflow.update(name=PROCEED)
-    async def proceed(self, *args: RawValue) -> dict[str, Any]:
+    async def proceed(self, answer: RawValue = NOTHING) -> dict[str, Any]:
         """Take an answer, if there is one, and wait for where the run stops next.
 
         Returns:
@@ -138,13 +151,12 @@ class GraphWorkflow:
         Raises:
             ApplicationError: `AnswerRefused`; or `ContinuedAsNew`, then the same update is to be sent again.
         """
+        try:
+            if not self._is_start(read_answer([answer])):
+                self._take(answer)
+        except Refused as refused:
+            raise _refuse(refused) from refused
         driver = self._open()
-        answer = read_answer(args)
-        if answer is not None and not self._is_start(answer.answer_id):
-            try:
-                driver.answer(answer)
-            except Refused as refused:
-                raise _refuse(refused) from refused
         await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving)
         if not driver.engine.is_stopped:
             message = "The run continues as new and is still on its way; send the update again."
@@ -152,22 +164,34 @@ class GraphWorkflow:
         return _stop(driver)
 
     @proceed.validator
-    def check_proceed(self, *args: RawValue) -> None:
+    def check_proceed(self, answer: RawValue = NOTHING) -> None:
         """Refuse an answer before anything is written to history."""
         try:
-            answer = read_answer(args)
-            driver = self._open()
-            if answer is not None and not self._is_start(answer.answer_id):
-                driver.engine.check(answer)
+            self._check(answer, optional=True)
         except Refused as refused:
             raise _refuse(refused) from refused
 
-    def _is_start(self, answer_id: str | None) -> bool:
-        return answer_id is not None and answer_id == self._start.answer_id
+    def _check(self, raw: RawValue, *, optional: bool) -> None:
+        answer = read_answer([raw])
+        driver = self._open()
+        if answer is None and not optional:
+            raise Refused("invalid", f"The update {RESUME!r} takes an answer.")
+        if not self._is_start(answer):
+            assert answer is not None
+            driver.engine.check(answer)
+
+    def _take(self, raw: RawValue) -> Accepted:
+        answer = read_answer([raw])
+        assert answer is not None
+        return self._open().answer(answer)
+
+    def _is_start(self, answer: Answer | None) -> bool:
+        """Whether there is nothing to answer: no answer, or the one that this very run was started with."""
+        return answer is None or (answer.answer_id is not None and answer.answer_id == self._start.answer_id)
 
     def _open(self) -> Driver:
         if self._driver is None:
-            raise _refuse(Refused("closed", f"The run cannot start: {self._refusal}"))
+            raise Refused("closed", f"The run cannot start: {self._refusal}")
         return self._driver
 
     # -- Looking ----------------------------------------------------------------------------------------------------
@@ -193,10 +217,6 @@ class GraphWorkflow:
             "interrupts": self.pending_interrupts(),
             "rejected": engine.questions.rejected,
         }
-
-
-def _accepted(accepted: Accepted) -> dict[str, Any]:
-    return asdict(accepted)
 
 
 def _refuse(refused: Refused) -> ApplicationError:

@@ -1,0 +1,204 @@
+"""`make bench`: prints a table; ends with 1 if a limit is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+
+from benchmarks import graphs
+from temporal_graph import GraphPlugin
+from tests.support.server import DevServer
+
+ROUNDS = 7
+AT_ONCE = 50
+ITEMS = 1_000
+QUEUE = "bench"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure, and what it must not be above."""
+
+    what: str
+    ours: str
+    by_hand: str
+    figure: float
+    limit: float
+
+    @property
+    def is_within(self) -> bool:
+        """Whether it is."""
+        return self.figure <= self.limit
+
+
+Runner = Callable[[str], Awaitable[Any]]
+
+
+async def main() -> int:
+    """Measure everything, one thing after the other.
+
+    Returns:
+        The exit code.
+    """
+    rows = _import_time()
+    with tempfile.TemporaryDirectory() as folder:
+        async with DevServer(Path(folder)) as server, _worker(server.address) as pid:
+            client = await Client.connect(server.address, plugins=[GraphPlugin(graphs.chain)])
+            for name, graph, by_hand in (
+                ("activities", graphs.chain, graphs.ChainByHand),
+                ("local activities", graphs.local_chain, graphs.LocalChainByHand),
+            ):
+                rows += await _compare(client, pid, name, _graph_runner(client, graph), _hand_runner(client, by_hand))
+        async with DevServer(Path(folder)) as server, _worker(server.address) as pid:
+            client = await Client.connect(server.address, plugins=[GraphPlugin(graphs.fan)])
+            rows += await _fan(client, pid)
+    return _print(rows)
+
+
+def _graph_runner(client: Client, graph: Any) -> Runner:
+    async def run(run_id: str) -> Any:
+        handle = await graph.start(client, inputs=0, id=run_id, task_queue=QUEUE)
+        return (await handle.result()).output
+
+    return run
+
+
+def _hand_runner(client: Client, workflow: Any) -> Runner:
+    async def run(run_id: str) -> Any:
+        return await client.execute_workflow(workflow.run, 0, id=run_id, task_queue=QUEUE)
+
+    return run
+
+
+async def _compare(client: Client, pid: int, name: str, ours: Runner, by_hand: Runner) -> list[Row]:
+    for run in (ours, by_hand):
+        await _timed(run, 3)  # warm
+    rows = [_ratio(f"{name}: one run, ms", *await _paired(ours, by_hand, 1), scale=1_000, limit=1.15)]
+    rows.append(
+        _ratio(f"{name}: {AT_ONCE} runs at once, s", *await _paired(ours, by_hand, AT_ONCE), scale=1, limit=1.15)
+    )
+    events, size = await _history(client, ours)
+    events_by_hand, size_by_hand = await _history(client, by_hand)
+    rows.append(Row(f"{name}: events", str(events), str(events_by_hand), events / events_by_hand, 1.0))
+    rows.append(Row(f"{name}: history, bytes", f"{size:,}", f"{size_by_hand:,}", size / size_by_hand, 1.2))
+    rows.append(await _cpu(pid, name, ours, by_hand))
+    return rows
+
+
+async def _paired(ours: Runner, by_hand: Runner, count: int) -> tuple[list[float], list[float]]:
+    """Times of both, taken in turn, so that whatever else the machine does falls on both."""
+    times: tuple[list[float], list[float]] = ([], [])
+    rounds = ROUNDS * 3 if count == 1 else ROUNDS
+    for index in range(rounds):
+        order = (0, 1) if index % 2 else (1, 0)
+        for which in order:
+            times[which].append(await _timed((ours, by_hand)[which], count))
+    return times
+
+
+async def _timed(run: Runner, count: int) -> float:
+    begin = time.perf_counter()
+    results = await asyncio.gather(*(run(f"bench-{uuid.uuid4().hex}") for _ in range(count)))
+    took = time.perf_counter() - begin
+    assert results == [graphs.LENGTH] * count, results
+    return took
+
+
+async def _history(client: Client, run: Runner) -> tuple[int, int]:
+    run_id = f"bench-{uuid.uuid4().hex}"
+    await run(run_id)
+    history = await client.get_workflow_handle(run_id).fetch_history()
+    return len(history.events), sum(event.ByteSize() for event in history.events)
+
+
+async def _cpu(pid: int, name: str, ours: Runner, by_hand: Runner) -> Row:
+    """What the worker spends on a node more than it spends on an activity awaited by hand."""
+    spent: list[float] = []
+    for run in (ours, by_hand):
+        before = _cpu_seconds(pid)
+        for _ in range(3):
+            await _timed(run, AT_ONCE)
+        spent.append((_cpu_seconds(pid) - before) / (3 * AT_ONCE * graphs.LENGTH) * 1_000)
+    figure = spent[0] - spent[1]
+    return Row(
+        f"{name}: worker CPU a node, ms (limit: what is ours)", f"{spent[0]:.2f}", f"{spent[1]:.2f}", figure, 1.0
+    )
+
+
+async def _fan(client: Client, pid: int) -> list[Row]:
+    begin = time.perf_counter()
+    run = await graphs.fan.start(client, inputs=ITEMS, id=f"bench-{uuid.uuid4().hex}", task_queue=QUEUE)
+    output = (await run.result()).output
+    took = time.perf_counter() - begin
+    assert output == sum(range(ITEMS)) * 2, output
+    peak = _peak_megabytes(pid)
+    return [Row(f"map of {ITEMS:,} into a join: worker's peak memory, MB ({took:.1f} s)", f"{peak:.0f}", "", peak, 400)]
+
+
+def _import_time() -> list[Row]:
+    code = "import time, temporalio.client, temporalio.worker, pydantic, pydantic_graph; t = time.perf_counter()\n"
+    code += "import temporal_graph; print((time.perf_counter() - t) * 1000)"
+    times = [float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(5)]
+    best = min(times)
+    return [Row("import temporal_graph, ms more than what it stands on", f"{best:.0f}", "", best, 50)]
+
+
+def _ratio(what: str, ours: list[float], by_hand: list[float], *, scale: int, limit: float) -> Row:
+    mine, theirs = statistics.median(ours), statistics.median(by_hand)
+    return Row(what, f"{mine * scale:.1f}", f"{theirs * scale:.1f}", mine / theirs, limit)
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _peak_megabytes(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("This system does not say how much memory a process had at most.")
+
+
+@contextlib.asynccontextmanager
+async def _worker(address: str) -> AsyncGenerator[int]:
+    process = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs meanwhile
+        [sys.executable, "-m", "benchmarks.worker", address, QUEUE], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        line = await asyncio.to_thread(process.stdout.readline)
+        assert line.startswith("ready"), line
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _print(rows: list[Row]) -> int:
+    width = max(len(row.what) for row in rows)
+    print(f"{'':{width}}  {'ours':>9}  {'by hand':>9}  {'figure':>7}  {'limit':>6}")
+    for row in rows:
+        mark = "" if row.is_within else "  <-- above the limit"
+        print(f"{row.what:{width}}  {row.ours:>9}  {row.by_hand:>9}  {row.figure:>7.2f}  {row.limit:>6.2f}{mark}")
+    return 0 if all(row.is_within for row in rows) else 1
+
+
+if __name__ == "__main__":
+    code = asyncio.run(main())
+    sys.stdout.flush()
+    # temporalio can crash while the interpreter shuts down, after all its work is done.
+    os._exit(code)

@@ -1,0 +1,8 @@
+"""Typed values <-> JSON bytes."""
+
+from __future__ import annotations
+
+from .errors import DecodeError, EncodeError, UnsupportedTypeError
+from .values import Codec, ValueCodec
+
+__all__ = ["Codec", "DecodeError", "EncodeError", "UnsupportedTypeError", "ValueCodec"]

@@ -1,0 +1,52 @@
+"""How parallel branches merge a field of the state: `count: Annotated[int, Merge.sum] = 0`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+__all__ = ["Merge"]
+
+
+class Merge:
+    """Says how a field merges when parallel branches changed it; without it, different changes are a conflict.
+
+    Args:
+        function: `function(base, current, mine) -> merged`: the field when the branch began (None if there was none),
+            as other branches have made it since, and as this branch made it.
+    """
+
+    sum: ClassVar[Merge]
+    last: ClassVar[Merge]
+    max: ClassVar[Merge]
+    min: ClassVar[Merge]
+
+    def __init__(self, function: Callable[[Any, Any, Any], Any]) -> None:
+        if not callable(function):
+            raise TypeError(f"Merge takes a function of (base, current, mine), and got {function!r}.")
+        self.function = function
+
+    def __repr__(self) -> str:
+        return f"Merge({getattr(self.function, '__name__', self.function)!s})"
+
+
+def _sum(base: Any, current: Any, mine: Any) -> Any:
+    return current + mine if base is None else current + (mine - base)
+
+
+def _last(base: Any, current: Any, mine: Any) -> Any:
+    return mine
+
+
+def _max(base: Any, current: Any, mine: Any) -> Any:
+    return max(current, mine)
+
+
+def _min(base: Any, current: Any, mine: Any) -> Any:
+    return min(current, mine)
+
+
+Merge.sum = Merge(_sum)
+Merge.last = Merge(_last)
+Merge.max = Merge(_max)
+Merge.min = Merge(_min)
