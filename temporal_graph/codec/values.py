@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic_core import SchemaSerializer, SchemaValidator
+
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
+from .schema import SETTINGS, rewrite
 
 
 class ValueCodec:
@@ -23,6 +26,10 @@ class ValueCodec:
         self.name = name
         try:
             self._adapter: TypeAdapter[Any] = TypeAdapter(type_)
+            schema = rewrite(self._adapter.core_schema)
+            config: Any = dict(SETTINGS)
+            self._validator = SchemaValidator(schema, config, _use_prebuilt=False)  # pyright: ignore[reportCallIssue]
+            self._serializer = SchemaSerializer(schema, config, _use_prebuilt=False)  # pyright: ignore[reportCallIssue]
         except Exception as error:
             raise UnsupportedTypeError(f"{name}: {error}") from error
 
@@ -33,7 +40,7 @@ class ValueCodec:
             EncodeError: The value is not of the type.
         """
         try:
-            return self._adapter.dump_json(value, warnings="error")
+            return self._serializer.to_json(value, warnings="error")
         except Exception as error:
             raise EncodeError(f"{value!r} is not what is declared, {self.name}: {error}") from error
 
@@ -46,7 +53,7 @@ class ValueCodec:
         from pydantic import ValidationError
 
         try:
-            return self._adapter.validate_json(data)
+            return self._validator.validate_json(data)
         except ValidationError as error:
             found = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
             raise DecodeError(str(error), found) from error
