@@ -1,0 +1,1 @@
+"""Publish a Markdown file: check it, draft a summary, wait for a person, write the result."""
