@@ -24,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="HOST:PORT",
         help="run against this Temporal server instead of starting one (see DYNAMIC_CONFIG in tests/support/server.py)",
     )
+    parser.addoption(
+        "--no-cache",
+        action="store_true",
+        help="let workers keep no workflow in memory, so that each of its tasks is replayed from the beginning",
+    )
 
 
 @pytest.fixture(autouse=True)

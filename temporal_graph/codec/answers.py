@@ -1,34 +1,146 @@
-"""Validates an answer against a JSON schema that travelled with its question."""
+"""Validates an answer against a JSON schema that travelled with its question.
+
+The schema is one that pydantic wrote; from it a validator of pydantic's own is made, so errors read like pydantic's.
+What is not known here is anything: the node looks again, with the real type.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int, float, str),
-    "number": (int, float, str),
-    "boolean": (bool, int, str),
-    "object": (dict,),
-    "array": (list,),
-    "null": (type(None),),
+from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
+
+Errors = list[dict[str, Any]]
+Schema = Mapping[str, Any]
+
+_FORMATS: dict[str, Callable[[], Any]] = {
+    "date-time": core_schema.datetime_schema,
+    "date": core_schema.date_schema,
+    "time": core_schema.time_schema,
+    "duration": core_schema.timedelta_schema,
+    "uuid": core_schema.uuid_schema,
+}
+_BOUNDS = {
+    "minimum": "ge",
+    "maximum": "le",
+    "exclusiveMinimum": "gt",
+    "exclusiveMaximum": "lt",
+    "multipleOf": "multiple_of",
 }
 
 
-def schema_validator(schema: dict[str, Any]) -> Callable[[Any], list[dict[str, Any]]]:
+def schema_validator(schema: dict[str, Any]) -> Callable[[Any], Errors]:
     """Make a function that says what is wrong with a value, by field; nothing where it fits.
 
-    It knows the basic types and required fields; the node looks again with the real type.
+    Args:
+        schema: A JSON schema as pydantic writes it. One that cannot be understood accepts anything.
     """
+    try:
+        validator = SchemaValidator(_Converter(schema).convert())
+    except (SchemaError, RecursionError, ValueError, TypeError, AttributeError):
+        return lambda value: []
 
-    def validate(value: Any) -> list[dict[str, Any]]:
-        expected = schema.get("type")
-        if isinstance(expected, str) and expected in _TYPES and not isinstance(value, _TYPES[expected]):
-            return [{"loc": [], "msg": f"Input should be a valid {expected}", "type": f"{expected}_type"}]
-        if isinstance(value, dict):
-            missing = [name for name in schema.get("required", ()) if name not in value]
-            return [{"loc": [name], "msg": "Field required", "type": "missing"} for name in missing]
+    def errors(value: Any) -> Errors:
+        try:
+            validator.validate_json(json.dumps(value))
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            return [{"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in found]
+        except (ValueError, RecursionError) as error:
+            return [{"loc": [], "msg": str(error), "type": "json"}]
         return []
 
-    return validate
+    return errors
+
+
+class _Converter:
+    def __init__(self, root: Schema) -> None:
+        self._root = root
+        definitions = root.get("$defs")
+        self._definitions: Schema = cast("Schema", definitions) if isinstance(definitions, dict) else {}
+
+    def convert(self) -> Any:
+        definitions: list[Any] = []
+        for name, schema in self._definitions.items():
+            made = self._of(schema)
+            # A definition that is itself only a reference cannot carry a ref of its own.
+            wrapped = core_schema.nullable_schema(made) if made.get("type") == "definition-ref" else dict(made)
+            definitions.append({**wrapped, "ref": f"#/$defs/{name}"})
+        return core_schema.definitions_schema(self._of(self._root), definitions)
+
+    def _of(self, schema: Any) -> Any:
+        if not isinstance(schema, dict):
+            return core_schema.any_schema()
+        known = cast("dict[str, Any]", schema)
+        reference = known.get("$ref")
+        if isinstance(reference, str):
+            name = reference.removeprefix("#/$defs/")
+            return (
+                core_schema.definition_reference_schema(reference)
+                if name in self._definitions
+                else core_schema.any_schema()
+            )
+        if "const" in known:
+            return self._literal([known["const"]])
+        if isinstance(known.get("enum"), list):
+            return self._literal(known["enum"])
+        for several in ("anyOf", "oneOf"):
+            if isinstance(known.get(several), list) and known[several]:
+                return core_schema.union_schema([self._of(choice) for choice in known[several]])
+        if isinstance(known.get("allOf"), list) and len(known["allOf"]) == 1:
+            return self._of(known["allOf"][0])
+        convert = getattr(self, f"_{known.get('type')}", None) if isinstance(known.get("type"), str) else None
+        return convert(known) if convert is not None else core_schema.any_schema()
+
+    def _literal(self, values: list[Any]) -> Any:
+        if not values or not all(isinstance(value, str | int | bool) for value in values):
+            return core_schema.any_schema()
+        return core_schema.literal_schema(values)
+
+    def _object(self, schema: dict[str, Any]) -> Any:
+        properties = schema.get("properties")
+        extra = schema.get("additionalProperties", True)
+        if not isinstance(properties, dict):
+            values = self._of(extra) if isinstance(extra, dict) else core_schema.any_schema()
+            return core_schema.dict_schema(core_schema.str_schema(), values)
+        required: Any = schema.get("required", ())
+        fields = {
+            name: core_schema.typed_dict_field(self._of(value), required=name in required)
+            for name, value in cast("dict[str, Any]", properties).items()
+        }
+        return core_schema.typed_dict_schema(fields, extra_behavior="forbid" if extra is False else "allow")
+
+    def _array(self, schema: dict[str, Any]) -> Any:
+        prefix = schema.get("prefixItems")
+        if isinstance(prefix, list) and prefix and schema.get("maxItems") == len(cast("list[Any]", prefix)):
+            return core_schema.tuple_schema([self._of(item) for item in cast("list[Any]", prefix)])
+        items = self._of(schema.get("items"))
+        if schema.get("uniqueItems") is True:
+            return core_schema.list_schema(items)
+        return core_schema.list_schema(items, min_length=schema.get("minItems"), max_length=schema.get("maxItems"))
+
+    def _string(self, schema: dict[str, Any]) -> Any:
+        made = _FORMATS.get(str(schema.get("format")))
+        if made is not None:
+            return made()
+        return core_schema.str_schema(
+            min_length=schema.get("minLength"), max_length=schema.get("maxLength"), pattern=schema.get("pattern")
+        )
+
+    def _integer(self, schema: dict[str, Any]) -> Any:
+        return core_schema.int_schema(**self._bounds(schema))
+
+    def _number(self, schema: dict[str, Any]) -> Any:
+        return core_schema.float_schema(**self._bounds(schema))
+
+    @staticmethod
+    def _bounds(schema: dict[str, Any]) -> dict[str, Any]:
+        return {ours: schema[name] for name, ours in _BOUNDS.items() if isinstance(schema.get(name), int | float)}
+
+    def _boolean(self, schema: dict[str, Any]) -> Any:
+        return core_schema.bool_schema()
+
+    def _null(self, schema: dict[str, Any]) -> Any:
+        return core_schema.none_schema()

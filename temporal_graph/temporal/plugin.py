@@ -49,6 +49,11 @@ class Plugin(SimplePlugin):
             workflow_runner=self._runner,
         )
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the graphs."""
+        return self._registry.names
+
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """See base class."""
         config = super().configure_worker(config)

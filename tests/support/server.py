@@ -24,6 +24,8 @@ from tests.support.process import Process, ProcessFailed
 DYNAMIC_CONFIG: Mapping[str, int | bool | str] = {
     # As it comes, the server looks for new work 20 times a second, so that a run cannot do more than 20 steps a second.
     "history.transferProcessorMaxPollRPS": 10_000,
+    # As it comes, a run that continues as new within a second of its start must wait for the rest of that second.
+    "history.workflowIdReuseMinimalInterval": "0s",
 }
 """Settings every server of ours gets."""
 
