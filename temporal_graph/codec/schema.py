@@ -1,59 +1,344 @@
 """pydantic's core schemas, rewritten so that what is written comes back as what it was.
 
-The members of a union, and subclasses where their base is declared, are written as `{"$type": name, "value": ...}`.
+A member of a union, an instance of a subclass where its base is declared, and what is declared as `Any` are written as
+`{"$type": name, "value": ...}`; plain JSON is read too, by pydantic's own rules.
 """
 
 from __future__ import annotations
 
-import enum
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, cast
 
 from pydantic_core import SchemaSerializer, SchemaValidator, core_schema
 
-from .errors import EncodeError
+from .errors import EncodeError, UnsupportedTypeError
 
 Schema = dict[str, Any]
 
-EXACT = frozenset({"int", "float", "bool", "str", "none"})
-"""Types that JSON tells apart by itself."""
-CLASSES = frozenset({"model", "dataclass"})
-_NOT_SCHEMAS = frozenset({"metadata", "default", "expected", "members", "cls", "config", "ref"})
 SETTINGS: Mapping[str, Any] = {"ser_json_bytes": "base64", "val_json_bytes": "base64", "ser_json_inf_nan": "strings"}
 """Under these, bytes that are no text and floats that are no numbers come back."""
 
+_CLASS = "temporal_graph.class"
+_KEYS = frozenset({"str", "int", "float", "uuid", "date", "datetime", "time", "timedelta", "decimal"})
+"""Types of keys that come back from the names of a JSON object."""
+_ANSWERING = frozenset(
+    {"json-or-python", "lax-or-strict", "chain", "function-before", "function-after", "function-wrap"}
+)
+"""Schemas that do something of their own with what the schema inside lets through."""
+_SCALARS = frozenset({"int", "float", "bool", "str", "none"})
+"""Types that JSON tells apart by itself."""
+_CLASSES = frozenset({"model", "dataclass"})
+_NOT_SCHEMAS = frozenset({"metadata", "default", "expected", "members", "cls", "config", "ref", "computed_fields"})
 
-def rewrite(schema: Any) -> Any:
-    """A copy of a schema in which every union, set and class writes what it needs in order to come back."""
-    definitions: list[Any] = []
-    new = _rewrite(schema, definitions)
-    if new.get("type") == "definitions":
-        definitions.extend(new["definitions"])
-    return new
+
+class Types(Protocol):
+    """What the rewriting needs of the codec that it works for."""
+
+    def declare(self, *classes: type) -> None:
+        """Note classes that the schema names."""
+        ...
+
+    def dump_any(self, value: Any) -> Any:
+        """A value of which nothing is declared, as JSON."""
+        ...
+
+    def load_any(self, data: Any) -> Any:
+        """A value of which nothing is declared."""
+        ...
+
+    def dump_as(self, type_: type, value: Any) -> Any:
+        """A value of a class, as JSON."""
+        ...
+
+    def load_as(self, type_: type, data: Any) -> Any:
+        """A value of a class."""
+        ...
 
 
-def _rewrite(schema: Any, definitions: list[Any]) -> Any:
+def tools(schema: Any) -> tuple[SchemaValidator, SchemaSerializer]:
+    """What reads and writes the values of a schema.
+
+    Classes have validators and serializers of their own, which know nothing of the rewriting; they are not used.
+    """
+    settings: Any = dict(SETTINGS)
+    validator = SchemaValidator(schema, settings, _use_prebuilt=False)  # pyright: ignore[reportCallIssue]
+    return validator, SchemaSerializer(schema, settings, _use_prebuilt=False)  # pyright: ignore[reportCallIssue]
+
+
+class Rewriter:
+    """Rewrites one schema."""
+
+    def __init__(self, types: Types) -> None:
+        self._types = types
+        self._definitions: list[Any] = []
+        self._rewriters: dict[str, Callable[[Schema], Any]] = {
+            "union": self._union,
+            "model": self._class,
+            "dataclass": self._class,
+            "dataclass-field": self._dataclass_field,
+            "dataclass-args": self._fields,
+            "model-field": self._model_field,
+            "model-fields": self._fields,
+            "typed-dict": self._typed_dict,
+            "enum": self._enum,
+            "any": self._any,
+            "list": self._items,
+            "set": self._set,
+            "frozenset": self._set,
+            "dict": self._dict,
+            "callable": self._callable,
+        }
+
+    def rewrite(self, schema: Any) -> Any:
+        """A copy of a schema that writes what is needed to come back.
+
+        Raises:
+            UnsupportedTypeError: There is something in it that JSON cannot carry.
+        """
+        new = self._of(schema)
+        if new.get("type") == "definitions":
+            self._definitions.extend(new["definitions"])
+        return new
+
+    def _of(self, schema: Any, *, inside: bool = False) -> Any:
+        """A copy of (a part of) a schema; `inside` a function's, which answers for what it lets through."""
+        if isinstance(schema, list):
+            return [self._of(item, inside=inside) for item in cast("list[Any]", schema)]
+        if isinstance(schema, tuple):
+            return tuple(self._of(item, inside=inside) for item in cast("tuple[Any, ...]", schema))
+        if not isinstance(schema, dict):
+            return schema
+        old = cast("Schema", schema)
+        kind = old.get("type")
+        if kind == "is-instance":
+            return self._is_instance(old, inside=inside)
+        within = kind in _ANSWERING or "serialization" in old or (inside and kind in (None, "nullable", "default"))
+        new: Schema = {
+            key: value if key in _NOT_SCHEMAS else self._of(value, inside=within) for key, value in old.items()
+        }
+        rewrite = self._rewriters.get(str(kind))
+        return new if rewrite is None else rewrite(new)
+
+    # -- By type of schema ------------------------------------------------------------------------------------------
+
+    def _union(self, schema: Schema) -> Any:
+        choices: list[Schema] = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
+        if "serialization" in schema or all(choice.get("type") in _SCALARS for choice in choices):
+            return schema
+        members = _Members(choices, self._definitions)
+        tagged = [_tagged_schema([name], choice) for name, choice in zip(members.names, choices, strict=True)]
+        union = core_schema.union_schema([*tagged, cast("Any", _without_ref(schema))], mode="left_to_right")
+        union["serialization"] = core_schema.plain_serializer_function_ser_schema(members.dump)
+        return _with_ref(union, schema)
+
+    def _class(self, schema: Schema) -> Any:
+        cls: type = schema["cls"]
+        self._types.declare(cls)
+        schema["config"] = {**(schema.get("config") or {}), **SETTINGS}
+        plain = cast("Any", _without_ref(schema))
+        kin = _Kin(cls, self._types)
+        writer = core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain)
+        if not kin.names:
+            return {**schema, "serialization": writer}
+        reader = core_schema.no_info_after_validator_function(
+            kin.load, _tagged_dict(list(kin.names), core_schema.any_schema())
+        )
+        union = core_schema.union_schema(
+            [reader, plain], mode="left_to_right", serialization=writer, metadata={_CLASS: cls}
+        )
+        return _with_ref(union, schema)
+
+    def _dataclass_field(self, schema: Schema) -> Any:
+        if schema.get("init_only"):
+            raise UnsupportedTypeError(
+                f"field {schema['name']!r} is an InitVar, which is gone once the object is made; store it in a field"
+            )
+        # Fields that __init__ does not take come back too, and fields that are left out of what others see.
+        return {**_without(schema, "serialization_exclude"), "init": True}
+
+    def _fields(self, schema: Schema) -> Any:
+        return {**schema, "computed_fields": []}
+
+    def _model_field(self, schema: Schema) -> Any:
+        return _without(schema, "serialization_exclude")
+
+    def _typed_dict(self, schema: Schema) -> Any:
+        # A typed dict does not take over the settings of what it is in.
+        config: Schema = schema.get("config") or {}
+        return {**schema, "computed_fields": [], "config": {**config, **SETTINGS}}
+
+    def _items(self, schema: Schema) -> Any:
+        return schema if "items_schema" in schema else {**schema, "items_schema": self._of({"type": "any"})}
+
+    def _dict(self, schema: Schema) -> Any:
+        keys, values = schema.get("keys_schema"), schema.get("values_schema")
+        if "serialization" in schema:
+            return schema
+        if keys is None and values is None:
+            return self._any({"type": "any"})
+        if keys is not None and keys.get("type") in _KEYS:
+            return {**schema, "values_schema": values if values is not None else self._of({"type": "any"})}
+        any_schema = self._of({"type": "any"})
+        pair = core_schema.tuple_schema([keys or any_schema, values or any_schema])
+        pairs = core_schema.list_schema(cast("Any", pair))
+        reader = core_schema.no_info_after_validator_function(_dict_of, pairs)
+        writer = core_schema.wrap_serializer_function_ser_schema(_pairs_of, schema=pairs)
+        union = core_schema.union_schema([reader, cast("Any", _without_ref(schema))], serialization=writer)
+        return _with_ref(union, schema)
+
+    def _enum(self, schema: Schema) -> Any:
+        self._types.declare(schema["cls"])
+        return schema
+
+    def _any(self, schema: Schema) -> Any:
+        if "serialization" in schema:
+            return schema
+        reader = core_schema.no_info_after_validator_function(self._types.load_any, core_schema.any_schema())
+        reader["serialization"] = core_schema.plain_serializer_function_ser_schema(self._types.dump_any)
+        return _with_ref(reader, schema)
+
+    def _set(self, schema: Schema) -> Any:
+        if "serialization" in schema:
+            return schema
+        schema = self._items(schema)
+        plain = cast("Any", _without_ref(schema))
+        return {**schema, "serialization": core_schema.wrap_serializer_function_ser_schema(_sorted, schema=plain)}
+
+    @staticmethod
+    def _is_instance(schema: Schema, *, inside: bool) -> Any:
+        if inside or "serialization" in schema:
+            return schema
+        name = getattr(schema["cls"], "__name__", schema["cls"])
+        raise UnsupportedTypeError(f"{name} is neither a dataclass nor a BaseModel; make it one")
+
+    def _callable(self, schema: Schema) -> Any:
+        raise UnsupportedTypeError("a function cannot be written as JSON; use its name, or an enum")
+
+
+def reveal_secrets(schema: Any) -> Any:
+    """Let secrets be written as they are; pydantic would write asterisks, which do not come back."""
     if isinstance(schema, list):
-        return [_rewrite(item, definitions) for item in cast("list[Any]", schema)]
+        return [reveal_secrets(item) for item in cast("list[Any]", schema)]
     if isinstance(schema, tuple):
-        return tuple(_rewrite(item, definitions) for item in cast("tuple[Any, ...]", schema))
+        return tuple(reveal_secrets(item) for item in cast("tuple[Any, ...]", schema))
     if not isinstance(schema, dict):
         return schema
     old = cast("Schema", schema)
-    new: Schema = {key: value if key in _NOT_SCHEMAS else _rewrite(value, definitions) for key, value in old.items()}
-    if isinstance(new.get("config"), dict):
-        new["config"] = {**new["config"], **SETTINGS}
-    kind = new.get("type")
-    if kind == "union" and "choices" in new:
-        return _union(new, definitions)
-    if kind in ("set", "frozenset") and "items_schema" in new and "serialization" not in new:
-        new["serialization"] = core_schema.wrap_serializer_function_ser_schema(_sorted, schema=_plain(new))
+    new = {key: value if key in _NOT_SCHEMAS else reveal_secrets(value) for key, value in old.items()}
+    writer = new.get("serialization")
+    if isinstance(writer, dict) and "secret" in getattr(cast("Schema", writer).get("function"), "__name__", ""):
+        new["serialization"] = core_schema.plain_serializer_function_ser_schema(_secret_value)
     return new
 
 
-def _plain(schema: Schema) -> Any:
-    return {key: value for key, value in schema.items() if key != "ref"}
+def _secret_value(value: Any) -> Any:
+    return value.get_secret_value()
+
+
+class _Kin:
+    """A class and its subclasses: which of them a value is, and how it is written."""
+
+    def __init__(self, cls: type, types: Types) -> None:
+        self._cls = cls
+        self._types = types
+        self.names: dict[str, type] = {}
+        for subclass in _subclasses(cls):
+            name = subclass.__name__ if subclass.__name__ not in self.names else subclass.__qualname__
+            self.names[name] = subclass
+        self._by_class = {subclass: name for name, subclass in self.names.items()}
+
+    def dump(self, value: Any, handler: Callable[[Any], Any]) -> Any:
+        kind = cast("type[Any]", type(value))
+        if kind is self._cls:
+            return handler(value)
+        name = self._by_class.get(kind)
+        if name is not None:
+            return {"$type": name, "value": self._types.dump_as(kind, value)}
+        if isinstance(value, self._cls):
+            raise EncodeError(
+                f"{value!r} is of {kind.__qualname__}, a subclass of {self._cls.__qualname__} that was defined after "
+                "the graph was wrapped; define it before"
+            )
+        raise EncodeError(f"{value!r} is no {self._cls.__qualname__}, which is declared")
+
+    def load(self, tagged: dict[str, Any]) -> Any:
+        return self._types.load_as(self.names[tagged["$type"]], tagged["value"])
+
+
+def _subclasses(cls: type) -> Iterator[type]:
+    for subclass in type.__subclasses__(cls):
+        if _is_made_again_by_slots(subclass, cls):
+            continue
+        yield subclass
+        yield from _subclasses(subclass)
+
+
+def _is_made_again_by_slots(subclass: type, cls: type) -> bool:
+    """Whether one class is what a decorator (`@dataclass(slots=True)`) left behind when it made the other anew."""
+    return subclass.__qualname__ == cls.__qualname__ and subclass.__module__ == cls.__module__
+
+
+class _Members:
+    """The members of one union: which of them a value is, and how it is written."""
+
+    def __init__(self, choices: list[Schema], definitions: list[Any]) -> None:
+        self._choices = choices
+        self._definitions = definitions
+        names = [_name(choice) for choice in choices]
+        self.names = [n if names.count(n) == 1 else f"{n}#{index}" for index, n in enumerate(names)]
+        self._tools: dict[int, tuple[SchemaValidator, SchemaSerializer]] = {}
+
+    def dump(self, value: Any) -> Any:
+        index = self._find(value)
+        data = self._tool(index)[1].to_python(value, mode="json", warnings="error", by_alias=False)
+        return None if value is None else {"$type": self.names[index], "value": data}
+
+    def _find(self, value: Any) -> int:
+        classes = [self._class_of(choice) for choice in self._choices]
+        if type(value) in classes:
+            return classes.index(type(value))
+        for index in range(len(self._choices)):
+            if self._tool(index)[0].isinstance_python(value, strict=True):
+                return index
+        raise EncodeError(f"{value!r} is none of {', '.join(self.names)}, which are declared")
+
+    def _class_of(self, choice: Schema) -> Any:
+        if choice.get("type") == "definition-ref":
+            found = [d for d in self._definitions if d.get("ref") == choice["schema_ref"]]
+            choice = found[0] if found else choice
+        return _class_in(choice)
+
+    def _tool(self, index: int) -> tuple[SchemaValidator, SchemaSerializer]:
+        if index not in self._tools:
+            choice = cast("Any", self._choices[index])
+            self._tools[index] = tools(core_schema.definitions_schema(choice, self._definitions))
+        return self._tools[index]
+
+
+def _tagged_schema(names: list[str], schema: Any) -> Any:
+    return core_schema.no_info_after_validator_function(_value_of, _tagged_dict(names, schema))
+
+
+def _tagged_dict(names: list[str], schema: Any) -> Any:
+    fields = {
+        "$type": core_schema.typed_dict_field(core_schema.literal_schema(names)),
+        "value": core_schema.typed_dict_field(schema),
+    }
+    settings: Any = dict(SETTINGS)
+    return core_schema.typed_dict_schema(fields, extra_behavior="forbid", config=settings)
+
+
+def _value_of(tagged: dict[str, Any]) -> Any:
+    return tagged["value"]
+
+
+def _dict_of(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    return dict(pairs)
+
+
+def _pairs_of(value: Any, handler: Callable[[Any], Any]) -> Any:
+    return handler(list(value.items()))
 
 
 def _sorted(value: Any, handler: Callable[[Any], Any]) -> Any:
@@ -61,91 +346,34 @@ def _sorted(value: Any, handler: Callable[[Any], Any]) -> Any:
     return sorted(handler(value), key=lambda item: json.dumps(item, sort_keys=True, default=str))
 
 
-def _union(schema: Schema, definitions: list[Any]) -> Any:
-    choices: list[Schema] = [
-        cast("Schema", choice[0] if isinstance(choice, tuple) else choice) for choice in schema["choices"]
-    ]
-    if all(choice.get("type") in EXACT for choice in choices):
-        return schema
-    members = _Members(choices, definitions)
-    tagged = [
-        core_schema.no_info_after_validator_function(
-            _value_of,
-            core_schema.typed_dict_schema(
-                {
-                    "$type": core_schema.typed_dict_field(core_schema.literal_schema([name])),
-                    "value": core_schema.typed_dict_field(cast("Any", choice)),
-                },
-                extra_behavior="forbid",
-            ),
-        )
-        for name, choice in zip(members.names, choices, strict=True)
-    ]
-    union = core_schema.union_schema([*tagged, cast("Any", schema)], mode="left_to_right")
-    union["serialization"] = core_schema.plain_serializer_function_ser_schema(members.dump, info_arg=True)
-    return union
-
-
-def _value_of(tagged: dict[str, Any]) -> Any:
-    return tagged["value"]
-
-
-class _Members:
-    """The members of one union: which of them a value is, and how it is written."""
-
-    def __init__(self, choices: list[Schema], definitions: list[Any]) -> None:
-        self.choices = choices
-        self._definitions = definitions
-        self.names = _unique([_name(choice) for choice in choices])
-        self._tools: list[tuple[SchemaValidator, SchemaSerializer] | None] = [None] * len(choices)
-
-    def dump(self, value: Any, info: Any) -> Any:
-        index = self._find(value)
-        data = self._tool(index)[1].to_python(value, mode="json", warnings="error")
-        return data if value is None else {"$type": self.names[index], "value": data}
-
-    def _find(self, value: Any) -> int:
-        for index, choice in enumerate(self.choices):
-            if self._class_of(choice) is type(value):
-                return index
-        for index in range(len(self.choices)):
-            if self._tool(index)[0].isinstance_python(value, strict=True):
-                return index
-        raise EncodeError(f"{value!r} is none of {', '.join(self.names)}")
-
-    def _class_of(self, choice: Schema) -> Any:
-        if choice.get("type") == "definition-ref":
-            found = [d for d in self._definitions if d.get("ref") == choice["schema_ref"]]
-            choice = found[0] if found else choice
-        return choice.get("cls") if choice.get("type") in CLASSES else None
-
-    def _tool(self, index: int) -> tuple[SchemaValidator, SchemaSerializer]:
-        tool = self._tools[index]
-        if tool is None:
-            schema = core_schema.definitions_schema(cast("Any", self.choices[index]), self._definitions)
-            tool = (
-                SchemaValidator(schema, None, _use_prebuilt=False),  # pyright: ignore[reportCallIssue]
-                SchemaSerializer(schema, None, _use_prebuilt=False),  # pyright: ignore[reportCallIssue]
-            )
-            self._tools[index] = tool
-        return tool
+def _class_in(schema: Schema) -> Any:
+    """The class that a (rewritten) schema is of, if it is of one."""
+    if schema.get("type") in _CLASSES:
+        return schema.get("cls")
+    metadata: Schema = schema.get("metadata") or {}
+    return metadata.get(_CLASS)
 
 
 def _name(schema: Schema) -> str:
-    cls: Any = schema.get("cls")
     if schema.get("type") == "definition-ref":
         # Its own ref ends with an address, which another process does not know.
         return str(schema["schema_ref"]).rpartition(":")[0].rpartition(".")[2]
+    cls: Any = schema.get("cls") or _class_in(schema)
     if isinstance(cls, type):
         return cls.__name__
-    kind = str(schema.get("type"))
     inner = schema.get("items_schema") or schema.get("schema")
     if isinstance(inner, dict):
-        return f"{kind}[{_name(cast('Schema', inner))}]"
-    if kind == "enum" and isinstance(cls, enum.EnumMeta):
-        return cls.__name__
-    return kind
+        return f"{schema.get('type')}[{_name(cast('Schema', inner))}]"
+    return str(schema.get("type"))
 
 
-def _unique(names: list[str]) -> list[str]:
-    return [name if names.count(name) == 1 else f"{name}#{index}" for index, name in enumerate(names)]
+def _without(schema: Schema, key: str) -> Schema:
+    return {name: value for name, value in schema.items() if name != key}
+
+
+def _without_ref(schema: Schema) -> Schema:
+    return _without(schema, "ref")
+
+
+def _with_ref(schema: Any, old: Schema) -> Any:
+    return {**schema, "ref": old["ref"]} if "ref" in old else schema

@@ -1,37 +1,60 @@
-"""Values of declared types as JSON, written and read by pydantic."""
+"""Values of declared types as JSON, written and read by pydantic, and back as what they were."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from typing import Any, cast, get_args, get_origin
 
-from pydantic_core import SchemaSerializer, SchemaValidator
+from pydantic_core import PydanticSerializationError, ValidationError
 
+from . import dynamic
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
-from .schema import SETTINGS, rewrite
+from .names import unique_name
+from .schema import Rewriter, reveal_secrets, tools
+from .text import compact
+
+_DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
+"""What can be read only once crosses as a list."""
 
 
 class ValueCodec:
     """Writes and reads the values of one type.
+
+    Validators of the type run again when a value is read, and so does `__post_init__`; private attributes of models do
+    not cross.
 
     Attributes:
         type: The type.
         name: Its name, unique in its `Codec`, and the same in every process.
     """
 
-    def __init__(self, type_: Any, name: str) -> None:
+    def __init__(self, type_: Any, name: str, codec: Codec) -> None:
         from pydantic import TypeAdapter  # here, because importing pydantic's insides takes a while
 
         self.type = type_
         self.name = name
+        self._is_drained = get_origin(type_) in _DRAINED and bool(get_args(type_))
+        actual = list[get_args(type_)[0]] if self._is_drained else type_
         try:
-            self._adapter: TypeAdapter[Any] = TypeAdapter(type_)
-            schema = rewrite(self._adapter.core_schema)
-            config: Any = dict(SETTINGS)
-            self._validator = SchemaValidator(schema, config, _use_prebuilt=False)  # pyright: ignore[reportCallIssue]
-            self._serializer = SchemaSerializer(schema, config, _use_prebuilt=False)  # pyright: ignore[reportCallIssue]
-        except Exception as error:
+            self._adapter: TypeAdapter[Any] = TypeAdapter(actual)
+            schema = Rewriter(codec).rewrite(reveal_secrets(self._adapter.core_schema))
+            self._validator, self._serializer = tools(schema)
+        except UnsupportedTypeError as error:
             raise UnsupportedTypeError(f"{name}: {error}") from error
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            raise UnsupportedTypeError(
+                f"{name}: {reason} Use types that pydantic knows: make classes dataclasses or BaseModels, and define "
+                "them at the top level of their module."
+            ) from error
 
     def dump(self, value: Any) -> bytes:
         """As compact JSON.
@@ -39,10 +62,13 @@ class ValueCodec:
         Raises:
             EncodeError: The value is not of the type.
         """
+        if self._is_drained and not isinstance(value, list):
+            value = list(value)
         try:
-            return self._serializer.to_json(value, warnings="error")
-        except Exception as error:
-            raise EncodeError(f"{value!r} is not what is declared, {self.name}: {error}") from error
+            return self._serializer.to_json(value, warnings="error", by_alias=False)
+        except (PydanticSerializationError, ValueError, RecursionError, TypeError) as error:
+            reason = str(error).replace("Error serializing to JSON: ", "")
+            raise EncodeError(f"{_short(value)} is not what is declared, {self.name}: {reason}") from error
 
     def load(self, data: bytes | str) -> Any:
         """From JSON.
@@ -50,13 +76,14 @@ class ValueCodec:
         Raises:
             DecodeError: It does not fit the type.
         """
-        from pydantic import ValidationError
-
         try:
-            return self._validator.validate_json(data)
+            return self._validator.validate_json(data, by_alias=True, by_name=True)
         except ValidationError as error:
-            found = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
-            raise DecodeError(str(error), found) from error
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            errors = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found]
+            raise DecodeError(f"this is no {self.name}: {_listed(errors)}", errors) from error
+        except RecursionError as error:
+            raise DecodeError(f"this is no {self.name}: it is nested too deeply") from error
 
     def load_python(self, value: Any) -> Any:
         """From a JSON tree.
@@ -64,7 +91,7 @@ class ValueCodec:
         Raises:
             DecodeError: It does not fit the type.
         """
-        return self.load(json.dumps(value))
+        return self.load(compact(value))
 
     def json_schema(self) -> dict[str, Any]:
         """What others may send, as a JSON schema."""
@@ -76,6 +103,9 @@ class Codec:
 
     def __init__(self) -> None:
         self._codecs: dict[str, ValueCodec] = {}
+        self._by_type: list[tuple[Any, ValueCodec]] = []
+        self._classes: dict[str, type] = {}
+        self._names: dict[type, str] = {}
 
     def of(self, type_: Any) -> ValueCodec:
         """The codec of a type, which is declared by this.
@@ -83,10 +113,13 @@ class Codec:
         Raises:
             UnsupportedTypeError: It cannot cross between processes.
         """
-        name = type_.__qualname__ if isinstance(type_, type) and not hasattr(type_, "__args__") else str(type_)
-        if name not in self._codecs:
-            self._codecs[name] = ValueCodec(type_, name)
-        return self._codecs[name]
+        for known, codec in self._by_type:
+            if known is type_ or (type(known) is type(type_) and known == type_):
+                return codec
+        codec = ValueCodec(type_, unique_name(type_, self._codecs), self)
+        self._codecs[codec.name] = codec
+        self._by_type.append((type_, codec))
+        return codec
 
     def named(self, name: str) -> ValueCodec:
         """The codec of a type that was declared before.
@@ -95,3 +128,56 @@ class Codec:
             KeyError: It was not.
         """
         return self._codecs[name]
+
+    def declare(self, *classes: type) -> None:
+        """Note classes that a value may be of where nothing is declared (`Any`)."""
+        for cls in classes:
+            if cls not in self._names:
+                name = unique_name(cls, self._classes)
+                self._names[cls] = name
+                self._classes[name] = cls
+
+    # -- For `Any` and subclasses -----------------------------------------------------------------------------------
+
+    def dump_any(self, value: Any) -> Any:
+        """A value of which nothing is declared, as JSON."""
+        return dynamic.dump(value, self)
+
+    def load_any(self, data: Any) -> Any:
+        """A value of which nothing is declared."""
+        return dynamic.load(data, self)
+
+    def dump_as(self, type_: type, value: Any) -> Any:
+        """A value of a class, as JSON."""
+        return json.loads(self.of(type_).dump(value))
+
+    def load_as(self, type_: type, data: Any) -> Any:
+        """A value of a class."""
+        return self.of(type_).load_python(data)
+
+    def dump_class(self, value: Any) -> tuple[str, Any] | None:
+        """See `dynamic.Types`."""
+        cls = cast("type[Any]", type(value))
+        name = self._names.get(cls)
+        return None if name is None else (name, self.dump_as(cls, value))
+
+    def load_class(self, name: str, data: Any) -> Any:
+        """See `dynamic.Types`."""
+        return self.load_as(self._classes[name], data)
+
+    dump_builtin = dump_as
+    load_builtin = load_as
+
+    @property
+    def class_names(self) -> list[str]:
+        """See `dynamic.Types`."""
+        return list(self._classes)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _listed(errors: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'value'}: {e['msg']}" for e in errors)
