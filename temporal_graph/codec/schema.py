@@ -29,7 +29,9 @@ _ANSWERING = frozenset(
 _SCALARS = frozenset({"int", "float", "bool", "str", "none"})
 """Types that JSON tells apart by itself."""
 _CLASSES = frozenset({"model", "dataclass"})
-_NOT_SCHEMAS = frozenset({"metadata", "default", "expected", "members", "cls", "config", "ref", "computed_fields"})
+_NOT_SCHEMAS = frozenset(
+    {"metadata", "default", "expected", "members", "cls", "config", "ref", "computed_fields", "python_schema"}
+)
 
 
 class Types(Protocol):
