@@ -78,7 +78,7 @@ class RunState(Generic[StateT]):
 
     Attributes:
         status: `running`, `waiting` (nothing happens before a person answers), `finished` or `failed`.
-        values: The state as of now.
+        values: The state as of now; None for a run that could not start.
         next: Ids of the nodes that run, wait or are about to run.
         interrupts: The questions that are open, oldest first.
         rejected: Answers that came as signals and were not taken, with `reason`, `message` and `errors`; the latest.
@@ -206,7 +206,8 @@ class GraphRun(Generic[OutputT, StateT]):
         """
         data = await calls.query(self._handle, GET_STATE)
         interrupts = read_interrupts(data["interrupts"])
-        state = read_state(self._graph, data["values"])
+        never_began = data["status"] == "failed" and data["values"] is None
+        state = None if never_began else read_state(self._graph, data["values"])
         return RunState(data["status"], state, data["next"], interrupts, data["rejected"])
 
     async def resume(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import inspect
@@ -24,6 +25,7 @@ class Deps:
     def __init__(self, source: Any) -> None:
         self._source = source
         self._workers = 0
+        self._turn = asyncio.Lock()
         self._stack = contextlib.AsyncExitStack()
         self.value: Any = None
 
@@ -34,17 +36,20 @@ class Deps:
         Raises:
             DepsError: They are not what a graph declares.
         """
-        self._workers += 1
-        try:
-            if self._workers == 1:
+        async with self._turn:
+            if self._workers == 0:
                 self.value = await self._make()
+            self._workers += 1
+        try:
             for graph in registry:
                 _check(graph.name, graph.compiled.graph.deps_type, self.value)
             yield
         finally:
-            self._workers -= 1
-            if self._workers == 0:
-                await self._stack.aclose()
+            async with self._turn:
+                self._workers -= 1
+                if self._workers == 0:
+                    self.value = None
+                    await self._stack.aclose()
 
     async def _make(self) -> Any:
         made = self._source

@@ -40,6 +40,9 @@ from .payloads import PayloadTooLargeError, from_raw, to_raw
 
 Json = Any
 
+ATTEMPTS = 100
+"""How often an update is sent to a run that continues as new just as it comes."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -75,6 +78,18 @@ async def start(client: Client, graph: str, argument: RawValue, *, id: str, task
             f"A run with id {id!r} exists already. Give the new one an id of its own; to go on with the other, use "
             f"get_run(client, {id!r})."
         ) from error
+
+
+def answer_argument(answer: Mapping[str, Json] | None) -> RawValue:
+    """An answer as an argument.
+
+    Raises:
+        AnswerRefusedError: It is larger than Temporal takes.
+    """
+    try:
+        return to_raw(compact(answer), "The answer")
+    except PayloadTooLargeError as error:
+        raise AnswerRefusedError("invalid", str(error)) from error
 
 
 async def result(handle: WorkflowHandle[Any, Any]) -> Outcome:
@@ -149,14 +164,16 @@ async def resume(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json]) -
         AnswerRefusedError: The answer is not taken.
         RunNotFoundError: There is no such run.
     """
-    argument = to_raw(compact(answer), "The answer")
+    argument = answer_argument(answer)
+    attempts = 0
     while True:
         try:
             return await cast("Any", handle).execute_update(RESUME, argument)
         except WorkflowUpdateFailedError as error:
             raise_refusal(error)
         except RPCError as error:
-            if not await _may_retry(handle, error):
+            attempts += 1
+            if attempts == ATTEMPTS or not await _may_retry(handle, error):
                 await raise_closed(handle, error)
 
 
@@ -167,7 +184,8 @@ async def proceed(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json] |
         AnswerRefusedError: The answer is not taken.
         RunNotFoundError: There is no such run.
     """
-    argument = to_raw(compact(answer), "The answer")
+    argument = answer_argument(answer)
+    attempts = 0
     while True:
         try:
             return await cast("Any", handle).execute_update(PROCEED, argument)
@@ -175,7 +193,8 @@ async def proceed(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json] |
             if not is_continued(error):
                 raise_refusal(error)
         except RPCError as error:
-            if not await _may_retry(handle, error):
+            attempts += 1
+            if attempts == ATTEMPTS or not await _may_retry(handle, error):
                 await raise_closed(handle, error)
 
 
@@ -207,7 +226,7 @@ async def start_or_proceed(
     handle = handle_of(client, id)
     try:
         return await cast("Any", client).execute_update_with_start_workflow(
-            PROCEED, to_raw(compact(answer), "The answer"), start_workflow_operation=operation
+            PROCEED, answer_argument(answer), start_workflow_operation=operation
         )
     except WorkflowUpdateFailedError as error:
         if is_continued(error):
@@ -240,9 +259,13 @@ def raise_refusal(error: WorkflowUpdateFailedError) -> NoReturn:
     raise GraphError(f"The run did not take the update: {cause}") from error
 
 
-async def _may_retry(handle: WorkflowHandle[Any, Any], error: BaseException) -> bool:
+_LOST = (RPCStatusCode.NOT_FOUND, RPCStatusCode.ABORTED, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.UNAVAILABLE)
+"""What a server may say to an update whose run is just continuing as new; the next run takes it."""
+
+
+async def _may_retry(handle: WorkflowHandle[Any, Any], error: RPCError) -> bool:
     """Whether an update found its run just as it continued as new, so that it may be sent again."""
-    if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError):
+    if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError) or error.status not in _LOST:
         return False
     try:
         description = await handle.describe()

@@ -28,6 +28,8 @@ from .messages import StartMessage
 from .names import PAYLOAD_TOO_LARGE, activity_name
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 
+SUGGESTED = 4_096
+"""Events after which servers, as they are set up, suggest to continue as new; they do not see one long task grow."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
 BUDGET = 2_000_000
@@ -55,6 +57,7 @@ class Driver:
         self._is_woken = False
         self._is_full = False
         self._has_moved = False
+        self._local = (0, 0)
         self._state_text: tuple[Json, str | None] = (None, None)
         compiled = graph.compiled
         if start.snapshot is not None:
@@ -104,10 +107,16 @@ class Driver:
         if self._is_full or not self._has_moved:
             return False
         info = workflow.info()
-        limit = self.graph.max_history_events
-        if limit is not None and info.get_current_history_length() >= limit:
+        limit = self.graph.max_history_events or SUGGESTED
+        if self._history_length() >= limit:
             return True
         return info.is_continue_as_new_suggested()
+
+    def _history_length(self) -> int:
+        """How many events there are, with the markers of local nodes that are written when this task ends."""
+        length = workflow.info().get_current_history_length()
+        since, count = self._local
+        return length + count if since == length else length
 
     async def _leave(self) -> str | None:
         self.is_leaving = True
@@ -145,6 +154,10 @@ class Driver:
         del self._running[task_id]
         self._suspended.pop(task_id, None)
         node_id = self.engine.tasks[task_id].node_id
+        if self.graph.options[node_id].execution == "local":
+            length = workflow.info().get_current_history_length()
+            since, count = self._local
+            self._local = (length, count + 1 if since == length else 1)
         try:
             result = future.result()
             text = from_raw(result) if isinstance(result, RawValue) else result
