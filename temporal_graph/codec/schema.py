@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
-from pydantic_core import SchemaSerializer, SchemaValidator, core_schema
+from pydantic_core import SchemaSerializer, SchemaValidator, ValidationError, core_schema
 
 from .errors import EncodeError, UnsupportedTypeError
 
@@ -130,7 +130,9 @@ class Rewriter:
             return schema
         members = _Members(choices, self._definitions)
         tagged = [_tagged_schema([name], choice) for name, choice in zip(members.names, choices, strict=True)]
-        union = core_schema.union_schema([*tagged, cast("Any", _without_ref(schema))], mode="left_to_right")
+        named = [(choice, name) for name, choice in zip(members.names, choices, strict=True)]
+        plain = cast("Any", {**_without_ref(schema), "choices": named})
+        union = core_schema.union_schema(_labelled(tagged, plain), mode="left_to_right")
         union["serialization"] = core_schema.plain_serializer_function_ser_schema(members.dump)
         return _with_ref(union, schema)
 
@@ -147,7 +149,7 @@ class Rewriter:
             kin.load, _tagged_dict(list(kin.names), core_schema.any_schema())
         )
         union = core_schema.union_schema(
-            [reader, plain], mode="left_to_right", serialization=writer, metadata={_CLASS: cls}
+            _labelled([reader], plain), mode="left_to_right", serialization=writer, metadata={_CLASS: cls}
         )
         return _with_ref(union, schema)
 
@@ -300,9 +302,20 @@ class _Members:
         classes = [self._class_of(choice) for choice in self._choices]
         if type(value) in classes:
             return classes.index(type(value))
+        best, fits = 0, -1
         for index in range(len(self._choices)):
-            if self._tool(index)[0].isinstance_python(value, strict=True):
-                return index
+            try:
+                read = self._tool(index)[0].validate_python(value, strict=True)
+            except (ValidationError, TypeError):  # a typed dict raises TypeError for keys that are no strings
+                continue
+            # A typed dict takes any dict, and drops what it does not know; a named tuple takes plain ones.
+            quality = 1 + (type(read) is type(value)) + (read == value)
+            if quality > best:
+                best, fits = quality, index
+            if best == 3:
+                break
+        if best:
+            return fits
         raise EncodeError(f"{value!r} is none of {', '.join(self.names)}, which are declared")
 
     def _class_of(self, choice: Schema) -> Any:
@@ -316,6 +329,51 @@ class _Members:
             choice = cast("Any", self._choices[index])
             self._tools[index] = tools(core_schema.definitions_schema(choice, self._definitions))
         return self._tools[index]
+
+
+_TAG, _PLAIN = "$tag", "$plain"
+"""What stands in the place of an error for a choice that was tried, tagged or as plain JSON."""
+
+
+def _labelled(tagged: list[Any], plain: Any) -> list[Any]:
+    return [*((choice, f"{_TAG}{index}") for index, choice in enumerate(tagged)), (plain, _PLAIN)]
+
+
+def readable(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Errors as their reader expects them: those of what was written, tagged or plain, at the places that they know."""
+    places = {tuple(error["loc"]) for error in errors}
+    kept = [error for error in errors if not _is_of_another_choice(tuple(error["loc"]), places)]
+    return [{**error, "loc": _without_labels(error["loc"])} for error in kept]
+
+
+def _is_of_another_choice(place: tuple[Any, ...], places: set[tuple[Any, ...]]) -> bool:
+    for index, part in enumerate(place):
+        label = str(part)
+        if label.startswith(_TAG) and (*place[: index + 1], "$type") in places:
+            return True
+        if label == _PLAIN and any(
+            len(other) > index
+            and other[:index] == place[:index]
+            and str(other[index]).startswith(_TAG)
+            and (*other[: index + 1], "$type") not in places
+            and len(other) > index + 1
+            for other in places
+        ):
+            return True
+    return False
+
+
+def _without_labels(place: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    skip = False
+    for part in place:
+        if skip and part == "value":
+            skip = False
+            continue
+        skip = str(part).startswith(_TAG)
+        if not skip and part != _PLAIN:
+            found.append(part)
+    return found
 
 
 def _tagged_schema(names: list[str], schema: Any) -> Any:

@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError, ValidationError
 from . import dynamic
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .names import unique_name
-from .schema import Rewriter, reveal_secrets, tools
+from .schema import Rewriter, readable, reveal_secrets, tools
 from .text import compact
 
 _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
@@ -80,7 +80,7 @@ class ValueCodec:
             return self._validator.validate_json(data, by_alias=True, by_name=True)
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
-            errors = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found]
+            errors = readable([{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found])
             raise DecodeError(f"this is no {self.name}: {_listed(errors)}", errors) from error
         except RecursionError as error:
             raise DecodeError(f"this is no {self.name}: it is nested too deeply") from error

@@ -130,9 +130,7 @@ _g.add(
     _g.edge_from(ask, ask_here).to(_answers),
     _g.edge_from(_answers).to(_g.end_node),
 )
-busy = TemporalGraph(
-    _g.build(), node_options={"ask_here": NodeOptions(execution="workflow")}, max_history_events=12
-)
+busy = TemporalGraph(_g.build(), node_options={"ask_here": NodeOptions(execution="workflow")}, max_history_events=12)
 """Goes round, and asks: about each of its inputs, for a name, and two questions one after the other."""
 
 

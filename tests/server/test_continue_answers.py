@@ -1,4 +1,4 @@
-"""Answers that come while a run continues as new, by signal, by update, and waiting: none is lost, none is taken twice."""
+"""Answers that come while a run continues as new: none is lost, none is taken twice."""
 
 from __future__ import annotations
 
