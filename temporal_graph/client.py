@@ -207,7 +207,7 @@ class GraphRun(Generic[OutputT, StateT]):
         data = await calls.query(self._handle, GET_STATE)
         interrupts = read_interrupts(data["interrupts"])
         never_began = data["status"] == "failed" and data["values"] is None
-        state = None if never_began else read_state(self._graph, data["values"])
+        state: Any = None if never_began else read_state(self._graph, data["values"])
         return RunState(data["status"], state, data["next"], interrupts, data["rejected"])
 
     async def resume(

@@ -10,7 +10,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
-from pydantic_core import SchemaSerializer, SchemaValidator, ValidationError, core_schema
+from pydantic_core import (
+    PydanticSerializationError,
+    SchemaSerializer,
+    SchemaValidator,
+    ValidationError,
+    core_schema,
+)
 
 from .errors import EncodeError, UnsupportedTypeError
 
@@ -20,6 +26,7 @@ SETTINGS: Mapping[str, Any] = {"ser_json_bytes": "base64", "val_json_bytes": "ba
 """Under these, bytes that are no text and floats that are no numbers come back."""
 
 _CLASS = "temporal_graph.class"
+_ANY = "temporal_graph.any"
 _KEYS = frozenset({"str", "int", "float", "uuid", "date", "datetime", "time", "timedelta", "decimal"})
 """Types of keys that come back from the names of a JSON object."""
 _ANSWERING = frozenset(
@@ -198,7 +205,9 @@ class Rewriter:
     def _any(self, schema: Schema) -> Any:
         if "serialization" in schema:
             return schema
-        reader = core_schema.no_info_after_validator_function(self._types.load_any, core_schema.any_schema())
+        reader = core_schema.no_info_after_validator_function(
+            self._types.load_any, core_schema.any_schema(), metadata={_ANY: True}
+        )
         reader["serialization"] = core_schema.plain_serializer_function_ser_schema(self._types.dump_any)
         return _with_ref(reader, schema)
 
@@ -292,6 +301,8 @@ class _Members:
         names = [_name(choice) for choice in choices]
         self.names = [n if names.count(n) == 1 else f"{n}#{index}" for index, n in enumerate(names)]
         self._tools: dict[int, tuple[SchemaValidator, SchemaSerializer]] = {}
+        # What takes anything comes last.
+        self._order = sorted(range(len(choices)), key=lambda index: _ANY in (choices[index].get("metadata") or {}))
 
     def dump(self, value: Any) -> Any:
         index = self._find(value)
@@ -300,10 +311,11 @@ class _Members:
 
     def _find(self, value: Any) -> int:
         classes = [self._class_of(choice) for choice in self._choices]
-        if type(value) in classes:
-            return classes.index(type(value))
+        own = [index for index, cls in enumerate(classes) if cls is type(value)]
+        if own:
+            return own[0] if len(own) == 1 else self._find_by_trying(value, own)
         best, fits = 0, -1
-        for index in range(len(self._choices)):
+        for index in self._order:
             try:
                 read = self._tool(index)[0].validate_python(value, strict=True)
             except (ValidationError, TypeError):  # a typed dict raises TypeError for keys that are no strings
@@ -317,6 +329,19 @@ class _Members:
         if best:
             return fits
         raise EncodeError(f"{value!r} is none of {', '.join(self.names)}, which are declared")
+
+    def _find_by_trying(self, value: Any, candidates: list[int]) -> int:
+        """Find which parameters a generic class was meant with: `Box[int] | Box[str]` are one class for a dataclass."""
+        for index in candidates:
+            reader, writer = self._tool(index)
+            try:
+                data = writer.to_json(value, warnings="error", by_alias=False)
+                read = reader.validate_json(data, by_alias=True, by_name=True)
+            except (PydanticSerializationError, ValidationError):
+                continue
+            if read == value and repr(read) == repr(value):  # repr, because True == 1
+                return index
+        return candidates[0]
 
     def _class_of(self, choice: Schema) -> Any:
         if choice.get("type") == "definition-ref":
