@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 __all__ = ["Merge"]
+
+MERGE = "temporal_graph.merge"
+"""Where a field's pydantic schema says how the field merges."""
 
 
 class Merge:
@@ -14,6 +18,9 @@ class Merge:
     Args:
         function: `function(base, current, mine) -> merged`: the field when the branch began (None if there was none),
             as other branches have made it since, and as this branch made it.
+
+    Raises:
+        TypeError: It is no function of three arguments.
     """
 
     sum: ClassVar[Merge]
@@ -22,12 +29,32 @@ class Merge:
     min: ClassVar[Merge]
 
     def __init__(self, function: Callable[[Any, Any, Any], Any]) -> None:
-        if not callable(function):
+        if not callable(function) or not _takes_three(function):
             raise TypeError(f"Merge takes a function of (base, current, mine), and got {function!r}.")
         self.function = function
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        """Marks the field's schema; what pydantic reads and writes stays as it is."""
+        from pydantic_core import core_schema  # here, because only states that use this need it
+
+        return core_schema.no_info_after_validator_function(_unchanged, handler(source), metadata={MERGE: self})
+
     def __repr__(self) -> str:
         return f"Merge({getattr(self.function, '__name__', self.function)!s})"
+
+
+def _takes_three(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None, None, None)
+    except TypeError:
+        return False
+    except ValueError:  # a builtin without a signature
+        return True
+    return True
+
+
+def _unchanged(value: Any) -> Any:
+    return value
 
 
 def _sum(base: Any, current: Any, mine: Any) -> Any:

@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.workflow import UnfinishedSignalHandlersWarning, UnfinishedUpdateHandlersWarning
 
+from tests.replay import serving
 from tests.support.own_exit import pytest_sessionstart, pytest_unconfigure
 from tests.support.server import DevServer, program
 
@@ -29,6 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="let workers keep no workflow in memory, so that each of its tasks is replayed from the beginning",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--no-cache"):
+        serving.cached_workflows = 0
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from pydantic_core import (
     core_schema,
 )
 
+from ..merge import MERGE
 from .errors import EncodeError, UnsupportedTypeError
 
 Schema = dict[str, Any]
@@ -25,8 +26,14 @@ Schema = dict[str, Any]
 SETTINGS: Mapping[str, Any] = {"ser_json_bytes": "base64", "val_json_bytes": "base64", "ser_json_inf_nan": "strings"}
 """Under these, bytes that are no text and floats that are no numbers come back."""
 
-_CLASS = "temporal_graph.class"
-_ANY = "temporal_graph.any"
+CLASS = "temporal_graph.class"
+SUBCLASSES = "temporal_graph.subclasses"
+TAGS = "temporal_graph.tags"
+PAIRS = "temporal_graph.pairs"
+ANY = "temporal_graph.any"
+"""What a rewritten schema says about itself in its metadata: its class and the subclasses, by name; the members of a
+union by name; the schema of a dict's values; that nothing is declared."""
+
 _KEYS = frozenset({"str", "int", "float", "uuid", "date", "datetime", "time", "timedelta", "decimal"})
 """Types of keys that come back from the names of a JSON object."""
 _ANSWERING = frozenset(
@@ -122,7 +129,12 @@ class Rewriter:
         kind = old.get("type")
         if kind == "is-instance":
             return self._is_instance(old, inside=inside)
-        within = kind in _ANSWERING or "serialization" in old or (inside and kind in (None, "nullable", "default"))
+        is_mark = MERGE in (old.get("metadata") or {})  # a function that does nothing
+        within = (
+            (kind in _ANSWERING and not is_mark)
+            or "serialization" in old
+            or (inside and kind in (None, "nullable", "default"))
+        )
         new: Schema = {
             key: value if key in _NOT_SCHEMAS else self._of(value, inside=within) for key, value in old.items()
         }
@@ -141,6 +153,7 @@ class Rewriter:
         plain = cast("Any", {**_without_ref(schema), "choices": named})
         union = core_schema.union_schema(_labelled(tagged, plain), mode="left_to_right")
         union["serialization"] = core_schema.plain_serializer_function_ser_schema(members.dump)
+        union["metadata"] = {TAGS: dict(zip(members.names, choices, strict=True))}
         return _with_ref(union, schema)
 
     def _class(self, schema: Schema) -> Any:
@@ -156,7 +169,10 @@ class Rewriter:
             kin.load, _tagged_dict(list(kin.names), core_schema.any_schema())
         )
         union = core_schema.union_schema(
-            _labelled([reader], plain), mode="left_to_right", serialization=writer, metadata={_CLASS: cls}
+            _labelled([reader], plain),
+            mode="left_to_right",
+            serialization=writer,
+            metadata={CLASS: cls, SUBCLASSES: kin.names},
         )
         return _with_ref(union, schema)
 
@@ -196,6 +212,7 @@ class Rewriter:
         reader = core_schema.no_info_after_validator_function(_dict_of, pairs)
         writer = core_schema.wrap_serializer_function_ser_schema(_pairs_of, schema=pairs)
         union = core_schema.union_schema([reader, cast("Any", _without_ref(schema))], serialization=writer)
+        union["metadata"] = {PAIRS: values or any_schema}
         return _with_ref(union, schema)
 
     def _enum(self, schema: Schema) -> Any:
@@ -206,7 +223,7 @@ class Rewriter:
         if "serialization" in schema:
             return schema
         reader = core_schema.no_info_after_validator_function(
-            self._types.load_any, core_schema.any_schema(), metadata={_ANY: True}
+            self._types.load_any, core_schema.any_schema(), metadata={ANY: True}
         )
         reader["serialization"] = core_schema.plain_serializer_function_ser_schema(self._types.dump_any)
         return _with_ref(reader, schema)
@@ -302,7 +319,7 @@ class _Members:
         self.names = [n if names.count(n) == 1 else f"{n}#{index}" for index, n in enumerate(names)]
         self._tools: dict[int, tuple[SchemaValidator, SchemaSerializer]] = {}
         # What takes anything comes last.
-        self._order = sorted(range(len(choices)), key=lambda index: _ANY in (choices[index].get("metadata") or {}))
+        self._order = sorted(range(len(choices)), key=lambda index: ANY in (choices[index].get("metadata") or {}))
 
     def dump(self, value: Any) -> Any:
         index = self._find(value)
@@ -436,7 +453,7 @@ def _class_in(schema: Schema) -> Any:
     if schema.get("type") in _CLASSES:
         return schema.get("cls")
     metadata: Schema = schema.get("metadata") or {}
-    return metadata.get(_CLASS)
+    return metadata.get(CLASS)
 
 
 def _name(schema: Schema) -> str:

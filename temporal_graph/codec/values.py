@@ -34,6 +34,7 @@ class ValueCodec:
     Attributes:
         type: The type.
         name: Its name, unique in its `Codec`, and the same in every process.
+        schema: The schema by which values are written and read.
     """
 
     def __init__(self, type_: Any, name: str, codec: Codec) -> None:
@@ -45,8 +46,8 @@ class ValueCodec:
         actual = list[get_args(type_)[0]] if self._is_drained else type_
         try:
             self._adapter: TypeAdapter[Any] = TypeAdapter(actual)
-            schema = Rewriter(codec).rewrite(reveal_secrets(self._adapter.core_schema))
-            self._validator, self._serializer = tools(schema)
+            self.schema: dict[str, Any] = Rewriter(codec).rewrite(reveal_secrets(self._adapter.core_schema))
+            self._validator, self._serializer = tools(self.schema)
         except UnsupportedTypeError as error:
             raise UnsupportedTypeError(f"{name}: {error}") from error
         except Exception as error:
@@ -138,6 +139,10 @@ class Codec:
                 self._classes[name] = cls
 
     # -- For `Any` and subclasses -----------------------------------------------------------------------------------
+
+    def schema_of(self, type_: Any) -> dict[str, Any]:
+        """See `plan.Schemas`."""
+        return self.of(type_).schema
 
     def dump_any(self, value: Any) -> Any:
         """A value of which nothing is declared, as JSON."""

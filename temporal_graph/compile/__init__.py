@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
@@ -15,10 +14,9 @@ from pydantic_graph.node import Fork
 from pydantic_graph.step import NodeStep, Step
 
 from ..codec import Codec, UnsupportedTypeError, ValueCodec
-from ..codec.plan import state_plan
-from ..codec.text import compact
+from ..codec.plan import plan_of
 from ..engine.spec import END, GraphSpec, StepSpec
-from ..engine.state import AUTO, Json, Plan
+from ..engine.state import AUTO, Plan
 from ..errors import GraphDefinitionError
 from . import hints
 from .answers import AnswerForm
@@ -127,11 +125,7 @@ class _Compiler:
         if type_ is NoneType:
             return None, AUTO
         codec = self._codec_of(type_, "the state")
-        return codec, state_plan(type_, self._converters)
-
-    def _converters(self, type_: Any) -> tuple[Callable[[Json], Any], Callable[[Any], Json]]:
-        codec = self._codec_of(type_, "a merged field of the state")
-        return lambda data: codec.load(compact(data)), lambda value: json.loads(codec.dump(value))
+        return codec, plan_of(type_, self.codec)
 
     def _step_inputs(self, node_id: str, step: Step[Any, Any, Any, Any]) -> ValueCodec:
         if isinstance(step, NodeStep):

@@ -33,7 +33,7 @@ from .forks import ForkRuns, Joining, Runs
 from .functions import Functions, Value
 from .questions import Accepted, Answer, Interrupt, Questions, Refused
 from .spec import END, START, DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, Path, StartSpec, StepSpec
-from .state import AUTO, Conflict, Json, Op, Plan, apply, diff, paths
+from .state import AUTO, Conflict, Json, Op, Plan, Writes, apply, diff
 
 Status = Literal["new", "running", "finished", "failed"]
 TaskStatus = Literal["ready", "running", "waiting"]
@@ -56,7 +56,8 @@ class Task:
         runs: The fork runs that it is inside of.
         holds: The joins that wait for it.
         status: `ready` to run, `running`, or `waiting` for a person.
-        base: The state that it began with, while it runs.
+        base: The state that it began with, while it runs, or waits where it is.
+        since: How much had been written to the state by then; None while it has not begun.
         answers: What people answered to its `interrupt()` calls, by position.
     """
 
@@ -68,6 +69,7 @@ class Task:
     holds: tuple[Joining, ...]
     status: TaskStatus = "ready"
     base: Json = None
+    since: int | None = None
     answers: dict[int, Json] = field(default_factory=dict[int, Json])
 
 
@@ -117,7 +119,8 @@ class Engine:
         self._plan = plan
         self._queue: deque[_Token] = deque()
         self._commands: list[Command] = []
-        self._writers: dict[tuple[str | int, ...], str] = {}
+        self._writes = Writes()
+        self._begun = 0
         self._running = 0
         self._now = ""
 
@@ -159,7 +162,9 @@ class Engine:
         if task.status != "ready":
             raise EngineError(f"Task {task_id!r} is {task.status}; only a ready task can begin.")
         task.status = "running"
-        task.base = self.state
+        if task.since is None:
+            self._begun += 1
+        task.base, task.since = self.state, self._writes.number
         self._running += 1
         return Work(task.id, task.node_id, task.value, task.base, dict(task.answers))
 
@@ -272,12 +277,13 @@ class Engine:
         if isinstance(event, NodeAsked):
             self._ask(task, event)
             return
-        base = task.base
-        self._stop_running(task)
-        if isinstance(event, NodeFailed):
-            raise _Stop(event.failure)
-        self._merge(task, event.delta, base)
-        del self.tasks[task.id]
+        try:
+            if isinstance(event, NodeFailed):
+                raise _Stop(event.failure)
+            self._merge(task, event.delta)
+        finally:
+            self._stop_running(task)
+            del self.tasks[task.id]
         outcome = event.outcome
         if isinstance(outcome, Output):
             step = self.spec.nodes[task.node_id]
@@ -302,30 +308,36 @@ class Engine:
         self._enter(node_id, value, runs)
 
     def _stop_running(self, task: Task) -> None:
-        task.base = None
         self._running -= 1
+        self._forget_base(task)
 
-    def _merge(self, task: Task, delta: list[Op], base: Json) -> None:
-        if delta:
-            try:
-                self.state = apply(self.state, delta, base=base, plan=self._plan)
-            except Conflict as conflict:
-                raise _Stop(self._describe_conflict(task.node_id, conflict)) from conflict
-            except Exception as error:
-                # A merge function of the user's, or a delta that is none.
-                raise _Stop(Failure(task.node_id, type(error).__name__, f"Merging the state: {error}")) from error
-            if self._running:
-                self._writers.update((path, task.node_id) for path in paths(delta))
-        if not self._running:
-            self._writers.clear()
+    def _forget_base(self, task: Task) -> None:
+        if task.since is not None:
+            task.base = task.since = None
+            self._begun -= 1
+            if not self._begun:
+                self._writes.forget()
+
+    def _merge(self, task: Task, delta: list[Op]) -> None:
+        if not delta:
+            return
+        assert task.since is not None
+        try:
+            self.state = apply(self.state, delta, self._plan, base=task.base, since=task.since, writes=self._writes)
+        except Conflict as conflict:
+            raise _Stop(self._describe_conflict(task.node_id, conflict)) from conflict
+        except Exception as error:
+            # A merge function of the user's, or a delta that is none.
+            raise _Stop(Failure(task.node_id, type(error).__name__, f"Merging the state: {error}")) from error
+        self._note(task.node_id, delta)
+
+    def _note(self, writer: str, delta: list[Op]) -> None:
+        if self._begun:
+            self._writes.note(writer, delta)
 
     def _describe_conflict(self, node_id: str, conflict: Conflict) -> Failure:
         path = conflict.path
-        other = "another branch"
-        for written, writer in self._writers.items():
-            shared = min(len(written), len(path))
-            if written[:shared] == path[:shared]:
-                other = repr(writer)
+        other = repr(conflict.writer) if conflict.writer else "another branch"
         place = "state" + "".join(f"[{key!r}]" if isinstance(key, int) else f".{key}" for key in path)
         message = (
             f"Parallel branches changed {place} differently: {other} made it {_short(conflict.current)}, "
@@ -409,8 +421,8 @@ class Engine:
     def _commit(self, writer: str, state: Json) -> None:
         """Take over a state that a function in the driver may have changed."""
         if state is not self.state:
-            if self._running:
-                self._writers.update((path, writer) for path in paths(diff(self.state, state, self._plan)))
+            if self._begun:
+                self._note(writer, diff(self.state, state, self._plan))
             self.state = state
 
     def _settle(self) -> None:
@@ -528,9 +540,11 @@ class Engine:
     def _drop(self, task: Task) -> None:
         del self.tasks[task.id]
         self.questions.close(task.id)
-        if task.status == "running":
-            self._stop_running(task)
+        if task.since is not None:  # it runs, or waits at the line where it asks
             self._commands.append(Cancel(task.id))
+        if task.status == "running":
+            self._running -= 1
+        self._forget_base(task)
 
     # -- The end ----------------------------------------------------------------------------------------------------
 

@@ -1,40 +1,57 @@
-"""The state of a graph as a JSON tree: what a node changed in it, and how the changes of parallel branches merge."""
+"""The state of a graph as a JSON tree: what a node changed in it, and how the changes of parallel branches merge.
+
+A node's changes are a list of ops. Whether two parallel ops get along depends on the two alone, not on which came
+first: a conflict does not depend on who was quicker.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
 Json: TypeAlias = Any
 """A JSON tree, never changed in place."""
+Key: TypeAlias = str | int
+Path: TypeAlias = tuple[Key, ...]
 Op: TypeAlias = list[Any]
-"""One change: `["set", path, value]`, `["delete", path]`, `["append", path, items]`, `["add", path, items]` or
-`["remove", path, items]`."""
-Path: TypeAlias = tuple[str | int, ...]
+"""One change, at a path:
+
+- `["create", path, value]`: there was nothing, and now there is this,
+- `["set", path, value]`: there was something else,
+- `["delete", path]`,
+- `["append", path, items]`: a list has grown at its end,
+- `["add", path, items]` and `["remove", path, items]`, of a set.
+"""
+
+KINDS = ("create", "set", "delete", "append", "add", "remove")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Plan:
     """How one place of the state merges.
 
     Attributes:
-        kind: `auto` by its JSON type, `set` as a set, `atomic` as one value, `custom` by a function.
+        kind: `auto` by its JSON type; `set`, a list without order; `pairs`, a list of keys with their values; `atomic`,
+            one value; `custom`, by a function.
         fields: The plans of known keys.
         each: The plan of every other key, and of every item of a list.
+        tags: The plans of what is in a tagged value, `{"$type": tag, "value": ...}`, by its tag.
         merge: For `custom`: `(base, current, mine) -> merged`.
-        name: Of the custom rule, for messages.
     """
 
-    kind: Literal["auto", "set", "atomic", "custom"] = "auto"
+    kind: Literal["auto", "set", "pairs", "atomic", "custom"] = "auto"
     fields: Mapping[str, Plan] = field(default_factory=dict[str, "Plan"])
     each: Plan | None = None
+    tags: Mapping[str, Plan] = field(default_factory=dict[str, "Plan"])
     merge: Callable[[Json, Json, Json], Json] | None = None
-    name: str = ""
 
-    def at(self, key: str | int) -> Plan:
-        """The plan of what is under a key or index."""
+    def at(self, key: Key, inside: Json) -> Plan:
+        """The plan of what is under a key or index of a value that has this plan."""
+        tag = tag_of(inside)
+        if tag is not None:
+            return self.tags.get(tag, AUTO)
         if isinstance(key, str) and key in self.fields:
             return self.fields[key]
         return self.each or AUTO
@@ -48,14 +65,16 @@ class Conflict(Exception):
 
     Attributes:
         path: The place.
+        writer: Who else changed it.
         base: What it was when the later one began.
         current: What the other made of it.
         mine: What the later one made of it.
     """
 
-    def __init__(self, path: Path, base: Json, current: Json, mine: Json) -> None:
+    def __init__(self, path: Path, writer: str, base: Json, current: Json, mine: Json) -> None:
         super().__init__(path)
         self.path = path
+        self.writer = writer
         self.base = base
         self.current = current
         self.mine = mine
@@ -63,6 +82,8 @@ class Conflict(Exception):
 
 def same(one: Json, other: Json) -> bool:
     """Whether two JSON trees are equal, and `1`, `1.0` and `true` are not."""
+    if one is other:
+        return True
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -75,6 +96,18 @@ def same(one: Json, other: Json) -> bool:
     return bool(one == other)
 
 
+def tag_of(value: Json) -> str | None:
+    """The tag of a tagged value."""
+    if isinstance(value, dict) and len(cast("dict[str, Json]", value)) == 2:
+        tag = cast("dict[str, Json]", value).get("$type")
+        if isinstance(tag, str) and "value" in value:
+            return tag
+    return None
+
+
+# -- What has changed -------------------------------------------------------------------------------------------------
+
+
 def diff(base: Json, new: Json, plan: Plan = AUTO) -> list[Op]:
     """What has changed between two states; nothing where they are the same."""
     ops: list[Op] = []
@@ -82,58 +115,138 @@ def diff(base: Json, new: Json, plan: Plan = AUTO) -> list[Op]:
     return ops
 
 
-def _diff(base: Json, new: Json, plan: Plan, path: list[str | int], ops: list[Op]) -> None:
-    if base is new or same(base, new):
+def _diff(base: Json, new: Json, plan: Plan, path: list[Key], ops: list[Op]) -> None:
+    if same(base, new):
         return
-    if plan.kind in ("atomic", "custom"):
+    if plan.kind in ("atomic", "custom") or type(base) is not type(new) or tag_of(base) != tag_of(new):
         ops.append(["set", path, new])
-    elif isinstance(base, dict) and isinstance(new, dict) and not _is_tagged(base, new):
-        _diff_objects(base, new, plan, path, ops)
-    elif isinstance(base, list) and isinstance(new, list):
-        _diff_lists(base, new, plan, path, ops)
+    elif isinstance(base, dict):
+        _diff_members(cast("dict[str, Json]", base), cast("dict[str, Json]", new), base, plan, path, ops)
+    elif not isinstance(base, list):
+        ops.append(["set", path, new])
+    elif plan.kind == "set":
+        _diff_sets(cast("list[Json]", base), cast("list[Json]", new), path, ops)
+    elif plan.kind == "pairs" and _is_pairs(base) and _is_pairs(new):
+        _diff_members(_by_key(base), _by_key(new), base, plan, path, ops)
     else:
-        ops.append(["set", path, new])
+        _diff_lists(cast("list[Json]", base), cast("list[Json]", new), plan, path, ops)
 
 
-def _diff_objects(base: Any, new: Any, plan: Plan, path: list[str | int], ops: list[Op]) -> None:
-    for key in base:
-        if key not in new:
-            ops += [["delete", [*path, key]]]
+def _diff_members(
+    base: Mapping[str, Json], new: Mapping[str, Json], whole: Json, plan: Plan, path: list[Key], ops: list[Op]
+) -> None:
+    ops.extend(["delete", [*path, key]] for key in base if key not in new)
     for key, value in new.items():
         if key in base:
-            _diff(base[key], value, plan.at(key), [*path, key], ops)
+            _diff(base[key], value, plan.at(key, whole), [*path, key], ops)
         else:
-            ops.append(["set", [*path, key], value])
+            ops.append(["create", [*path, key], value])
 
 
-def _diff_lists(base: Any, new: Any, plan: Plan, path: list[str | int], ops: list[Op]) -> None:
-    if plan.kind == "set":
-        added = [item for item in new if not _in(item, base)]
-        removed = [item for item in base if not _in(item, new)]
-        if removed:
-            ops.append(["remove", path, removed])
-        if added:
-            ops.append(["add", path, added])
+def _diff_sets(base: list[Json], new: list[Json], path: list[Key], ops: list[Op]) -> None:
+    before, after = _keys(base), _keys(new)
+    removed = [item for key, item in before.items() if key not in after]
+    added = [item for key, item in after.items() if key not in before]
+    if removed:
+        ops.append(["remove", path, removed])
+    if added:
+        ops.append(["add", path, added])
+
+
+def _diff_lists(base: list[Json], new: list[Json], plan: Plan, path: list[Key], ops: list[Op]) -> None:
+    if len(new) == len(base):
+        for index, (old, item) in enumerate(zip(base, new, strict=True)):
+            _diff(old, item, plan.at(index, base), [*path, index], ops)
     elif len(new) > len(base) and same(base, new[: len(base)]):
         ops.append(["append", path, new[len(base) :]])
-    elif len(new) == len(base):
-        for index, (old, item) in enumerate(zip(base, new, strict=True)):
-            _diff(old, item, plan.at(index), [*path, index], ops)
     else:
         ops.append(["set", path, new])
 
 
-_MISSING: Any = object()
+# -- Merging ----------------------------------------------------------------------------------------------------------
 
 
-def apply(current: Json, ops: list[Op], *, base: Json, plan: Plan = AUTO) -> Json:
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The last op of its kind at a place, and whose it is."""
+
+    number: int
+    writer: str
+    op: Op
+
+
+class Writes:
+    """What was written to the state, for as long as somebody works on an older one."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._at: dict[Path, dict[str, _Written]] = {}
+
+    def note(self, writer: str, ops: Iterable[Op]) -> None:
+        """Note what was written."""
+        self.number += 1
+        for op in ops:
+            self._at.setdefault(tuple(op[1]), {})[op[0]] = _Written(self.number, writer, op)
+
+    def forget(self) -> None:
+        """Nobody works on an older state any more."""
+        self._at.clear()
+
+    def rival(self, op: Op, since: int, plan: Plan) -> tuple[_Written | None, bool]:
+        """Look for a write that an op does not get along with.
+
+        Args:
+            op: The op.
+            since: How much was written when its writer began; only what came after is parallel to it.
+            plan: The plan of its place.
+
+        Returns:
+            The write, if there is one; and whether there were any at the place itself.
+        """
+        path: Path = tuple(op[1])
+        for length in range(len(path)):
+            for kind in ("set", "delete"):
+                above = self._since(path[:length], kind, since)
+                if above is not None:
+                    return above, False
+        there = [found for kind in KINDS if (found := self._since(path, kind, since)) is not None]
+        if plan.kind != "custom":
+            for found in there:
+                if not _get_along(op, found.op):
+                    return found, True
+        if op[0] in ("set", "delete") and self._at:
+            for place, writes in self._at.items():
+                if len(place) > len(path) and place[: len(path)] == path:
+                    below = [found for found in writes.values() if found.number > since]
+                    if below:
+                        return below[0], bool(there)
+        return None, bool(there)
+
+    def _since(self, path: Path, kind: str, since: int) -> _Written | None:
+        found = self._at.get(path, {}).get(kind)
+        return found if found is not None and found.number > since else None
+
+
+def _get_along(one: Op, other: Op) -> bool:
+    """Whether two ops of parallel branches at one place can both be; it does not matter which is which."""
+    kinds = {one[0], other[0]}
+    if kinds == {"set"}:
+        return same(one[2], other[2])
+    return kinds <= {"add", "remove"} or kinds in ({"create"}, {"delete"}, {"append"})
+
+
+def apply(
+    current: Json, ops: list[Op], plan: Plan = AUTO, *, base: Json = None, since: int = 0, writes: Writes
+) -> Json:
     """Merge what a node changed into the state as of now.
 
     Args:
         current: The state as of now.
         ops: What the node changed.
-        base: The state that it began with.
         plan: How the state merges.
+        base: The state that it began with.
+        since: `writes.number` when it began.
+        writes: What others have written.
 
     Returns:
         The merged state; what has not changed is shared with `current`.
@@ -143,91 +256,160 @@ def apply(current: Json, ops: list[Op], *, base: Json, plan: Plan = AUTO) -> Jso
         ValueError: The ops are none.
     """
     for op in ops:
-        if op[0] not in ("set", "delete", "append", "add", "remove") or not isinstance(op[1], list):
+        if op[0] not in KINDS or not isinstance(op[1], list):
             raise ValueError(f"{op!r} is no change of a state.")
-        path = cast("list[str | int]", op[1])
-        current = _change(current, base, plan, path, 0, op)
+        path = cast("list[Key]", op[1])
+        place = _plan_at(current, plan, path)
+        rival, is_contested = writes.rival(op, since, place)
+        if rival is not None:
+            mine = None if op[0] == "delete" else op[2]
+            raise Conflict(
+                tuple(path), rival.writer, _shown(_find(base, plan, path)), _shown(_find(current, plan, path)), mine
+            )
+        change = _Change(op, place, _find(base, plan, path) if is_contested else _MISSING, is_contested)
+        current = _change(current, plan, path, 0, change)
     return current
 
 
-def _change(current: Json, base: Json, plan: Plan, path: list[str | int], depth: int, op: Op) -> Json:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    op: Op
+    plan: Plan
+    base: Json
+    is_contested: bool
+
+
+_MISSING: Any = object()
+
+
+def _change(current: Json, plan: Plan, path: list[Key], depth: int, change: _Change) -> Json:
     if depth == len(path):
-        return _merge(current, base, plan, tuple(path), op)
+        return _changed(current, change)
     key = path[depth]
-    here, there = _child(current, key), _child(base, key)
-    if here is _MISSING and depth < len(path) - 1:
-        raise Conflict(tuple(path), there, None, op[-1])
-    merged = _change(here, there, plan.at(key), path, depth + 1, op)
+    here = _child(current, plan, key)
+    merged = _change(here, plan.at(key, current), path, depth + 1, change)
     if isinstance(current, dict):
-        copied = dict(cast("dict[str | int, Json]", current))
-        if merged is _MISSING:
-            copied.pop(key, None)
-        else:
-            copied[key] = merged
-        return copied
-    if not isinstance(current, list) or here is _MISSING or not isinstance(key, int):
-        raise Conflict(tuple(path), base, None if current is _MISSING else current, op[-1])
+        members = dict(cast("dict[Key, Json]", current))
+        _put(members, key, merged)
+        return members
+    if isinstance(current, list) and isinstance(key, str) and plan.kind == "pairs":
+        pairs = _by_key(cast("list[Json]", current))
+        _put(pairs, key, merged)
+        return [[json.loads(name), value] for name, value in pairs.items()]
+    if not isinstance(current, list) or not isinstance(key, int) or here is _MISSING:
+        raise ValueError(f"The state has no place {path!r}.")
     items = list(cast("list[Json]", current))
     items[key] = merged
     return items
 
 
-def _child(value: Json, key: str | int) -> Json:
+def _put(members: dict[Any, Json], key: Key, value: Json) -> None:
+    if value is _MISSING:
+        members.pop(key, None)
+    else:
+        members[key] = value
+
+
+def _changed(current: Json, change: _Change) -> Json:
+    kind = change.op[0]
+    if kind == "delete":
+        return _MISSING
+    mine: Json = change.op[2]
+    if change.plan.merge is not None and change.is_contested and current is not _MISSING:
+        return change.plan.merge(_shown(change.base), current, mine)
+    if kind == "set":
+        return mine
+    if kind == "create":
+        return mine if current is _MISSING else _unite(current, mine, change.plan, change.op[1])
+    if not isinstance(current, list):
+        raise ValueError(f"The state has no list at {change.op[1]!r}.")
+    items = cast("list[Json]", current)
+    if kind == "append":
+        return [*items, *mine]
+    known = _keys(items)
+    if kind == "add":
+        return _sorted({**known, **_keys(mine)})
+    gone = _keys(mine)
+    return [item for key, item in known.items() if key not in gone]
+
+
+def _unite(current: Json, mine: Json, plan: Plan, path: list[Key]) -> Json:
+    """Merge what two branches have created at one place."""
+    if plan.merge is not None:
+        return plan.merge(None, current, mine)
+    if plan.kind != "atomic" and type(current) is type(mine) and tag_of(current) == tag_of(mine):
+        if isinstance(current, dict):
+            members, others = cast("dict[str, Json]", current), cast("dict[str, Json]", mine)
+            return _unite_members(members, others, current, plan, path)
+        if isinstance(current, list):
+            items, more = cast("list[Json]", current), cast("list[Json]", mine)
+            if plan.kind == "set":
+                return _sorted({**_keys(items), **_keys(more)})
+            if plan.kind == "pairs" and _is_pairs(items) and _is_pairs(more):
+                united = _unite_members(_by_key(items), _by_key(more), current, plan, path)
+                return [[json.loads(name), value] for name, value in united.items()]
+            return [*items, *more]
+    if same(current, mine):
+        return current
+    raise Conflict(tuple(path), "", None, current, mine)
+
+
+def _unite_members(
+    current: Mapping[str, Json], mine: Mapping[str, Json], whole: Json, plan: Plan, path: list[Key]
+) -> dict[str, Json]:
+    united = dict(current)
+    for key, value in mine.items():
+        there = united.get(key, _MISSING)
+        united[key] = value if there is _MISSING else _unite(there, value, plan.at(key, whole), [*path, key])
+    return united
+
+
+# -- Places -----------------------------------------------------------------------------------------------------------
+
+
+def _plan_at(value: Json, plan: Plan, path: list[Key]) -> Plan:
+    for key in path:
+        plan, value = plan.at(key, value), _child(value, plan, key)
+    return plan
+
+
+def _find(value: Json, plan: Plan, path: list[Key]) -> Json:
+    for key in path:
+        plan, value = plan.at(key, value), _child(value, plan, key)
+    return value
+
+
+def _child(value: Json, plan: Plan, key: Key) -> Json:
     if isinstance(value, dict):
-        return cast("dict[str | int, Json]", value).get(key, _MISSING)
-    if isinstance(value, list) and isinstance(key, int) and 0 <= key < len(cast("list[Json]", value)):
-        return cast("list[Json]", value)[key]
+        return cast("dict[Key, Json]", value).get(key, _MISSING)
+    if isinstance(value, list):
+        items = cast("list[Json]", value)
+        if isinstance(key, str):
+            return _by_key(items).get(key, _MISSING) if plan.kind == "pairs" and _is_pairs(items) else _MISSING
+        return items[key] if 0 <= key < len(items) else _MISSING
     return _MISSING
 
 
-def _merge(current: Json, base: Json, plan: Plan, path: Path, op: Op) -> Json:
-    unchanged = current is base or (current is not _MISSING and base is not _MISSING and same(current, base))
-    kind = op[0]
-    if kind == "delete":
-        if unchanged or current is _MISSING:
-            return _MISSING
-        raise Conflict(path, _shown(base), _shown(current), None)
-    mine = op[2]
-    if kind == "set":
-        return mine if unchanged else _merge_values(current, base, plan, path, mine)
-    if not isinstance(current, list):
-        raise Conflict(path, _shown(base), _shown(current), mine)
-    items = cast("list[Json]", current)
-    if kind == "append":
-        began = cast("list[Json]", base) if isinstance(base, list) else []
-        if not unchanged and not same(items[: len(began)], began):
-            raise Conflict(path, _shown(base), current, [*began, *mine])
-        return [*items, *mine]
-    if kind == "add":
-        united = [*items, *(item for item in mine if not _in(item, items))]
-        return sorted(united, key=lambda item: json.dumps(item, sort_keys=True))
-    return [item for item in items if not _in(item, mine)]
+def _is_pairs(items: Any) -> bool:
+    return all(isinstance(item, list) and len(cast("list[Json]", item)) == 2 for item in items)
 
 
-def _merge_values(current: Json, base: Json, plan: Plan, path: Path, mine: Json) -> Json:
-    if current is not _MISSING and same(current, mine):
-        return current
-    if plan.merge is not None:
-        return plan.merge(_shown(base), _shown(current), mine)
-    if base is _MISSING and isinstance(current, dict) and isinstance(mine, dict) and not _is_tagged(current, mine):
-        return apply(current, diff({}, mine, plan), base={}, plan=plan)
-    if base is _MISSING and isinstance(current, list) and isinstance(mine, list):
-        return apply(current, diff([], mine, plan), base=[], plan=plan)
-    raise Conflict(path, _shown(base), _shown(current), mine)
+def _by_key(pairs: Any) -> dict[str, Json]:
+    return {_text(key): value for key, value in pairs}
+
+
+def _keys(items: list[Json]) -> dict[str, Json]:
+    return {_text(item): item for item in items}
+
+
+def _sorted(items: Mapping[str, Json]) -> list[Json]:
+    return [items[key] for key in sorted(items)]
+
+
+def _text(value: Json) -> str:
+    # As the codec orders the items of a set.
+    return json.dumps(value, sort_keys=True)
 
 
 def _shown(value: Json) -> Json:
     return None if value is _MISSING else value
-
-
-def _in(item: Json, items: Any) -> bool:
-    return any(same(item, other) for other in items)
-
-
-def _is_tagged(*values: Any) -> bool:
-    return any("$type" in value for value in values)
-
-
-def paths(ops: list[Op]) -> list[Path]:
-    """The places that some changes touch."""
-    return [tuple(op[1]) for op in ops]

@@ -30,6 +30,10 @@ from .payloads import PayloadTooLargeError, from_raw, to_raw
 
 SUGGESTED = 4_096
 """Events after which servers, as they are set up, suggest to continue as new; they do not see one long task grow."""
+HARD_EVENTS, HARD_BYTES = 40_000, 40_000_000
+"""A history of this length must end: at 51,200 events, or 50 MB, the server ends the run."""
+PATIENCE = 10
+"""Seconds for which nodes that could start are held back, so that those that run can end, before a run continues."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
 BUDGET = 2_000_000
@@ -58,6 +62,8 @@ class Driver:
         self._is_full = False
         self._has_moved = False
         self._local = (0, 0)
+        self._patience: asyncio.TimerHandle | None = None
+        self._not_before = 0
         self._state_text: tuple[Json, str | None] = (None, None)
         compiled = graph.compiled
         if start.snapshot is not None:
@@ -93,7 +99,9 @@ class Driver:
                     if snapshot_text is not None:
                         return snapshot_text
                     continue
-                if not is_draining:
+                if is_draining:
+                    self._be_patient()
+                else:
                     self._start_ready()
                 await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
                 self._is_woken = False
@@ -107,10 +115,24 @@ class Driver:
         if self._is_full or not self._has_moved:
             return False
         info = workflow.info()
-        limit = self.graph.max_history_events or SUGGESTED
-        if self._history_length() >= limit:
+        length = self._history_length()
+        if length >= HARD_EVENTS or info.get_current_history_size() >= HARD_BYTES:
             return True
-        return info.is_continue_as_new_suggested()
+        return length >= self._not_before and (length >= self._limit or info.is_continue_as_new_suggested())
+
+    @property
+    def _limit(self) -> int:
+        return self.graph.max_history_events or SUGGESTED
+
+    def _be_patient(self) -> None:
+        """Hold back what could start, but not for as long as the slowest node takes: a loop beside it must go on."""
+        if self._patience is None and self.engine.ready:
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        self._not_before = self._history_length() + self._limit
+        self._is_woken = True
 
     def _history_length(self) -> int:
         """How many events there are, with the markers of local nodes that are written when this task ends."""

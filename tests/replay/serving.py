@@ -17,6 +17,15 @@ from temporal_graph import GraphPlugin, TemporalGraph
 CONTINUED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
 
 
+cached_workflows = 1_000
+"""How many workflows a worker keeps in memory; 0 with `--no-cache`."""
+
+
+def worker_options() -> dict[str, Any]:
+    """What every worker of the tests is started with."""
+    return {"max_cached_workflows": cached_workflows}
+
+
 def new_name(name: str) -> str:
     """A name for a task queue or a run that is not in use."""
     return f"{name}-{uuid.uuid4().hex[:8]}"
@@ -39,7 +48,7 @@ async def serving(
         A client that knows the graphs.
     """
     client = await Client.connect(address, plugins=[GraphPlugin(*graphs, deps=deps)])
-    async with Worker(client, task_queue=task_queue, **options):
+    async with Worker(client, task_queue=task_queue, **worker_options(), **options):
         yield client
 
 

@@ -233,6 +233,44 @@ class Tally:
     right: Item | None = None
 
 
+class Counted(TypedDict):
+    total: NotRequired[Annotated[int, Merge.sum]]
+    tags: NotRequired[set[str]]
+
+
+@dataclass
+class Wallet(Generic[T]):
+    owner: T
+    total: Annotated[int, Merge.sum] = 0
+    tags: set[T] = field(default_factory=set[T])
+
+
+@dataclass
+class Nest:
+    inner: Tally | None = None
+    sets: dict[str, dict[str, set[int]]] = field(default_factory=dict[str, dict[str, set[int]]])
+    rows: list[list[int]] = field(default_factory=list[list[int]])
+    numbers: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
+    moods: dict[Mood, int] = field(default_factory=dict[Mood, int])
+    figures: dict[str, Circle | Box] = field(default_factory=dict[str, Circle | Box])
+    queue: deque[int] = field(default_factory=deque[int])
+    kept: frozenset[str] | None = None
+
+
+def more(number: int, tag: str) -> Edit:
+    """What a branch adds to a total and to tags, in an object or a dict."""
+
+    def edit(state: Any) -> None:
+        if isinstance(state, dict):
+            state["total"] += number
+            state["tags"].add(tag)
+        else:
+            state.total += number
+            state.tags.add(tag)
+
+    return edit
+
+
 def count(number: int) -> Edit:
     """What a branch does to a tally, whichever comes first."""
 
@@ -609,10 +647,34 @@ CASES = [
         "state_merge_deletions",
         lambda: {"a": [1], "b": [2], "c": [3]},
         {"c": [3, 4]},
-        lambda s: s.pop("a"),
+        lambda s: s.pop("a", None),
         lambda s: (s.pop("b"), s.pop("a", None)),
         lambda s: s["c"].append(4),
         type_=dict[str, list[int]],
+    ),
+    parallel(
+        "state_merge_inside",
+        lambda: Nest(Tally(), {"a": {"x": {5}}}, [[1], [2]], {1: [1]}, {}, {"a": Circle(1), "b": Box(1)}, deque([1])),
+        Nest(
+            Tally(total=3, tags={"a", "b"}),
+            {"a": {"x": {1, 9}, "y": {0}}},
+            [[1, 5], [2, 6]],
+            {1: [1, 2], 2: [3]},
+            {Mood.CALM: 1, Mood.WILD: 2},
+            {"a": Box(1), "c": Circle(3)},
+            deque([1, 2]),
+            frozenset({"k"}),
+        ),
+        lambda s: (more(1, "a")(s.inner), s.sets["a"]["x"].add(1), s.rows[0].append(5), s.numbers[1].append(2)),
+        lambda s: (s.sets["a"]["x"].add(9), s.sets["a"].setdefault("y", set()).add(0), s.rows[1].append(6)),
+        lambda s: (more(2, "b")(s.inner), s.sets["a"]["x"].discard(5), setting("numbers", 2, to=[3])(s)),
+        lambda s: (setting("moods", Mood.CALM, to=1)(s), setting("figures", "a", to=Box(1))(s), s.queue.append(2)),
+        lambda s: (setting("moods", Mood.WILD, to=2)(s), s.figures.pop("b"), setting("kept", to=frozenset({"k"}))(s)),
+        lambda s: setting("figures", "c", to=Circle(3))(s),
+        normalize_state=lambda s: replace(s, moods={mood: s.moods[mood] for mood in Mood}),
+    ),
+    parallel(
+        "state_same_item_twice", lambda: [1], [1, 2, 2], lambda s: s.append(2), lambda s: s.append(2), type_=list[int]
     ),
     case(
         "state_in_reducer",
@@ -652,5 +714,60 @@ BROKEN: list[Case] = [
         normalize_state=lambda state: replace(
             state, joined="1a23" if sorted(state.joined) == [*"123a"] else state.joined
         ),
+    ),
+    parallel(
+        "state_merge_equal_sums",
+        Tally,
+        Tally(total=2, tags={"a"}),
+        more(1, "a"),
+        more(1, "a"),
+    ),
+    parallel(
+        "state_merge_equal_new_lists",
+        dict,
+        {"new": [1, 1]},
+        lambda s: s.setdefault("new", []).append(1),
+        lambda s: s.setdefault("new", []).append(1),
+        type_=dict[str, list[int]],
+    ),
+    parallel(
+        "state_merge_item_and_append",
+        lambda: [[1]],
+        [[0], [2]],
+        lambda s: s[0].__setitem__(0, 0),
+        lambda s: s.append([2]),
+        type_=list[list[int]],
+    ),
+    parallel(
+        "state_merge_keys",
+        lambda: {Mood.CALM: 1},
+        {Mood.CALM: 5, Mood.WILD: 2},
+        setting(Mood.CALM, to=5),
+        setting(Mood.WILD, to=2),
+        type_=dict[Mood, int],
+    ),
+    parallel(
+        "state_merge_typed_dict",
+        lambda: {"total": 0, "tags": {"m"}},
+        {"total": 3, "tags": {"a", "m", "z"}},
+        more(1, "a"),
+        more(2, "z"),
+        type_=Counted,
+    ),
+    parallel(
+        "state_merge_generic",
+        lambda: Wallet("ana", tags={"m"}),
+        Wallet("ana", 3, {"a", "m", "z"}),
+        more(1, "a"),
+        more(2, "z"),
+        type_=Wallet[str],
+    ),
+    parallel(
+        "state_merge_subclass_in_list",
+        lambda: [Special("a")],
+        [Special("a", 4, Decimal("2.00"))],
+        setting(0, "amount", to=4),
+        setting(0, "price", to=Decimal("2.00")),
+        type_=list[Item],
     ),
 ]
