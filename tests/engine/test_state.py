@@ -1,0 +1,233 @@
+"""Deltas of the state: what they say, how they merge, and that it does not matter who comes first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from temporal_graph.engine.state import AUTO, Conflict, Plan, Writes, apply, diff, same, tag_of
+
+scalars = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.5, 1.0]) | st.sampled_from(["", "a", "b"])
+trees = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["x", "y", "z"]), inner, max_size=3),
+    max_leaves=12,
+)
+objects = st.dictionaries(st.sampled_from(["x", "y", "z"]), trees, max_size=3)
+TAGGED = Plan(tags={"A": Plan(fields={"s": Plan("set")})})
+PLAN = Plan(
+    fields={
+        "tags": Plan("set"),
+        "pairs": Plan("pairs", each=Plan(fields={"n": Plan("custom", merge=lambda base, now, mine: now + mine - base)})),
+        "one": Plan("atomic"),
+        "sum": Plan("custom", merge=lambda base, now, mine: now + mine - (base or 0)),
+        "shape": TAGGED,
+        "all": Plan(each=TAGGED),
+    }
+)
+
+
+def unique(values: Any) -> Any:
+    return values.map(lambda items: [json.loads(text) for text in sorted({json.dumps(item) for item in items})])
+
+
+shapes = st.fixed_dictionaries(
+    {"$type": st.sampled_from(["A", "B"]), "value": st.fixed_dictionaries({"s": unique(st.lists(scalars, max_size=3))})}
+)
+states = st.fixed_dictionaries(
+    {"items": st.lists(trees, max_size=3), "free": objects},
+    optional={
+        "tags": unique(st.lists(scalars, max_size=4)),
+        "pairs": st.dictionaries(
+            st.sampled_from(["a", "b"]), st.fixed_dictionaries({"n": st.integers(0, 9)}), max_size=2
+        ).map(lambda found: [[[key, 1], value] for key, value in found.items()]),
+        "one": trees,
+        "sum": st.integers(0, 5),
+        "shape": shapes,
+        "all": st.lists(shapes, max_size=2),
+    },
+)
+
+
+def normal(state: Any) -> Any:
+    """The state with its pairs in an order of their own: in a dict the order of keys says nothing."""
+    if isinstance(state, dict) and "pairs" in state:
+        return {**state, "pairs": sorted(state["pairs"], key=json.dumps)}
+    return state
+
+
+@given(states, states)
+@settings(max_examples=300)
+def test_a_delta_makes_the_new_state_of_the_old(old: Any, new: Any) -> None:
+    before = json.dumps(old)
+    ops = diff(old, new, PLAN)
+    assert same(normal(apply(old, ops, PLAN, base=old, writes=Writes())), normal(new))
+    assert json.dumps(old) == before, "what was is never changed in place"
+    assert json.loads(json.dumps(ops)) == ops, "a delta is JSON"
+    assert diff(new, new, PLAN) == []
+
+
+@given(trees, trees)
+def test_without_a_plan_too(old: Any, new: Any) -> None:
+    assert same(apply(old, diff(old, new), writes=Writes()), new)
+
+
+def merged(base: Any, first: Any, second: Any, plan: Plan = PLAN) -> Any:
+    """What becomes of two branches that both began at `base`."""
+    writes = Writes()
+    since = writes.number
+    ops = diff(base, first, plan)
+    state = apply(base, ops, plan, base=base, since=since, writes=writes)
+    writes.note("first", ops)
+    return apply(state, diff(base, second, plan), plan, base=base, since=since, writes=writes)
+
+
+def shuffled(state: Any) -> Any:
+    """A state in which the order of list items does not count: two branches append in the order in which they end."""
+    if isinstance(state, dict):
+        return {key: shuffled(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return sorted((shuffled(item) for item in state), key=lambda item: json.dumps(item, sort_keys=True))
+    return state
+
+
+@given(states, st.data())
+@settings(max_examples=300)
+def test_it_does_not_matter_which_of_two_branches_ends_first(base: Any, data: st.DataObject) -> None:
+    one, other = data.draw(edited(base)), data.draw(edited(base))
+    outcomes = []
+    for first, second in ((one, other), (other, one)):
+        try:
+            outcomes.append(shuffled(merged(base, first, second)))
+        except Conflict:
+            outcomes.append("conflict")
+    assert same(outcomes[0], outcomes[1])
+
+
+@st.composite
+def edited(draw: Any, value: Any) -> Any:
+    """A value with a change somewhere in it, of a kind that programs make."""
+    tag = tag_of(value)
+    if tag is not None:
+        return {"$type": tag, "value": draw(edited(value["value"]))} if draw(st.booleans()) else draw(shapes)
+    if isinstance(value, dict) and value:
+        key = draw(st.sampled_from([*value, "new"]))
+        how = draw(st.sampled_from(["edit", "edit", "delete"]))
+        others = {name: item for name, item in value.items() if name != key}
+        if key not in value:
+            return {**value, "new": draw(trees)}
+        if key == "tags":
+            return {**others, key: draw(unique(st.lists(scalars, max_size=4)))}
+        if key == "sum":
+            return {**others, key: value[key] + draw(st.integers(1, 2))}
+        if key == "pairs" and value[key]:
+            return {**others, key: [[name, {"n": draw(st.integers(0, 9))}] for name, _ in value[key]]}
+        return others if how == "delete" else {**others, key: draw(edited(value[key]))}
+    if isinstance(value, list) and value:
+        how = draw(st.sampled_from(["append", "edit", "pop", "insert"]))
+        index = draw(st.integers(0, len(value) - 1))
+        if how == "append":
+            return [*value, draw(trees)]
+        if how == "pop":
+            return value[:index] + value[index + 1 :]
+        return [*value[:index], draw(edited(value[index])), *value[index + (how == "edit") :]]
+    return draw(trees)
+
+
+@pytest.mark.parametrize(
+    ("base", "first", "second", "expected"),
+    [
+        pytest.param({"n": 1}, {"n": 2}, {"n": 1}, {"n": 2}, id="one of them changes it"),
+        pytest.param({"n": 1}, {"n": 2}, {"n": 2}, {"n": 2}, id="equal changes are one change"),
+        pytest.param({"l": [1]}, {"l": [1, 2]}, {"l": [1, 2]}, {"l": [1, 2, 2]}, id="lists that grew are appended"),
+        pytest.param({}, {"l": [1]}, {"l": [1]}, {"l": [1, 1]}, id="new lists too"),
+        pytest.param({}, {"d": {"a": 1}}, {"d": {"b": [2]}}, {"d": {"a": 1, "b": [2]}}, id="new dicts unite"),
+        pytest.param({"d": {"a": 1}}, {"d": {}}, {"d": {"a": 1, "b": 2}}, {"d": {"b": 2}}, id="one deletes, one adds"),
+        pytest.param({"l": [1, 2]}, {"l": [9, 2]}, {"l": [1, 2, 3]}, {"l": [9, 2, 3]}, id="one edits, one appends"),
+        pytest.param({"l": [1, 2]}, {"l": [9, 2]}, {"l": [1, 8]}, {"l": [9, 8]}, id="items edited side by side"),
+        pytest.param({"tags": [1, 2]}, {"tags": [1]}, {"tags": [1, 2, 3]}, {"tags": [1, 3]}, id="sets"),
+        pytest.param({"tags": []}, {"tags": ["b"]}, {"tags": ["a"]}, {"tags": ["a", "b"]}, id="sets stay sorted"),
+        pytest.param({"sum": 1}, {"sum": 2}, {"sum": 2}, {"sum": 3}, id="a rule counts equal changes too"),
+        pytest.param(
+            {"pairs": [[[1], {"n": 0}]]},
+            {"pairs": [[[1], {"n": 4}]]},
+            {"pairs": [[[1], {"n": 3}], [[2], {"n": 1}]]},
+            {"pairs": [[[1], {"n": 7}], [[2], {"n": 1}]]},
+            id="pairs by key",
+        ),
+        pytest.param(
+            {"shape": {"$type": "A", "value": {"s": [1]}}},
+            {"shape": {"$type": "A", "value": {"s": [1, 2]}}},
+            {"shape": {"$type": "A", "value": {"s": []}}},
+            {"shape": {"$type": "A", "value": {"s": [2]}}},
+            id="inside a tagged value",
+        ),
+    ],
+)
+def test_what_merges(base: Any, first: Any, second: Any, expected: Any) -> None:
+    assert same(merged(base, first, second), expected)
+
+
+@pytest.mark.parametrize(
+    ("base", "first", "second", "path"),
+    [
+        pytest.param({"n": 1}, {"n": 2}, {"n": 3}, ("n",), id="two values"),
+        pytest.param({"n": 1}, {"n": 2}, {}, ("n",), id="changed and deleted"),
+        pytest.param({"n": 1}, {}, {"n": 2}, ("n",), id="deleted and changed"),
+        pytest.param({"d": {"a": {"b": 1}}}, {"d": {}}, {"d": {"a": {"b": 2}}}, ("d", "a", "b"), id="deleted above"),
+        pytest.param({"d": {"a": {"b": 1}}}, {"d": {"a": {"b": 2}}}, {"d": {}}, ("d", "a"), id="changed below"),
+        pytest.param({"l": [1, 2]}, {"l": [1]}, {"l": [9, 2]}, ("l", 0), id="popped and edited"),
+        pytest.param({"l": [1, 2]}, {"l": [9, 2]}, {"l": [1]}, ("l",), id="edited and popped"),
+        pytest.param({"l": [1]}, {"l": []}, {"l": [1, 2]}, ("l",), id="cleared and appended"),
+        pytest.param({}, {"k": 1}, {"k": 2}, ("k",), id="created twice"),
+        pytest.param({}, {"k": {"a": 1}}, {"k": [1]}, ("k",), id="created as different things"),
+        pytest.param({"one": [1]}, {"one": [1, 2]}, {"one": [1, 3]}, ("one",), id="atomic"),
+        pytest.param(
+            {"shape": {"$type": "A", "value": {}}},
+            {"shape": {"$type": "B", "value": {}}},
+            {"shape": {"$type": "A", "value": {"s": [1]}}},
+            ("shape", "value", "s"),
+            id="made another class, and changed",
+        ),
+    ],
+)
+def test_what_conflicts(base: Any, first: Any, second: Any, path: tuple[str | int, ...]) -> None:
+    with pytest.raises(Conflict) as caught:
+        merged(base, first, second)
+    assert caught.value.path == path
+    with pytest.raises(Conflict):
+        merged(base, second, first)
+
+
+def test_only_what_is_parallel_conflicts() -> None:
+    writes = Writes()
+    state = {"n": 0}
+    for value in (1, 2):  # one after the other
+        since = writes.number
+        state = apply(state, [["set", ["n"], value]], base=state, since=since, writes=writes)
+        writes.note("a", [["set", ["n"], value]])
+    assert state == {"n": 2}
+    with pytest.raises(Conflict, match="n") as caught:
+        apply(state, [["set", ["n"], 3]], base={"n": 1}, since=1, writes=writes)
+    assert (caught.value.writer, caught.value.base, caught.value.current, caught.value.mine) == ("a", 1, 2, 3)
+    writes.forget()
+    assert apply(state, [["set", ["n"], 3]], base={"n": 1}, since=1, writes=writes) == {"n": 3}
+
+
+@pytest.mark.parametrize(
+    "op", [["rename", ["n"], 1], ["set", "n", 1], ["append", ["n"], [1]], ["add", ["n"], [1]], ["set", ["l", 5], 1]]
+)
+def test_what_is_no_delta(op: Any) -> None:
+    with pytest.raises(ValueError, match="state"):
+        apply({"n": 0, "l": []}, [op], writes=Writes())
+
+
+def test_what_is_a_tagged_value() -> None:
+    assert tag_of({"$type": "A", "value": 1}) == "A"
+    for value in ({"$type": "A"}, {"$type": 1, "value": 1}, {"$type": "A", "other": 1}, [], None, "A"):
+        assert tag_of(value) is None
+    assert AUTO.at("x", {}) is AUTO
