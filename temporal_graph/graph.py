@@ -111,7 +111,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             GraphInputError: The inputs or the state are not what the graph declares, or the id is taken. Nothing was
                 started.
         """
-        argument = calls.start_argument(dump_start(self._compiled, from_node, inputs, state))
+        argument = calls.start_argument(client, dump_start(self._compiled, from_node, inputs, state))
         await calls.start(client, self.name, argument, id=id, task_queue=task_queue, **start_options)
         return self.get_run(client, id)
 
@@ -179,7 +179,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         message = dump_start(self._compiled, from_node, inputs, state)
         if answer is not None:
             message["answer_id"] = f'"{answer["answer_id"]}"'
-        argument = calls.start_argument(message)
+        argument = calls.start_argument(client, message)
         stop = await calls.start_or_proceed(
             client, self.name, argument, answer, id=id, task_queue=task_queue, **start_options
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .compile import CompiledGraph
 from .errors import GraphDefinitionError
@@ -20,11 +20,13 @@ class RegisteredGraph:
         compiled: The graph.
         options: The options of every node, by id, with the graph's own and the defaults filled in.
         max_history_events: Length of history after which a run continues as new; None for when the server suggests it.
+        has_storage: Whether large payloads are kept outside of Temporal, so that there is no limit to them.
     """
 
     compiled: CompiledGraph
     options: Mapping[str, NodeOptions]
     max_history_events: int | None
+    has_storage: bool = False
 
     @property
     def name(self) -> str:
@@ -51,6 +53,13 @@ class Registry:
     def get(self, name: str) -> RegisteredGraph | None:
         """The graph of this name, if there is one."""
         return self._graphs.get(name)
+
+    def use_storage(self) -> None:
+        """Note that large payloads are kept outside of Temporal."""
+        self._graphs = {name: replace(graph, has_storage=True) for name, graph in self._graphs.items()}
+
+    def __getitem__(self, name: str) -> RegisteredGraph:
+        return self._graphs[name]
 
     def __iter__(self) -> Iterator[RegisteredGraph]:
         return iter(self._graphs.values())

@@ -1,40 +1,40 @@
-"""Runs a worker: `python worker/main.py --graph examples.publish.graph:publish --task-queue graphs`."""
+"""Runs a worker: `python worker/main.py --graph examples.publish.graph:publish --task-queue graphs`.
+
+`--help` lists the flags. This file only sees to it that modules are found and that the exit code is ours; the command
+itself is in `worker/command.py`.
+"""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import importlib
-import signal
 import sys
-from datetime import timedelta
+import traceback
 from pathlib import Path
 
-sys.path.insert(0, str(Path.cwd()))
-
-from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
-from temporalio.worker import Worker
-
-from temporal_graph import GraphPlugin
+FOLDER = Path(__file__).resolve().parent
 
 
-async def main() -> None:
-    """Run until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--graph", action="append", required=True, metavar="MODULE:ATTRIBUTE")
-    parser.add_argument("--task-queue", default="graphs")
-    parser.add_argument("--graceful-shutdown", type=float, default=30, metavar="SECONDS")
-    arguments = parser.parse_args()
-    graphs = [getattr(importlib.import_module(m), a) for m, _, a in (g.partition(":") for g in arguments.graph)]
-    client = await Client.connect(**ClientConfig.load_client_connect_config(), plugins=[GraphPlugin(*graphs)])
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    grace = timedelta(seconds=arguments.graceful_shutdown)
-    async with Worker(client, task_queue=arguments.task_queue, graceful_shutdown_timeout=grace):
-        await stop.wait()
+def run() -> None:
+    """Run the command, and end the process with its exit code."""
+    # Python puts this folder first for a script, and `import logs` would mean one of ours. Our own imports come from
+    # the project, even where another package is called `worker`; the user's come from the current folder.
+    others = [path for path in sys.path if path and Path(path).resolve() not in (FOLDER, FOLDER.parent)]
+    sys.path[:] = [str(FOLDER.parent), *others]
+    import worker
+    from worker.command import main
+    from worker.stopping import leave
+
+    sys.path[:] = [str(Path.cwd()), *others, str(FOLDER.parent)]
+    # Graphs may be in a folder that is called `worker`, too.
+    worker.__path__.append(str(Path.cwd() / "worker"))
+    try:
+        code = main()
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else 0
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    leave(code)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run()

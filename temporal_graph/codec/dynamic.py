@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import math
 import uuid
 from collections.abc import Callable
 from typing import Any, Protocol, cast
@@ -64,7 +65,7 @@ def dump(value: Any, types: Types) -> Any:
     """
     kind = cast("type[Any]", type(value))
     if value is None or kind in (bool, int, float, str):
-        return value
+        return value if kind is not float or math.isfinite(value) else _tagged("float", str(value))
     if kind is list:
         return [dump(item, types) for item in value]
     if kind is dict:
@@ -100,6 +101,8 @@ def load(data: Any, types: Types) -> Any:
     if fields.keys() != {"$type", "value"} or not isinstance(fields["$type"], str):
         return {key: load(item, types) for key, item in fields.items()}
     name, value = fields["$type"], fields["value"]
+    if name == "float":
+        return float(value)
     if name == "dict":
         return {load(key, types): load(item, types) for key, item in value}
     if name in _MAKERS:

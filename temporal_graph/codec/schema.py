@@ -98,6 +98,8 @@ class Rewriter:
             "model-fields": self._fields,
             "typed-dict": self._typed_dict,
             "enum": self._enum,
+            "literal": self._literal,
+            "decimal": self._decimal,
             "any": self._any,
             "list": self._items,
             "set": self._set,
@@ -145,7 +147,8 @@ class Rewriter:
 
     def _union(self, schema: Schema) -> Any:
         choices: list[Schema] = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
-        if "serialization" in schema or all(choice.get("type") in _SCALARS for choice in choices):
+        kinds = {choice.get("type") for choice in choices}
+        if "serialization" in schema or (kinds <= _SCALARS and not kinds >= {"float", "str"}):
             return schema
         members = _Members(choices, self._definitions)
         tagged = [_tagged_schema([name], choice) for name, choice in zip(members.names, choices, strict=True)]
@@ -159,7 +162,11 @@ class Rewriter:
     def _class(self, schema: Schema) -> Any:
         cls: type = schema["cls"]
         self._types.declare(cls)
-        schema["config"] = {**(schema.get("config") or {}), **SETTINGS}
+        config: Schema = schema.get("config") or {}
+        schema["config"] = {**config, **SETTINGS}
+        fields: Schema = schema["schema"]
+        if config.get("extra_fields_behavior") == "allow" and fields.get("type") == "model-fields":
+            schema["schema"] = {"extras_schema": self._of({"type": "any"}), **fields}
         plain = cast("Any", _without_ref(schema))
         kin = _Kin(cls, self._types)
         writer = core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain)
@@ -216,8 +223,20 @@ class Rewriter:
         return _with_ref(union, schema)
 
     def _enum(self, schema: Schema) -> Any:
-        self._types.declare(schema["cls"])
-        return schema
+        cls: Any = schema["cls"]
+        self._types.declare(cls)
+        if all(type(member.value) in (int, str) or isinstance(member, int | str) for member in cls):
+            return schema
+        # Values that are no JSON, or look like others: by name.
+        return _by_name({member.name: member for member in cls}, schema)
+
+    def _literal(self, schema: Schema) -> Any:
+        if all(type(value) in (int, str, bool) or value is None for value in schema["expected"]):
+            return schema
+        return _by_name({repr(value): value for value in schema["expected"]}, schema)
+
+    def _decimal(self, schema: Schema) -> Any:
+        return {"allow_inf_nan": True, **schema}
 
     def _any(self, schema: Schema) -> Any:
         if "serialization" in schema:
@@ -318,10 +337,13 @@ class _Members:
         names = [_name(choice) for choice in choices]
         self.names = [n if names.count(n) == 1 else f"{n}#{index}" for index, n in enumerate(names)]
         self._tools: dict[int, tuple[SchemaValidator, SchemaSerializer]] = {}
+        self._is_scalar = all(choice.get("type") in _SCALARS for choice in choices)
         # What takes anything comes last.
         self._order = sorted(range(len(choices)), key=lambda index: ANY in (choices[index].get("metadata") or {}))
 
     def dump(self, value: Any) -> Any:
+        if self._is_scalar and not isinstance(value, float):
+            return value  # JSON tells them apart; but a float that is no number is written as text
         index = self._find(value)
         data = self._tool(index)[1].to_python(value, mode="json", warnings="error", by_alias=False)
         return None if value is None else {"$type": self.names[index], "value": data}
@@ -416,6 +438,15 @@ def _without_labels(place: list[Any]) -> list[Any]:
         if not skip and part != _PLAIN:
             found.append(part)
     return found
+
+
+def _by_name(values: dict[str, Any], schema: Schema) -> Any:
+    """A schema whose values are written as one of some names."""
+    names = {value: name for name, value in values.items()}
+    reader = core_schema.no_info_after_validator_function(values.__getitem__, core_schema.literal_schema(list(values)))
+    union = core_schema.union_schema([cast("Any", _without_ref(schema)), reader], mode="left_to_right")
+    union["serialization"] = core_schema.plain_serializer_function_ser_schema(lambda value: names[value])
+    return _with_ref(union, schema)
 
 
 def _tagged_schema(names: list[str], schema: Any) -> Any:

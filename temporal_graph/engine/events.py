@@ -37,6 +37,18 @@ class Failure:
     message: str
     path: tuple[str | int, ...] | None = None
 
+    def __post_init__(self) -> None:
+        # An exception may carry anything; what fails a run must be short enough for the server, and UTF-8.
+        for name, limit in (("type", 200), ("message", LONGEST_MESSAGE)):
+            object.__setattr__(self, name, clipped(getattr(self, name), limit))
+
+
+def clipped(text: str, limit: int = LONGEST_MESSAGE) -> str:
+    """A text that can be sent: not longer than a limit, and of characters that UTF-8 has."""
+    if len(text) > limit:
+        text = f"{text[:limit]}... ({len(text):,} characters)"
+    return text.encode(errors="backslashreplace").decode()
+
 
 # -- Outcomes: how a step ended -------------------------------------------------------------------------------------
 

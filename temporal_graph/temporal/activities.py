@@ -14,7 +14,7 @@ from ..codec import DecodeError, EncodeError
 from ..deps import Deps
 from ..errors import GraphError
 from ..messages import dump_result, load_input
-from ..registry import RegisteredGraph
+from ..registry import Registry
 from .names import PAYLOAD_TOO_LARGE, activity_name
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 
@@ -24,26 +24,26 @@ MISTAKES = (TypeError, NameError, AttributeError, ImportError, NotImplementedErr
 """Errors of programming, which another attempt would only repeat."""
 
 
-def activities(graph: RegisteredGraph, deps: Deps) -> list[Activity]:
-    """The activities of a graph, one for each node."""
-    return [_activity(graph, node_id, deps) for node_id in graph.compiled.nodes]
+def activities(registry: Registry, deps: Deps) -> list[Activity]:
+    """The activities of some graphs, one for each node."""
+    return [_activity(registry, graph.name, node_id, deps) for graph in registry for node_id in graph.compiled.nodes]
 
 
-def _activity(graph: RegisteredGraph, node_id: str, deps: Deps) -> Activity:
-    retries_mistakes = graph.options[node_id].retry_policy is not None
-
-    @activity.defn(name=activity_name(graph.name, node_id))
+def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activity:
+    @activity.defn(name=activity_name(name, node_id))
     async def run_node(message: RawValue) -> RawValue:
+        graph = registry[name]
         try:
             async with _heartbeats():
                 result = await graph.compiled.runner.run(node_id, load_input(from_raw(message)), deps.value)
-            return to_raw(dump_result(result), f"The result of node {node_id!r} (its output and changes to the state)")
+            what = f"The result of node {node_id!r} (its output and changes to the state)"
+            return to_raw(dump_result(result), what, is_limited=not graph.has_storage)
         except PayloadTooLargeError as error:
             raise _final(error, PAYLOAD_TOO_LARGE) from error
         except (EncodeError, DecodeError, GraphError) as error:
             raise _final(error) from error
         except MISTAKES as error:
-            if retries_mistakes:
+            if graph.options[node_id].retry_policy is not None:
                 raise
             raise _final(error) from error
 
@@ -52,7 +52,7 @@ def _activity(graph: RegisteredGraph, node_id: str, deps: Deps) -> Activity:
 
 def _final(error: Exception, type_: str | None = None) -> ApplicationError:
     """An error that another attempt would only repeat."""
-    return ApplicationError(str(error), type=type_ or type(error).__name__, non_retryable=True)
+    return ApplicationError(readable(error), type=type_ or type(error).__name__, non_retryable=True)
 
 
 @contextlib.asynccontextmanager

@@ -52,7 +52,7 @@ class Outcome:
     state: str
 
 
-def start_argument(message: Mapping[str, str | None]) -> RawValue:
+def start_argument(client: Client, message: Mapping[str, str | None]) -> RawValue:
     """The argument of a run: JSON texts by field.
 
     Raises:
@@ -60,7 +60,7 @@ def start_argument(message: Mapping[str, str | None]) -> RawValue:
     """
     text = "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in message.items() if value is not None) + "}"
     try:
-        return to_raw(text, "What the run is started with (inputs and state)")
+        return to_raw(text, "What the run is started with (inputs and state)", is_limited=not _has_storage(client))
     except PayloadTooLargeError as error:
         raise GraphInputError(str(error)) from error
 
@@ -78,6 +78,10 @@ async def start(client: Client, graph: str, argument: RawValue, *, id: str, task
             f"A run with id {id!r} exists already. Give the new one an id of its own; to go on with the other, use "
             f"get_run(client, {id!r})."
         ) from error
+
+
+def _has_storage(client: Client) -> bool:
+    return client.data_converter.external_storage is not None
 
 
 def answer_argument(answer: Mapping[str, Json] | None) -> RawValue:

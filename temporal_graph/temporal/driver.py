@@ -83,6 +83,10 @@ class Driver:
         self._is_woken = True
         return accepted
 
+    def to_raw(self, text: str, what: str) -> RawValue:
+        """JSON text as a payload; see `payloads.to_raw`."""
+        return to_raw(text, what, is_limited=not self.graph.has_storage)
+
     # -- The loop ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> str | None:
@@ -152,7 +156,7 @@ class Driver:
             self._running.pop(task_id).cancel()
         text = compact({"snapshot": snapshot.dump(self.engine, self.graph.compiled.functions)})
         try:
-            to_raw(text, "The snapshot of the run")
+            self.to_raw(text, "The snapshot of the run")
         except PayloadTooLargeError as error:
             workflow.logger.warning("The run cannot continue as new and goes on in its history: %s", error)
             self._is_full = True
@@ -220,7 +224,7 @@ class Driver:
             if options.execution == "workflow":
                 future: asyncio.Future[Any] = asyncio.ensure_future(self._run_here(work, message))
             else:
-                argument = to_raw(text, f"What node {work.node_id!r} gets (its input and the state)")
+                argument = self.to_raw(text, f"What node {work.node_id!r} gets (its input and the state)")
                 future = self._start_activity(work.node_id, argument, options)
         except PayloadTooLargeError as error:
             failure = Failure(work.node_id, PAYLOAD_TOO_LARGE, str(error))

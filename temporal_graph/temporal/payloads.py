@@ -18,18 +18,20 @@ class PayloadTooLargeError(ValueError):
     """Something is larger than Temporal takes."""
 
 
-def to_raw(text: str, what: str) -> RawValue:
+def to_raw(text: str, what: str, *, is_limited: bool = True) -> RawValue:
     """JSON text as a payload.
 
     Args:
         text: The text.
         what: What it is, for the error.
+        is_limited: Whether there is a limit: with external storage, large payloads are kept elsewhere.
 
     Raises:
         PayloadTooLargeError: It is larger than Temporal takes.
     """
-    data = text.encode()
-    if len(data) > LIMIT - MARGIN:
+    # Half of a surrogate pair, which UTF-8 cannot carry, becomes the escape that JSON has for it.
+    data = text.encode(errors="backslashreplace")
+    if is_limited and len(data) > LIMIT - MARGIN:
         raise PayloadTooLargeError(
             f"{what} is {len(data):,} bytes of JSON; Temporal takes {LIMIT:,} in one payload. Keep large things in a "
             "store of your own and pass their address, or give the client a data converter with external storage."

@@ -44,7 +44,7 @@ class Plugin(SimplePlugin):
         initialize(
             "temporal_graph.GraphPlugin",
             workflows=_add_workflow,
-            activities=[a for graph in registry for a in activities(graph, self._deps)],
+            activities=activities(registry, self._deps),
             interceptors=[_FindGraph(registry)],
             workflow_runner=self._runner,
         )
@@ -57,6 +57,8 @@ class Plugin(SimplePlugin):
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """See base class."""
         config = super().configure_worker(config)
+        if config["client"].data_converter.external_storage is not None:
+            self._registry.use_storage()
         if not cast("dict[str, Any]", config).get("graceful_shutdown_timeout"):
             config["graceful_shutdown_timeout"] = GRACE
         return config

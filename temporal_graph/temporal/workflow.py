@@ -30,7 +30,7 @@ from .names import (
     PROCEED,
     RESUME,
 )
-from .payloads import NOTHING, PayloadTooLargeError, to_raw
+from .payloads import NOTHING, PayloadTooLargeError
 
 Functions = Mapping[str, Callable[[str], RegisteredGraph | str]]
 
@@ -77,7 +77,7 @@ class GraphWorkflow:
             raise ApplicationError(self._refusal, type=GRAPH_INPUT_ERROR, non_retryable=True)
         snapshot = await self._driver.run()
         if snapshot is not None:
-            workflow.continue_as_new(args=[to_raw(snapshot, "The snapshot of the run")])
+            workflow.continue_as_new(args=[self._driver.to_raw(snapshot, "The snapshot of the run")])
         if not workflow.all_handlers_finished():
             await workflow.wait_condition(workflow.all_handlers_finished)
         return self._end(self._driver)
@@ -88,9 +88,9 @@ class GraphWorkflow:
         if engine.output is not None:
             state = compact(engine.state)
             try:
-                to_raw(engine.output.data, "The output of the graph")
-                to_raw(state, "The final state of the graph")
-                return to_raw(f'{{"output":{engine.output.data},"state":{state}}}', "The output with the final state")
+                driver.to_raw(engine.output.data, "The output of the graph")
+                driver.to_raw(state, "The final state of the graph")
+                return driver.to_raw(f'{{"output":{engine.output.data},"state":{state}}}', "The output with the final state")
             except PayloadTooLargeError as error:
                 failure = Failure("__end__", PAYLOAD_TOO_LARGE, str(error))
         assert failure is not None

@@ -11,7 +11,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Worker
 
-from temporal_graph import GraphPlugin, GraphRunError, TemporalGraph
+from temporal_graph import GraphPlugin, GraphResult, GraphRunError, TemporalGraph
 from tests.conformance.case import Case, check
 from tests.conformance.corpus import CASES
 from tests.replay.serving import chain, worker_options
@@ -56,24 +56,19 @@ async def run_on_server(
         async with turn:
             run_id = f"{task_queue}-{case.id}"
             state = case.state() if case.state else None
-            run = await graphs[case.id].start(
-                client, inputs=case.inputs, state=state, id=run_id, task_queue=task_queue
-            )
-            try:
-                result = await run.result()
-            except GraphRunError as error:
-                assert case.error is not None, f"{case.id}: {error}"
-                assert case.error in str(error), f"{case.id}: {error}"
+            run = await graphs[case.id].start(client, inputs=case.inputs, state=state, id=run_id, task_queue=task_queue)
+            outcome: Any = (await asyncio.gather(run.result(), return_exceptions=True))[0]
+            if case.error is None:
+                assert isinstance(outcome, GraphResult), f"{case.id}: {outcome!r}"
+                check(case, outcome.output, outcome.state)
             else:
-                assert case.error is None, f"{case.id} came to {result.output!r}"
-                check(case, result.output, result.state)
+                assert isinstance(outcome, GraphRunError), f"{case.id}: {outcome!r}"
+                assert case.error in str(outcome)
             histories.extend(await chain(client, run_id))
 
     async with Worker(client, task_queue=task_queue, **worker_options()):
         outcomes = await asyncio.gather(*(one(case) for case in cases), return_exceptions=True)
-    failed = [
-        f"{case.id}: {outcome!r}" for case, outcome in zip(cases, outcomes, strict=True) if outcome is not None
-    ]
+    failed = [f"{case.id}: {outcome!r}" for case, outcome in zip(cases, outcomes, strict=True) if outcome is not None]
     assert not failed, "\n".join(failed)
     return histories
 

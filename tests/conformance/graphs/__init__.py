@@ -1,1 +1,1 @@
-"""The graphs of the corpus, by what they are about. Nothing in them knows of temporal_graph."""
+"""The graphs of the corpus, by what they are about: ordinary pydantic-graph, with no word of Temporal."""

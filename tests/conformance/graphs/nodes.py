@@ -23,7 +23,7 @@ from pydantic_graph import (
     reduce_sum,
 )
 
-from tests.conformance.case import Case, case
+from tests.conformance.case import case
 
 T = TypeVar("T")
 Context = GraphRunContext[None, None]
@@ -575,5 +575,3 @@ CASES = [
     ),
     case("nodes_side_by_side", nodes_side_by_side, "node broadcast join_node step_node reduce_sum", 34, inputs=3),
 ]
-
-BROKEN: list[Case] = []

@@ -703,9 +703,6 @@ CASES = [
         expected_state={"a": [1, 2, 3]},
     ),
     case("state_none", nothing(), "state none", 5, inputs=5, expected_state=None),
-]
-
-BROKEN: list[Case] = [
     parallel(
         "state_merge_rules",
         lambda: Tally(total=1, joined="a"),

@@ -1,0 +1,1 @@
+"""The smallest talk with a person: a graph of node classes, one of which waits."""

@@ -1,0 +1,169 @@
+"""Graphs and deps by what the command line calls them: `MODULE:ATTRIBUTE`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic_graph import BaseNode, Graph, GraphBuilder
+
+from temporal_graph import TemporalGraph
+
+from .failure import WorkerError, describe
+
+AnyGraph = TemporalGraph[Any, Any, Any, Any]
+
+
+def load_graphs(names: Iterable[str]) -> list[AnyGraph]:
+    """The graphs of these names.
+
+    Raises:
+        WorkerError: One cannot be loaded, is no graph, or is called like another.
+    """
+    graphs: dict[str, tuple[str, AnyGraph]] = {}
+    for name in names:
+        graph = _load_graph(name)
+        if graph.name in graphs:
+            other = graphs[graph.name][0]
+            again = "was given twice; once is enough" if other == name else f"and --graph {other!r} have one name"
+            raise WorkerError(
+                f"--graph {name!r} {again}: {graph.name!r}. A run finds its graph by its name, so each needs its own: "
+                "TemporalGraph(..., name=...)"
+            )
+        graphs[graph.name] = name, graph
+    return [graph for _, graph in graphs.values()]
+
+
+def _load_graph(name: str) -> AnyGraph:
+    value = load("--graph", name)
+    if isinstance(value, TemporalGraph):
+        return value
+    attribute = name.rpartition(":")[2]
+    if isinstance(value, Graph):
+        cure = f"wrap it: TemporalGraph({attribute}, name=...)"
+        raise WorkerError(f"--graph {name!r} is a pydantic_graph.Graph that is not wrapped; {cure}")
+    if isinstance(value, GraphBuilder):
+        cure = f"build it and wrap it: TemporalGraph({attribute}.build(), name=...)"
+        raise WorkerError(f"--graph {name!r} is a GraphBuilder; {cure}")
+    if inspect.isclass(value) and issubclass(value, BaseNode):
+        cure = f"wrap its graph: InterruptibleGraph([{value.__name__}, ...], name=...)"
+        raise WorkerError(f"--graph {name!r} is a node class; {cure}")
+    hint = _graphs_in(_import("--graph", name, name.rpartition(":")[0]))
+    raise WorkerError(
+        f"--graph {name!r} is no graph but {_what(value)}; it must be a TemporalGraph or an InterruptibleGraph. {hint}"
+    )
+
+
+def load(flag: str, name: str) -> Any:
+    """What `MODULE:ATTRIBUTE` stands for.
+
+    Args:
+        flag: The flag it was given with, for the error.
+        name: MODULE is a dotted name or the path of a .py file; ATTRIBUTE may be dotted.
+
+    Raises:
+        WorkerError: There is no such thing, or the module cannot be imported.
+    """
+    module_name, colon, attribute = name.rpartition(":")
+    if not colon or not module_name.strip() or not all(part.isidentifier() for part in attribute.split(".")):
+        raise WorkerError(
+            f"{flag} {name!r} cannot be read; write MODULE:ATTRIBUTE, for example examples.publish.graph:publish or "
+            "examples/publish/graph.py:publish"
+        )
+    module = _import(flag, name, module_name)
+    value: Any = module
+    for part in attribute.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            owner = repr(module_name) if value is module else _what(value)
+            raise WorkerError(f"{flag} {name!r}: {owner} has no {part!r}. {_graphs_in(module)}") from None
+        except Exception as error:  # a property, or a module's __getattr__
+            raise WorkerError(f"{flag} {name!r}: reading {part!r} failed with {describe(error)}") from error
+    return value
+
+
+def _import(flag: str, name: str, module_name: str) -> ModuleType:
+    try:
+        if module_name.endswith(".py") or os.sep in module_name:
+            return _import_file(flag, name, Path(module_name))
+        return importlib.import_module(module_name)
+    except WorkerError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise WorkerError(
+                f"{flag} {name!r}: there is no module {error.name!r}, neither in the current folder "
+                f"({Path.cwd()}) nor installed"
+            ) from error
+        raise WorkerError(f"{flag} {name!r}: importing {module_name!r} failed with {describe(error)}") from error
+    # Also a module that leaves the process: a script without `if __name__ == "__main__"`.
+    except (Exception, SystemExit) as error:
+        raise WorkerError(f"{flag} {name!r}: importing {module_name!r} failed with {describe(error)}") from error
+
+
+def _import_file(flag: str, name: str, path: Path) -> ModuleType:
+    file = path.resolve()
+    if not file.is_file():
+        raise WorkerError(f"{flag} {name!r}: there is no file {str(path)!r} (in the current folder, {Path.cwd()})")
+    parts = _dotted(file)
+    if parts is not None:
+        # Under its dotted name, so that relative imports work, and nothing is imported twice under two names.
+        return importlib.import_module(".".join(parts))
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) == str(file):
+            return module
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    spec = importlib.util.spec_from_file_location(_free_name(file.stem), file)
+    if spec is None or spec.loader is None:
+        raise WorkerError(f"{flag} {name!r}: {str(path)!r} is no Python file; its name must end with .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # as an import does: dataclasses and type hints look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
+    return module
+
+
+def _dotted(file: Path) -> tuple[str, ...] | None:
+    """The parts of the name under which a file below the current folder is imported; None if there is none."""
+    try:
+        parts = file.relative_to(Path.cwd().resolve()).with_suffix("").parts
+    except ValueError:
+        return None
+    return parts if all(part.isidentifier() for part in parts) else None
+
+
+def _free_name(stem: str) -> str:
+    name, number = stem, 2
+    while name in sys.modules:
+        name, number = f"{stem}_{number}", number + 1
+    return name
+
+
+def _graphs_in(module: ModuleType) -> str:
+    """A sentence that says which graphs a module has."""
+    names = [name for name, value in vars(module).items() if isinstance(value, TemporalGraph)]
+    if not names:
+        return f"There is no graph in {module.__name__!r}"
+    return f"The graphs in {module.__name__!r}: {', '.join(names)}"
+
+
+def _what(value: object) -> str:
+    if isinstance(value, ModuleType):
+        return f"the module {value.__name__!r}"
+    if inspect.isclass(value):
+        return f"the class {value.__name__!r}"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__!r}"
+    return f"a value of type {type(value).__name__!r}"
