@@ -68,6 +68,6 @@ def _check(graph: str, deps_type: Any, value: Any) -> None:
     if not isinstance(value, deps_type):
         raise DepsError(
             f"Graph {graph!r} declares deps of type {deps_type.__name__}, and this worker has {value!r}. Give them "
-            f"with GraphPlugin(..., deps=...): a {deps_type.__name__}, or a function or async context manager that "
-            "makes one."
+            f"with GraphPlugin(..., deps=...), or --deps at the command line: a {deps_type.__name__}, or a function or "
+            "async context manager that makes one."
         )

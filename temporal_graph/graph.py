@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, Union
 
 from pydantic_graph import BaseNode, Graph, GraphBuilder, GraphSetupError
@@ -13,6 +14,7 @@ from .client import GraphResult, GraphRun, Stop, read_stop
 from .compile import CompiledGraph, compile_graph
 from .errors import GraphDefinitionError
 from .local import LocalRun
+from .naming import assigned_name
 from .options import NodeOptions
 from .registry import RegisteredGraph
 from .starting import answer_in, dump_start
@@ -202,7 +204,7 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
 
     Args:
         nodes: The node classes; the first is not special.
-        name: The graph's name; see `TemporalGraph`.
+        name: The graph's name; see `TemporalGraph`. Default: the name of the variable that the graph is assigned to.
         state_type: The type of the state. Default: what the nodes declare.
         deps_type: The type of the deps.
         output_type: The type of the output. Default: what the nodes declare with `End[...]`.
@@ -215,7 +217,7 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         self,
         nodes: Sequence[type[BaseNode[StateT, DepsT, OutputT]]],
         *,
-        name: str,
+        name: str | None = None,
         state_type: type[StateT] | None = None,
         deps_type: type[DepsT] | None = None,
         output_type: type[OutputT] | None = None,
@@ -223,6 +225,7 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         node_options: Mapping[str, NodeOptions] | None = None,
         max_history_events: int | None = None,
     ) -> None:
+        name = _name(name or _assigned_name())
         graph = _graph_of(nodes, name, state_type, deps_type, output_type)
         super().__init__(
             graph, name=name, options=options, node_options=node_options, max_history_events=max_history_events
@@ -264,11 +267,22 @@ def _name(name: str | None) -> str:
     return name
 
 
-def _callers_names() -> dict[str, Any]:
-    """The local names around the call that wraps a graph, for annotations that name what is defined there."""
+def _caller() -> FrameType | None:
+    """Where a graph is wrapped."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__") in (__name__, "typing"):
         frame = frame.f_back
+    return frame
+
+
+def _assigned_name() -> str | None:
+    frame = _caller()
+    return None if frame is None else assigned_name(frame)
+
+
+def _callers_names() -> dict[str, Any]:
+    """The local names around the call that wraps a graph, for annotations that name what is defined there."""
+    frame = _caller()
     return {} if frame is None else dict(frame.f_locals)
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from .failure import one_line
 
@@ -20,6 +20,9 @@ variable, and a variable before the file. Without any of them it is localhost:72
 exit code: 0 stopped by a signal; 1 the worker failed while it ran; 2 it could not start, and one line says why;
 128 + the signal's number when a second signal ended it at once.
 """
+
+Group: TypeAlias = Any
+"""A group of flags; argparse has no public name for its type."""
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -89,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _work(group: argparse._ArgumentGroup) -> None:
+def _work(group: Group) -> None:
     group.add_argument(
         "--graph",
         action="append",
@@ -126,7 +129,7 @@ def _work(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _connection(group: argparse._ArgumentGroup) -> None:
+def _connection(group: Group) -> None:
     group.add_argument("--address", type=_text, metavar="HOST:PORT")
     group.add_argument("--namespace", type=_text, metavar="NAME")
     group.add_argument("--tls", action=argparse.BooleanOptionalAction, help="default: on with an API key")
@@ -147,7 +150,7 @@ def _connection(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _dev(group: argparse._ArgumentGroup) -> None:
+def _dev(group: Group) -> None:
     group.add_argument(
         "--dev",
         action="store_true",
@@ -169,7 +172,7 @@ def _dev(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _logs(group: argparse._ArgumentGroup) -> None:
+def _logs(group: Group) -> None:
     group.add_argument("--log-format", choices=("text", "json"), default="text", help="default: %(default)s")
     group.add_argument("--log-level", choices=LEVELS, default="info", help="default: %(default)s")
 

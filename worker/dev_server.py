@@ -17,7 +17,7 @@ from typing import IO
 from .failure import WorkerError, one_line
 
 if sys.platform != "win32":
-    import fcntl
+    from fcntl import LOCK_EX, LOCK_NB, flock
 
 LOOPBACK = "127.0.0.1"
 
@@ -171,7 +171,7 @@ def _lock(file: IO[bytes], database: Path) -> None:
     deadline = time.monotonic() + 2
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(file, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
                 cure = "stop that one, or give another file"

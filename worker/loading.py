@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from pydantic_graph import BaseNode, Graph, GraphBuilder
 
@@ -44,7 +44,7 @@ def load_graphs(names: Iterable[str]) -> list[AnyGraph]:
 def _load_graph(name: str) -> AnyGraph:
     value = load("--graph", name)
     if isinstance(value, TemporalGraph):
-        return value
+        return cast("AnyGraph", value)
     attribute = name.rpartition(":")[2]
     if isinstance(value, Graph):
         cure = f"wrap it: TemporalGraph({attribute}, name=...)"

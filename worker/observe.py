@@ -51,7 +51,7 @@ class _LogNode(ActivityInboundInterceptor):
         return result
 
 
-def _who() -> dict[str, object]:
+def _who() -> dict[str, Any]:
     """Which node of which run this is."""
     info = activity.info()
     graph = info.workflow_type or ""

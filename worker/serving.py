@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConnectConfig
@@ -137,7 +137,8 @@ class _Started(SimplePlugin):
     """Says that the worker runs: the innermost plugin, so the others have the deps and all else by then."""
 
     def __init__(self, graphs: list[str], arguments: Arguments, client: Client, server: DevServer | None) -> None:
-        super().__init__("temporal_graph.worker")
+        initialize: Any = cast("Any", super()).__init__  # its own types are incomplete
+        initialize("temporal_graph.worker")
         self._graphs = graphs
         self._arguments = arguments
         self._client = client
@@ -153,7 +154,7 @@ class _Started(SimplePlugin):
             address=self._client.service_client.config.target_host,
             namespace=self._client.namespace,
         )
-        ui = {} if self._server is None else {"ui": self._server.ui}
+        ui: dict[str, Any] = {} if self._server is None else {"ui": self._server.ui}
         event(
             logging.INFO,
             "worker started",

@@ -40,4 +40,4 @@ class Goodbye(BaseNode[MyState]):
         return End(ctx.state)
 
 
-my_graph = InterruptibleGraph(nodes=[Greet, WaitForName, Goodbye], name="greet")
+my_graph = InterruptibleGraph(nodes=[Greet, WaitForName, Goodbye])

@@ -86,6 +86,9 @@ class _Converter:
             return self._literal([known["const"]])
         if isinstance(known.get("enum"), list):
             return self._literal(known["enum"])
+        tagged = self._tagged(known)
+        if tagged is not None:
+            return tagged
         for several in ("anyOf", "oneOf"):
             if isinstance(known.get(several), list) and known[several]:
                 return core_schema.union_schema([self._of(choice) for choice in known[several]])
@@ -93,6 +96,17 @@ class _Converter:
             return self._of(known["allOf"][0])
         convert = getattr(self, f"_{known.get('type')}", None) if isinstance(known.get("type"), str) else None
         return convert(known) if convert is not None else core_schema.any_schema()
+
+    def _tagged(self, schema: dict[str, Any]) -> Any:
+        """A union that a field of its members tells apart."""
+        discriminator: Any = schema.get("discriminator")
+        if not isinstance(discriminator, dict) or not isinstance(schema.get("oneOf"), list):
+            return None
+        name, mapping = cast("Any", discriminator).get("propertyName"), cast("Any", discriminator).get("mapping")
+        if not isinstance(name, str) or not isinstance(mapping, dict):
+            return None
+        choices = {tag: self._of({"$ref": ref}) for tag, ref in cast("dict[str, Any]", mapping).items()}
+        return core_schema.tagged_union_schema(choices, discriminator=name)
 
     def _literal(self, values: list[Any]) -> Any:
         if not values or not all(isinstance(value, str | int | bool) for value in values):

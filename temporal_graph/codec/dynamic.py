@@ -65,7 +65,8 @@ def dump(value: Any, types: Types) -> Any:
     """
     kind = cast("type[Any]", type(value))
     if value is None or kind in (bool, int, float, str):
-        return value if kind is not float or math.isfinite(value) else _tagged("float", str(value))
+        is_json = not isinstance(value, float) or math.isfinite(value)
+        return value if is_json else _tagged("float", str(value))
     if kind is list:
         return [dump(item, types) for item in value]
     if kind is dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import ChainMap
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
@@ -120,7 +121,8 @@ class NodeRunner:
         except Interrupted as interrupted:
             return interrupted.question
         finally:
-            current_asker.reset(token)
+            with contextlib.suppress(ValueError):  # a node in the workflow is closed in another context than its own
+                current_asker.reset(token)
         to, data = self._outcome(code, output)
         return NodeDone(data, to, tuple(self._delta(message.state, state)))
 

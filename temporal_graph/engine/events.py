@@ -7,6 +7,9 @@ from typing import Any, TypeAlias
 
 from .state import Json, Op
 
+LONGEST_MESSAGE = 10_000
+"""Characters of an error's message that are kept: the server takes no more than 2 MiB of a failure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from .events import clipped
 from .state import Json
 
 Kind = Literal["node", "call", "before", "after", "failure"]
 Reason = Literal["invalid", "already_answered", "expired", "unknown_interrupt", "ambiguous", "not_authorized", "closed"]
 
 MEMORY = 500
-"""How many answered, refused and early answers a run remembers, of each: a run may live for years."""
+"""How many answers a run remembers, so that the same one, sent again, is known: a run may live for years."""
+REFUSALS = 100
+"""How many refused answers it keeps for people to see."""
+EARLY = 100
+"""How many answers it keeps for questions that are not open yet."""
+LONGEST = 2_000
+"""Characters of an answer, and of what is wrong with it, that are kept: it all must fit into a snapshot."""
 
 
 @dataclass(slots=True)
@@ -178,7 +186,7 @@ class Questions:
             raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
         if interrupt_id in self.early:
             raise Refused("already_answered", f"An answer to {interrupt_id!r} is kept already, for when it opens.")
-        if len(self.early) >= MEMORY:
+        if len(self.early) >= EARLY:
             raise Refused("unknown_interrupt", f"{interrupt_id!r} is not open, and no more answers are kept ahead.")
 
     def _open_ids(self) -> str:
@@ -190,7 +198,7 @@ class Questions:
         """Note that a question has its answer."""
         self.open.pop(interrupt_id, None)
         accepted = Accepted(interrupt_id, now, answer.actor, answer.answer_id, answer.value)
-        self.accepted[interrupt_id] = accepted
+        self.accepted[interrupt_id] = replace(accepted, value=shortened(answer.value))
         while len(self.accepted) > MEMORY:
             del self.accepted[next(iter(self.accepted))]
         return accepted
@@ -199,14 +207,14 @@ class Questions:
         """Keep an answer that could not be taken, for whoever looks at the run."""
         self.rejected.append(
             {
-                "answer": answer,
+                "answer": shortened(answer),
                 "reason": refused.reason,
-                "message": refused.message,
-                "errors": refused.errors,
+                "message": clipped(refused.message, LONGEST),
+                "errors": shortened(refused.errors),
                 "rejected_at": now,
             }
         )
-        del self.rejected[:-MEMORY]
+        del self.rejected[:-REFUSALS]
 
     def close(self, task_id: str) -> None:
         """Close the questions of a task that is gone."""
@@ -228,6 +236,12 @@ class Questions:
         self.accepted = {item["interrupt_id"]: Accepted(**item) for item in data["accepted"]}
         self.early = {item["interrupt_id"]: Answer(**item) for item in data["early"]}
         self.rejected = list(data["rejected"])
+
+
+def shortened(value: Json) -> Json:
+    """A value as it is, or the beginning of its JSON text where that is long."""
+    text = json.dumps(value)
+    return value if len(text) <= LONGEST else clipped(text, LONGEST)
 
 
 def _is_number(text: str) -> bool:

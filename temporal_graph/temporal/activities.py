@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from ..codec import DecodeError, EncodeError
 from ..deps import Deps
+from ..engine.events import clipped
 from ..errors import GraphError
 from ..messages import dump_result, load_input
 from ..registry import Registry
@@ -46,13 +47,18 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
             if graph.options[node_id].retry_policy is not None:
                 raise
             raise _final(error) from error
+        except Exception as error:
+            if clipped(str(error)) == str(error):
+                raise
+            # The SDK cannot send it as it is, and would tell neither its type nor its message.
+            raise ApplicationError(clipped(str(error)), type=type(error).__name__) from None
 
     return run_node
 
 
 def _final(error: Exception, type_: str | None = None) -> ApplicationError:
     """An error that another attempt would only repeat."""
-    return ApplicationError(readable(error), type=type_ or type(error).__name__, non_retryable=True)
+    return ApplicationError(clipped(str(error)), type=type_ or type(error).__name__, non_retryable=True)
 
 
 @contextlib.asynccontextmanager

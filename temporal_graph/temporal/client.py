@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, cast
@@ -40,6 +40,8 @@ from .payloads import PayloadTooLargeError, from_raw, to_raw
 
 Json = Any
 
+WAIT = 20
+"""Seconds for which a question or an answer waits for a worker."""
 ATTEMPTS = 100
 """How often an update is sent to a run that continues as new just as it comes."""
 
@@ -139,7 +141,10 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
         raise RunNotFoundError(
             f"There is no run with id {run_id!r}, or it ended so long ago that the server has forgotten it."
         ) from error
-    if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+    if error.status == RPCStatusCode.UNAVAILABLE:
+        raise GraphError(f"The Temporal server cannot be reached: {error.message}") from error
+    # "Exhausted" is a server's queue of queries that wait for a worker.
+    if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.RESOURCE_EXHAUSTED):
         raise GraphError(
             f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?"
         ) from error
@@ -154,7 +159,7 @@ async def query(handle: WorkflowHandle[Any, Any], name: str) -> Any:
         GraphError: No worker answers.
     """
     try:
-        return await handle.query(name, rpc_timeout=timedelta(seconds=20))
+        return await handle.query(name, rpc_timeout=timedelta(seconds=WAIT))
     except WorkflowQueryFailedError as error:
         raise GraphError(f"Run {handle.id!r} could not answer {name!r}: {error}") from error
     except RPCError as error:
@@ -172,7 +177,14 @@ async def resume(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json]) -
     attempts = 0
     while True:
         try:
-            return await cast("Any", handle).execute_update(RESUME, argument)
+            async with asyncio.timeout(WAIT):
+                return await _update(handle, RESUME, argument)
+        except TimeoutError as error:
+            raise GraphError(
+                f"No worker answered for run {handle.id!r} in {WAIT} seconds. Is one running on its task queue, with "
+                "this graph? One that comes later may still take the answer; sent again with "
+                f"answer_id={answer['answer_id']!r}, it is the same answer."
+            ) from error
         except WorkflowUpdateFailedError as error:
             raise_refusal(error)
         except RPCError as error:
@@ -192,7 +204,7 @@ async def proceed(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json] |
     attempts = 0
     while True:
         try:
-            return await cast("Any", handle).execute_update(PROCEED, argument)
+            return await _update(handle, PROCEED, argument)
         except WorkflowUpdateFailedError as error:
             if not is_continued(error):
                 raise_refusal(error)
@@ -229,9 +241,10 @@ async def start_or_proceed(
     )
     handle = handle_of(client, id)
     try:
-        return await cast("Any", client).execute_update_with_start_workflow(
-            PROCEED, answer_argument(answer), start_workflow_operation=operation
-        )
+        with _cancellable():
+            return await cast("Any", client).execute_update_with_start_workflow(
+                PROCEED, answer_argument(answer), start_workflow_operation=operation
+            )
     except WorkflowUpdateFailedError as error:
         if is_continued(error):
             return await proceed(handle, answer)
@@ -244,6 +257,22 @@ async def start_or_proceed(
         if await _may_retry(handle, error):
             return await proceed(handle, answer)
         await raise_closed(handle, error)
+
+
+async def _update(handle: WorkflowHandle[Any, Any], name: str, argument: RawValue) -> Mapping[str, Any]:
+    with _cancellable():
+        return await cast("Any", handle).execute_update(name, argument)
+
+
+@contextlib.contextmanager
+def _cancellable() -> Generator[None]:
+    """Let a cancelled caller be cancelled; the SDK makes an error of its own of it."""
+    try:
+        yield
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        if isinstance(error.__cause__, asyncio.CancelledError):
+            raise error.__cause__ from None
+        raise GraphError("The Temporal server did not answer the update in time.") from error
 
 
 def is_continued(error: WorkflowUpdateFailedError) -> bool:
@@ -269,7 +298,7 @@ _LOST = (RPCStatusCode.NOT_FOUND, RPCStatusCode.ABORTED, RPCStatusCode.FAILED_PR
 
 async def _may_retry(handle: WorkflowHandle[Any, Any], error: RPCError) -> bool:
     """Whether an update found its run just as it continued as new, so that it may be sent again."""
-    if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError) or error.status not in _LOST:
+    if error.status not in _LOST:
         return False
     try:
         description = await handle.describe()
@@ -283,10 +312,6 @@ async def _may_retry(handle: WorkflowHandle[Any, Any], error: RPCError) -> bool:
 
 async def raise_closed(handle: WorkflowHandle[Any, Any], error: BaseException) -> NoReturn:
     """Raise that a run has ended, and with what."""
-    if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError):
-        raise GraphError(
-            f"No worker answered for run {handle.id!r}. Is one running on its task queue, with this graph?"
-        ) from error
     if isinstance(error, RPCError) and error.status != RPCStatusCode.NOT_FOUND:
         raise_rpc(handle.id, error)
     try:

@@ -9,7 +9,8 @@ from typing import cast
 
 from temporalio.common import RawValue
 
-from ..codec.text import members
+from ..codec.text import compact, members
+from ..engine.events import clipped
 from ..engine.questions import Answer, Refused
 from ..engine.state import Json
 from .payloads import from_raw
@@ -91,12 +92,13 @@ def read_answer(args: Sequence[RawValue]) -> Answer | None:
         data: Json = json.loads(from_raw(args[0]))
         if data is None:
             return None
+        compact(data).encode()  # half of a surrogate pair is no text
         if not isinstance(data, dict):
-            raise ValueError(f"it is {data!r}")
+            raise ValueError(f"it is {_shown(data)}")
         sent = cast("dict[str, Json]", data)
         unknown = [name for name in sent if name not in _ANSWER_FIELDS]
         if unknown:
-            raise ValueError(f"{_listed(unknown)} is not among its fields")
+            raise ValueError(f"{_shown(unknown)} is not among its fields")
         for name, kind in (
             ("interrupt_id", str),
             ("actor", str),
@@ -105,7 +107,7 @@ def read_answer(args: Sequence[RawValue]) -> Answer | None:
             ("goto", dict),
         ):
             if sent.get(name) is not None and not isinstance(sent[name], kind):
-                raise ValueError(f"{name} is {sent[name]!r}")
+                raise ValueError(f"{name} is {_shown(sent[name])}")
     except (ValueError, RecursionError) as error:
         message = f"An answer is an object with {_listed(_ANSWER_FIELDS)}: {error}."
         raise Refused("invalid", message, [{"loc": [], "msg": message, "type": "answer"}]) from error
@@ -125,6 +127,10 @@ def shown(args: Sequence[RawValue]) -> Json:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def _shown(value: Json) -> str:
+    return clipped(repr(value), 200)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -57,7 +57,8 @@ class Plugin(SimplePlugin):
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """See base class."""
         config = super().configure_worker(config)
-        if config["client"].data_converter.external_storage is not None:
+        client = cast("dict[str, Any]", config).get("client")
+        if client is not None and client.data_converter.external_storage is not None:
             self._registry.use_storage()
         if not cast("dict[str, Any]", config).get("graceful_shutdown_timeout"):
             config["graceful_shutdown_timeout"] = GRACE

@@ -90,7 +90,8 @@ class GraphWorkflow:
             try:
                 driver.to_raw(engine.output.data, "The output of the graph")
                 driver.to_raw(state, "The final state of the graph")
-                return driver.to_raw(f'{{"output":{engine.output.data},"state":{state}}}', "The output with the final state")
+                result = f'{{"output":{engine.output.data},"state":{state}}}'
+                return driver.to_raw(result, "The output with the final state")
             except PayloadTooLargeError as error:
                 failure = Failure("__end__", PAYLOAD_TOO_LARGE, str(error))
         assert failure is not None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import traceback
 from pathlib import Path
 
 from temporalio.client import WorkflowHistory
@@ -21,4 +23,10 @@ async def replay(folder: Path, max_history_events: int | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(replay(Path(sys.argv[1]), int(sys.argv[2]) or None))
+    try:
+        asyncio.run(replay(Path(sys.argv[1]), int(sys.argv[2]) or None))
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)  # the interpreter could crash while it shuts down, after all its work is done

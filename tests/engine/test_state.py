@@ -19,10 +19,13 @@ trees = st.recursive(
 )
 objects = st.dictionaries(st.sampled_from(["x", "y", "z"]), trees, max_size=3)
 TAGGED = Plan(tags={"A": Plan(fields={"s": Plan("set")})})
+SUM = Plan("custom", merge=lambda base, now, mine: now + mine - (base or 0))
 PLAN = Plan(
     fields={
         "tags": Plan("set"),
-        "pairs": Plan("pairs", each=Plan(fields={"n": Plan("custom", merge=lambda base, now, mine: now + mine - base)})),
+        "pairs": Plan(
+            "pairs", each=Plan(fields={"n": Plan("custom", merge=lambda base, now, mine: now + mine - base)})
+        ),
         "one": Plan("atomic"),
         "sum": Plan("custom", merge=lambda base, now, mine: now + mine - (base or 0)),
         "shape": TAGGED,

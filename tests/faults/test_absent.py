@@ -6,7 +6,7 @@ import asyncio
 import functools
 
 import pytest
-from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import Client
 
 from temporal_graph import GraphError, RunNotFoundError
 from tests.faults.conftest import SOON, Fleet, Witness
@@ -79,10 +79,6 @@ async def test_an_update_waits_for_a_worker(
     await Witness(graphs_client, run.id, journal).check(ENDING)
 
 
-@pytest.mark.xfail(
-    raises=WorkflowUpdateRPCTimeoutOrCancelledError,
-    reason="the SDK makes an error of its own of the cancellation, and the client leaves it at that",
-)
 async def test_whoever_waits_for_an_update_can_be_cancelled(
     fleet: Fleet, graphs_client: Client, task_queue: str
 ) -> None:

@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pytest
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RawValue
 
 from tests.faults.conftest import SOON, TASK_FAILED, Fleet, Witness
@@ -99,8 +98,8 @@ async def test_a_flood_of_signals(fleet: Fleet, journal: Journal, graphs_client:
     state = await run.get_state()
     reasons = Counter(item["reason"] for item in state.rejected)
     assert reasons.keys() <= REASONS
-    assert reasons["already_answered"] > 400
-    assert len(state.rejected) == 500  # of 1,000: the latest
+    assert reasons["already_answered"] > 80
+    assert len(state.rejected) == 100  # of 1,000: the latest
     assert all(item["message"] for item in state.rejected)
     assert "answered by ana" in state.rejected[-1]["message"]
 
@@ -153,7 +152,6 @@ async def outcome(handle: WorkflowHandle[Any, Any], client: Client) -> str:
     return await until(look)
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="what cannot be UTF-8 wedges the run when it continues as new")
 async def test_half_a_character_does_no_harm(fleet: Fleet, graphs_client: Client, task_queue: str) -> None:
     handles: dict[str, WorkflowHandle[Any, Any]] = {}
     for name, answer in HALVES.items():
@@ -168,10 +166,6 @@ async def test_half_a_character_does_no_harm(fleet: Fleet, graphs_client: Client
     assert outcomes == dict.fromkeys(HALVES, "ended")
 
 
-@pytest.mark.xfail(
-    raises=WorkflowQueryFailedError,
-    reason="messages and errors quote all of a large answer, and get_state is too large for the wire",
-)
 async def test_large_rejected_answers_can_be_looked_at(fleet: Fleet, graphs_client: Client, task_queue: str) -> None:
     await fleet.start()
     run = await case.start(graphs_client, Prepare("x"), id=task_queue, task_queue=task_queue, **SOON)

@@ -27,7 +27,7 @@ LAYERS: list[set[str]] = [
     {"local"},
     {"client"},
     {"temporal"},
-    {"starting", "deps"},
+    {"starting", "deps", "naming"},
     {"registry"},
     {"compile"},
     {"messages"},
