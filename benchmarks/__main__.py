@@ -151,7 +151,10 @@ async def _fan(client: Client, pid: int) -> list[Row]:
 def _import_time() -> list[Row]:
     code = "import time, temporalio.client, temporalio.worker, pydantic, pydantic_graph; t = time.perf_counter()\n"
     code += "import temporal_graph; print((time.perf_counter() - t) * 1000)"
-    times = [float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(5)]
+    with tempfile.TemporaryDirectory() as folder:
+        # With compiled modules, as pip leaves them, whatever this environment says.
+        env = {**os.environ, "PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+        times = [float(subprocess.check_output([sys.executable, "-c", code], env=env, text=True)) for _ in range(6)]
     best = min(times)
     return [Row("import temporal_graph, ms more than what it stands on", f"{best:.0f}", "", best, 50)]
 

@@ -75,6 +75,11 @@ class LocalRun(Generic[OutputT, StateT]):
             GraphRunError: The run failed.
         """
         if self._engine is None:
+            if value is not None:
+                raise GraphInputError(
+                    f"This run has not been started, so it asks nothing that {value!r} could answer. Start it with "
+                    "proceed(inputs=..., state=...) or proceed(from_node=..., state=...)."
+                )
             self._start(from_node, inputs, state)
         elif inputs is not None or state is not None:
             raise GraphInputError(

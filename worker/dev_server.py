@@ -16,9 +16,6 @@ from typing import IO
 
 from .failure import WorkerError, one_line
 
-if sys.platform != "win32":
-    from fcntl import LOCK_EX, LOCK_NB, flock
-
 LOOPBACK = "127.0.0.1"
 
 DYNAMIC_CONFIG = {
@@ -167,6 +164,8 @@ def _lock(file: IO[bytes], database: Path) -> None:
     """Let no two servers have one database: SQLite would let them, and both would work on its runs."""
     if sys.platform == "win32":
         return
+    from fcntl import LOCK_EX, LOCK_NB, flock  # here, because Windows has none
+
     # The server of a worker that was just killed needs a moment to die.
     deadline = time.monotonic() + 2
     while True:
