@@ -16,7 +16,7 @@ PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test test-all test-slow test-lowest coverage lint format types demo bench build constraints clean
+.PHONY: help test test-all test-slow test-no-cache test-lowest coverage lint format types demo bench build constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ test-all: $(READY) ## run the tests, the slow ones too
 
 test-slow: $(READY) ## run the slow tests only
 	$(PYTEST) -m slow $(ARGS) || test $$? -eq 5  # 5: there are none
+
+test-no-cache: $(READY) ## run the tests on servers with workers that keep no workflow in memory
+	$(PYTEST) --no-cache tests/server tests/conformance/test_random_server.py tests/conformance/test_corpus.py -k 'not cut and (server or continue)' $(ARGS)
 
 test-lowest: $(LOWEST)/.ready ## run the conformance tests with the oldest pydantic-graph that is supported
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' tests/conformance $(ARGS)

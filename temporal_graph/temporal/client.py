@@ -193,14 +193,23 @@ async def resume(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json]) -
                 await raise_closed(handle, error)
 
 
-async def proceed(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json] | None) -> Mapping[str, Any]:
+async def proceed(
+    handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json] | None, *, is_taken: bool = False
+) -> Mapping[str, Any]:
     """Answer, if there is an answer, and wait for the next stop.
+
+    Args:
+        handle: The run.
+        answer: The answer.
+        is_taken: The run has taken the answer already, and only its next stop is waited for.
 
     Raises:
         AnswerRefusedError: The answer is not taken.
+        GraphRunError: The run has failed.
         RunNotFoundError: There is no such run.
     """
     argument = answer_argument(answer)
+    is_taken = is_taken or answer is None
     attempts = 0
     while True:
         try:
@@ -208,10 +217,25 @@ async def proceed(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json] |
         except WorkflowUpdateFailedError as error:
             if not is_continued(error):
                 raise_refusal(error)
+            is_taken = True
         except RPCError as error:
             attempts += 1
             if attempts == ATTEMPTS or not await _may_retry(handle, error):
+                if is_taken and error.status == RPCStatusCode.NOT_FOUND:
+                    return await _end(handle)
                 await raise_closed(handle, error)
+
+
+async def _end(handle: WorkflowHandle[Any, Any]) -> Mapping[str, Any]:
+    """The last stop of a run that has ended."""
+    outcome = await result(handle)
+    return {
+        "status": "finished",
+        "interrupts": [],
+        "output": json.loads(outcome.output),
+        "state": json.loads(outcome.state),
+        "failure": None,
+    }
 
 
 async def start_or_proceed(
@@ -247,14 +271,16 @@ async def start_or_proceed(
             )
     except WorkflowUpdateFailedError as error:
         if is_continued(error):
-            return await proceed(handle, answer)
+            return await proceed(handle, answer, is_taken=True)
         raise_refusal(error)
     except WorkflowAlreadyStartedError as error:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await operation.workflow_handle()  # or asyncio complains that nobody has looked at its error
+        if answer is None:
+            return await _end(handle)
         await raise_closed(handle, error)
     except RPCError as error:
-        if await _may_retry(handle, error):
+        if await _may_retry(handle, error) or (answer is None and error.status == RPCStatusCode.NOT_FOUND):
             return await proceed(handle, answer)
         await raise_closed(handle, error)
 

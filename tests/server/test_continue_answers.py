@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from temporal_graph import AnswerRefusedError
+from tests.replay.release_0_1 import Case, Turn, local_turns
 from tests.replay.serving import chain, replay, serving, until
 from tests.server.continue_graphs import Control, Log, Quiz, Sheet, busy, quiz
 
@@ -77,3 +78,21 @@ async def test_whoever_waits_for_the_next_stop_is_not_lost(server_address: str, 
         histories = await chain(client, run.id)
     assert len(histories) > 5
     await replay(histories, quiz)
+
+
+async def test_whoever_waits_is_told_the_end_however_quickly_it_comes(server_address: str, task_queue: str) -> None:
+    """With local nodes a run takes an answer, continues as new and ends before whoever answered asks again."""
+    async with serving(server_address, task_queue, local_turns) as client:
+        for number in range(5):
+            run_id = f"{task_queue}-{number}"
+            stop = await local_turns.proceed(client, id=run_id, from_node=Turn(20), state=Case(), task_queue=task_queue)
+            run = local_turns.get_run(client, run_id)
+            while not stop.is_end:
+                stop = await run.proceed({"answer": str(stop.next_node)})
+            assert len(stop.output) == 6
+            assert await run.wait() == stop
+            assert await local_turns.proceed(client, id=run_id) == stop
+            again = await local_turns.proceed(
+                client, id=run_id, from_node=Turn(20), state=Case(), task_queue=task_queue
+            )
+            assert again == stop

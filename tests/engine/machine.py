@@ -1,0 +1,211 @@
+"""Small graphs and functions for the engine, written by hand: values are plain JSON, joins make lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporal_graph.engine import snapshot
+from temporal_graph.engine.engine import Engine
+from temporal_graph.engine.events import (
+    Command,
+    Encoded,
+    Ended,
+    Failure,
+    Next,
+    NodeAsked,
+    NodeFailed,
+    NodeFinished,
+    Output,
+    Start,
+)
+from temporal_graph.engine.questions import Accepted, Answer
+from temporal_graph.engine.spec import (
+    END,
+    START,
+    DecisionSpec,
+    EndSpec,
+    ForkSpec,
+    GraphSpec,
+    JoinSpec,
+    NodeSpec,
+    Path,
+    StartSpec,
+    StepSpec,
+)
+from temporal_graph.engine.state import AUTO, Op, Plan
+
+NOW = "2030-01-01T12:00:00+00:00"
+LATER = "2030-01-02T12:00:00+00:00"
+
+
+# -- Graphs -----------------------------------------------------------------------------------------------------------
+
+
+def path(source: str, to: str, *, transforms: bool = False) -> Path:
+    return Path(f"{source}->{to}", to, transforms)
+
+
+def start(to: str, *, transforms: bool = False) -> StartSpec:
+    return StartSpec(START, path(START, to, transforms=transforms))
+
+
+def step(id: str, to: str | None = END, *, transforms: bool = False) -> StepSpec:
+    """A step; with `to=None` a node that says itself where its value goes."""
+    return StepSpec(id, None if to is None else path(id, to, transforms=transforms))
+
+
+def asking(id: str) -> StepSpec:
+    """A node that waits for a person before it runs."""
+    return StepSpec(id, None, waits=True)
+
+
+def fork(id: str, *to: str) -> ForkSpec:
+    return ForkSpec(id, tuple(path(id, target) for target in to))
+
+
+def mapping(id: str, to: str, *, ahead: str | None = None) -> ForkSpec:
+    return ForkSpec(id, (path(id, to),), is_map=True, downstream_join=ahead)
+
+
+def decision(id: str, *to: str) -> DecisionSpec:
+    return DecisionSpec(id, tuple(path(id, target) for target in to))
+
+
+def join(id: str, parent: str, *between: str, to: str = END, final: bool = True, transforms: bool = False) -> JoinSpec:
+    """A join; `between` are the nodes from which it can be reached without a new run of its parent fork."""
+    return JoinSpec(id, parent, frozenset({*between, id}), final, path(id, to, transforms=transforms))
+
+
+def graph(*nodes: NodeSpec, name: str = "toy") -> GraphSpec:
+    return GraphSpec(name, {node.id: node for node in (*nodes, EndSpec())})
+
+
+# -- Functions --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Toy:
+    """See `temporal_graph.engine.functions.Functions`.
+
+    A transform is `(value, state) -> (value, state)`, a decision `value -> index`. A join collects a list, and cancels
+    its siblings when `cancels` says so. An answer to a node is an object that goes into the node's own.
+    """
+
+    transforms: Mapping[str, Callable[[Any, Any], tuple[Any, Any]]] = field(default_factory=dict)
+    decisions: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
+    cancels: Callable[[Any], bool] = lambda value: False
+
+    def walk(self, path: Path, value: Encoded, state: Any) -> tuple[Encoded, Any]:
+        made, state = self.transforms[path.id](read(value), state)
+        return enc(made), state
+
+    def choose(self, decision_id: str, value: Encoded) -> int:
+        return self.decisions[decision_id](read(value))
+
+    def items(self, fork_id: str, value: Encoded) -> Sequence[Encoded]:
+        return [enc(item) for item in read(value)]
+
+    def rest(self, node_id: str, value: Encoded) -> Encoded:
+        return value
+
+    def initial(self, join_id: str) -> list[Any]:
+        return []
+
+    def reduce(self, join_id: str, current: list[Any], value: Encoded, state: Any) -> tuple[list[Any], bool, Any]:
+        return [*current, read(value)], self.cancels(read(value)), state
+
+    def joined(self, join_id: str, current: list[Any]) -> Encoded:
+        return enc(current)
+
+    def dump_join(self, join_id: str, current: list[Any]) -> Any:
+        return current
+
+    def load_join(self, join_id: str, data: Any) -> list[Any]:
+        return list(data)
+
+    def ask(self, node_id: str, value: Encoded) -> tuple[Any, dict[str, Any] | None]:
+        return {"shown": read(value)}, {"type": "object"}
+
+    def check(self, node_id: str, schema: dict[str, Any] | None, answer: Any) -> list[dict[str, Any]]:
+        wanted = dict if schema is None else {"integer": int, "string": str}.get(str(schema.get("type")), object)
+        if isinstance(answer, wanted):
+            return []
+        return [{"loc": ["approved"] if schema is None else [], "msg": "Input should fit", "type": "unfit"}]
+
+    def fill(self, node_id: str, value: Encoded, answer: Any) -> Encoded:
+        return enc({"was": read(value), **answer})
+
+
+def enc(value: Any) -> Encoded:
+    return Encoded(json.dumps(value))
+
+
+def read(value: Encoded) -> Any:
+    return json.loads(value.data)
+
+
+# -- A run ------------------------------------------------------------------------------------------------------------
+
+
+class Run:
+    """An engine, with short words for what a shell does."""
+
+    def __init__(self, spec: GraphSpec, functions: Any = None, plan: Plan = AUTO) -> None:
+        self.functions: Any = Toy() if functions is None else functions
+        self.engine = Engine(spec, self.functions, plan)
+
+    def start(self, value: Any = None, state: Any = None, **words: Any) -> list[Command]:
+        return self.engine.apply(Start(enc(value), state, **words), NOW)
+
+    def finish(
+        self,
+        task_id: str,
+        value: Any = None,
+        *,
+        delta: Sequence[Op] = (),
+        to: str | None = None,
+        begin: bool = True,
+    ) -> list[Command]:
+        """End a task, which begins first if it does not run: along its path, or at another node, or at the end."""
+        if begin and self.engine.tasks[task_id].status == "ready":
+            self.engine.begin(task_id)
+        outcome = Output(enc(value)) if to is None else Ended(enc(value)) if to == END else Next(to, enc(value))
+        return self.engine.apply(NodeFinished(task_id, outcome, list(delta)), NOW)
+
+    def fail(self, task_id: str, message: str = "broken") -> list[Command]:
+        self.engine.begin(task_id)
+        node_id = self.engine.tasks[task_id].node_id
+        return self.engine.apply(NodeFailed(task_id, Failure(node_id, "ValueError", message)), NOW)
+
+    def ask(
+        self, task_id: str, position: int = 0, schema: Any = None, errors: Sequence[Any] = (), value: Any = "Well?"
+    ) -> list[Command]:
+        if self.engine.tasks[task_id].status == "ready":
+            self.engine.begin(task_id)
+        return self.engine.apply(NodeAsked(task_id, position, value, schema, tuple(errors)), NOW)
+
+    def answer(self, value: Any = None, interrupt_id: str | None = None, **words: Any) -> tuple[Accepted, list[Command]]:
+        return self.engine.answer(Answer(interrupt_id, value, **words), LATER)
+
+    def reload(self) -> None:
+        """Go on from a snapshot of this moment, which has been JSON text in between."""
+        written = json.dumps(snapshot.dump(self.engine, self.functions))
+        self.engine = snapshot.load(json.loads(written), self.engine.spec, self.functions)
+
+    @property
+    def output(self) -> Any:
+        assert self.engine.output is not None, (self.engine.status, self.engine.failure)
+        return read(self.engine.output)
+
+    @property
+    def failure(self) -> tuple[str, str, str]:
+        failure = self.engine.failure
+        assert failure is not None
+        return failure.node_id, failure.type, failure.message
+
+    @property
+    def open(self) -> list[str]:
+        return list(self.engine.questions.open)
