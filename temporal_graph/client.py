@@ -62,7 +62,7 @@ class Accepted:
         answered_at: When it was taken, with time zone. An answer that was sent before keeps the first time.
         actor: Who answered, as the answer said.
         answer_id: The answer's own id.
-        value: The answer.
+        value: The answer; None in a list of answers.
     """
 
     interrupt_id: str
@@ -81,6 +81,7 @@ class RunState(Generic[StateT]):
         values: The state as of now; None for a run that could not start.
         next: Ids of the nodes that run, wait or are about to run.
         interrupts: The questions that are open, oldest first.
+        answered: Who answered what when, the latest 500, without the answers.
         rejected: Answers that came as signals and were not taken, with `reason`, `message` and `errors`; the latest.
     """
 
@@ -88,6 +89,7 @@ class RunState(Generic[StateT]):
     values: StateT
     next: list[str]
     interrupts: list[Interrupt]
+    answered: list[Accepted]
     rejected: list[dict[str, Any]]
 
 
@@ -208,7 +210,8 @@ class GraphRun(Generic[OutputT, StateT]):
         interrupts = read_interrupts(data["interrupts"])
         never_began = data["status"] == "failed" and data["values"] is None
         state: Any = None if never_began else read_state(self._graph, data["values"])
-        return RunState(data["status"], state, data["next"], interrupts, data["rejected"])
+        answered = [read_accepted(item) for item in data["answered"]]
+        return RunState(data["status"], state, data["next"], interrupts, answered, data["rejected"])
 
     async def resume(
         self,

@@ -103,6 +103,10 @@ class Accepted:
     answer_id: str | None
     value: Json
 
+    def public(self) -> dict[str, Json]:
+        """Who answered what when, without the answer itself."""
+        return {name: item for name, item in asdict(self).items() if name != "value"}
+
 
 class Refused(Exception):
     """An answer that was not taken; the question is as it was.

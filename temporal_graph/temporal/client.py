@@ -35,7 +35,7 @@ from ..errors import (
     RunNotFoundError,
     StateConflictError,
 )
-from .names import ANSWER_REFUSED, CONTINUED, GRAPH_INPUT_ERROR, GRAPH_RUN_ERROR, PROCEED, RESUME
+from .names import ANSWER_REFUSED, CONTINUED, GET_STATE, GRAPH_INPUT_ERROR, GRAPH_RUN_ERROR, PROCEED, RESUME
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 
 Json = Any
@@ -190,6 +190,9 @@ async def resume(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json]) -
         except RPCError as error:
             attempts += 1
             if attempts == ATTEMPTS or not await _may_retry(handle, error):
+                taken = await _taken_before(handle, error, answer)
+                if taken is not None:
+                    return {**taken, "value": answer["value"]}
                 await raise_closed(handle, error)
 
 
@@ -221,9 +224,23 @@ async def proceed(
         except RPCError as error:
             attempts += 1
             if attempts == ATTEMPTS or not await _may_retry(handle, error):
-                if is_taken and error.status == RPCStatusCode.NOT_FOUND:
+                is_closed = error.status == RPCStatusCode.NOT_FOUND
+                if is_closed and (is_taken or await _taken_before(handle, error, answer) is not None):
                     return await _end(handle)
                 await raise_closed(handle, error)
+
+
+async def _taken_before(
+    handle: WorkflowHandle[Any, Any], error: RPCError, answer: Mapping[str, Json] | None
+) -> Mapping[str, Any] | None:
+    """The acceptance of the same answer by a run that has ended since; None where there is none."""
+    if answer is None or error.status != RPCStatusCode.NOT_FOUND:
+        return None
+    try:
+        state: Mapping[str, Any] = await query(handle, GET_STATE)
+    except GraphError:
+        return None  # nobody can tell
+    return next((taken for taken in state["answered"] if taken["answer_id"] == answer["answer_id"]), None)
 
 
 async def _end(handle: WorkflowHandle[Any, Any]) -> Mapping[str, Any]:

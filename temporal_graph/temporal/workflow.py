@@ -206,9 +206,9 @@ class GraphWorkflow:
 
     @workflow.query(name=GET_STATE)
     def get_state(self) -> dict[str, Any]:
-        """Where the run stands: `values`, `next`, `interrupts`, `status`, `rejected`."""
+        """Where the run stands: `values`, `next`, `interrupts`, `status`, `answered`, `rejected`."""
         if self._driver is None:
-            return {"status": "failed", "values": None, "next": [], "interrupts": [], "rejected": []}
+            return {"status": "failed", "values": None, "next": [], "interrupts": [], "answered": [], "rejected": []}
         engine = self._driver.engine
         is_waiting = engine.status == "running" and engine.is_stopped
         return {
@@ -216,6 +216,7 @@ class GraphWorkflow:
             "values": engine.state,
             "next": [task.node_id for task in engine.tasks.values()],
             "interrupts": self.pending_interrupts(),
+            "answered": [accepted.public() for accepted in engine.questions.accepted.values()],
             "rejected": engine.questions.rejected,
         }
 
