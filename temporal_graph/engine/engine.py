@@ -248,8 +248,9 @@ class Engine:
             return found, []
         if found is None:
             assert answer.interrupt_id is not None
-            self.questions.early[answer.interrupt_id] = answer
-            return Accepted(answer.interrupt_id, now, answer.actor, answer.answer_id, answer.value), []
+            kept = Accepted(answer.interrupt_id, now, answer.actor, answer.answer_id, answer.value)
+            self.questions.early[answer.interrupt_id] = kept
+            return kept, []
         return self._accept(found, answer), self._take_commands()
 
     def reject(self, answer: Json, refused: Refused, now: str) -> None:
@@ -375,8 +376,9 @@ class Engine:
 
     def _open(self, interrupt: Interrupt) -> None:
         self.questions.open[interrupt.interrupt_id] = interrupt
-        early = self.questions.early.pop(interrupt.interrupt_id, None)
-        if early is not None:
+        kept = self.questions.early.pop(interrupt.interrupt_id, None)
+        if kept is not None:
+            early = Answer(kept.interrupt_id, kept.value, actor=kept.actor, answer_id=kept.answer_id)
             try:
                 self.check(early)
                 self._accept(interrupt, early)
@@ -539,7 +541,8 @@ class Engine:
 
     def _drop(self, task: Task) -> None:
         del self.tasks[task.id]
-        self.questions.close(task.id)
+        asked = self.questions.close(task.id)
+        self._commands = [command for command in self._commands if not _is_of(command, task.id, asked)]
         if task.since is not None:  # it runs, or waits at the line where it asks
             self._commands.append(Cancel(task.id))
         if task.status == "running":
@@ -561,7 +564,7 @@ class Engine:
         self._commands.append(Fail(failure))
 
     def _close(self) -> None:
-        self._commands = []
+        self._commands = [command for command in self._commands if isinstance(command, Cancel)]
         for task in list(self.tasks.values()):
             self._drop(task)
         self._queue.clear()
@@ -577,6 +580,13 @@ class Engine:
             return function(*args)
         except Exception as error:
             raise _Stop(Failure(where, type(error).__name__, str(error))) from error
+
+
+def _is_of(command: Command, task_id: str, asked: list[str]) -> bool:
+    """Whether a command that nobody has seen yet is about a task that is gone."""
+    if isinstance(command, Run):
+        return command.task_id == task_id
+    return isinstance(command, OpenInterrupt) and command.interrupt_id in asked
 
 
 def _schema_of(interrupt: Interrupt) -> dict[str, Any] | None:

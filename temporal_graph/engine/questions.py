@@ -19,6 +19,8 @@ REFUSALS = 100
 """How many refused answers it keeps for people to see."""
 EARLY = 100
 """How many answers it keeps for questions that are not open yet."""
+EARLY_SIZE = 200_000
+"""Characters of JSON that these have together."""
 LONGEST = 2_000
 """Characters of an answer, and of what is wrong with it, that are kept: it all must fit into a snapshot."""
 
@@ -130,7 +132,7 @@ class Questions:
     def __init__(self) -> None:
         self.open: dict[str, Interrupt] = {}
         self.accepted: dict[str, Accepted] = {}
-        self.early: dict[str, Answer] = {}
+        self.early: dict[str, Accepted] = {}
         self.rejected: list[dict[str, Any]] = []
         self.closed = False
 
@@ -150,7 +152,7 @@ class Questions:
             Refused: There is no such question.
         """
         if answer.answer_id is not None:
-            for accepted in self.accepted.values():
+            for accepted in (*self.accepted.values(), *self.early.values()):
                 if accepted.answer_id == answer.answer_id:
                     return accepted
         if self.closed:
@@ -163,7 +165,7 @@ class Questions:
         if answer.interrupt_id in visits:
             of_node = [i for i in self.open.values() if i.node_id == answer.interrupt_id]
             return self._only(of_node, f"{answer.interrupt_id!r} is a node; say which of its questions you mean")
-        self._check_future(answer.interrupt_id, visits, live)
+        self._check_future(answer, answer.interrupt_id, visits, live)
         return None
 
     def _only(self, candidates: Iterable[Interrupt], hint: str) -> Interrupt:
@@ -175,7 +177,7 @@ class Questions:
             raise Refused("ambiguous", f"{len(found)} questions are open. {hint}: {ids}.")
         raise Refused("unknown_interrupt", f"No such question is open. {self._open_ids()}")
 
-    def _check_future(self, interrupt_id: str, visits: Mapping[str, int], live: Container[str]) -> None:
+    def _check_future(self, answer: Answer, interrupt_id: str, visits: Mapping[str, int], live: Container[str]) -> None:
         """Refuse an answer to a question that is not open, unless the question may still come."""
         accepted = self.accepted.get(interrupt_id)
         if accepted is not None:
@@ -190,7 +192,8 @@ class Questions:
             raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
         if interrupt_id in self.early:
             raise Refused("already_answered", f"An answer to {interrupt_id!r} is kept already, for when it opens.")
-        if len(self.early) >= EARLY:
+        size = sum(len(json.dumps(kept.value)) for kept in self.early.values()) + len(json.dumps(answer.value))
+        if len(self.early) >= EARLY or size > EARLY_SIZE:
             raise Refused("unknown_interrupt", f"{interrupt_id!r} is not open, and no more answers are kept ahead.")
 
     def _open_ids(self) -> str:
@@ -220,17 +223,23 @@ class Questions:
         )
         del self.rejected[:-REFUSALS]
 
-    def close(self, task_id: str) -> None:
-        """Close the questions of a task that is gone."""
-        for interrupt in [i for i in self.open.values() if i.task_id == task_id]:
-            del self.open[interrupt.interrupt_id]
+    def close(self, task_id: str) -> list[str]:
+        """Close the questions of a task that is gone.
+
+        Returns:
+            Their ids.
+        """
+        closed = [interrupt.interrupt_id for interrupt in self.open.values() if interrupt.task_id == task_id]
+        for interrupt_id in closed:
+            del self.open[interrupt_id]
+        return closed
 
     def dump(self) -> dict[str, Any]:
         """As JSON, for a snapshot."""
         return {
             "open": [asdict(interrupt) for interrupt in self.open.values()],
             "accepted": [asdict(accepted) for accepted in self.accepted.values()],
-            "early": [asdict(answer) for answer in self.early.values()],
+            "early": [asdict(kept) for kept in self.early.values()],
             "rejected": self.rejected,
         }
 
@@ -238,7 +247,7 @@ class Questions:
         """From a snapshot."""
         self.open = {item["interrupt_id"]: Interrupt(**item) for item in data["open"]}
         self.accepted = {item["interrupt_id"]: Accepted(**item) for item in data["accepted"]}
-        self.early = {item["interrupt_id"]: Answer(**item) for item in data["early"]}
+        self.early = {item["interrupt_id"]: Accepted(**item) for item in data["early"]}
         self.rejected = list(data["rejected"])
 
 
