@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Generic, Union
+from typing import TYPE_CHECKING, Any, Generic
 
-from pydantic_graph import BaseNode, Graph, GraphBuilder, GraphSetupError
+from pydantic_graph import BaseNode, Graph
 from typing_extensions import TypeVar
 
 from .client import GraphResult, GraphRun, Stop, read_stop
@@ -15,6 +15,7 @@ from .compile import CompiledGraph, compile_graph
 from .errors import GraphDefinitionError
 from .local import LocalRun
 from .naming import assigned_name
+from .node_classes import graph_of
 from .options import NodeOptions
 from .registry import RegisteredGraph
 from .starting import answer_in, dump_start
@@ -226,43 +227,17 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         max_history_events: int | None = None,
     ) -> None:
         name = _name(name or _assigned_name())
-        graph = _graph_of(nodes, name, state_type, deps_type, output_type)
+        graph = graph_of(nodes, name, state_type, deps_type, output_type)
         super().__init__(
             graph, name=name, options=options, node_options=node_options, max_history_events=max_history_events
         )
 
 
-def _graph_of(
-    nodes: Sequence[type[BaseNode[Any, Any, Any]]], name: str, state_type: Any, deps_type: Any, output_type: Any
-) -> Graph[Any, Any, Any, Any]:
-    """A graph of node classes, which begins with a decision between all of them."""
-    if not nodes:
-        raise GraphDefinitionError(f"InterruptibleGraph {name!r} has no nodes; give it a list of BaseNode classes.")
-    for node in nodes:
-        if not inspect.isclass(node) or not issubclass(node, BaseNode):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise GraphDefinitionError(f"InterruptibleGraph takes BaseNode classes; {node!r} is none.")
-    types = {"state_type": state_type, "deps_type": deps_type, "output_type": output_type}
-    make: Any = GraphBuilder
-    builder: GraphBuilder[Any, Any, Any, Any] = make(
-        name=name,
-        input_type=Union[tuple(nodes)],  # noqa: UP007 - made from a list
-        **{key: type_ for key, type_ in types.items() if type_ is not None},
-    )
-    first = builder.decision(node_id="first", note="the node that a run starts at")
-    for node in nodes:
-        first = first.branch(builder.match_node(node))
-    try:
-        builder.add(*(builder.node(node) for node in nodes), builder.edge_from(builder.start_node).to(first))
-        return builder.build()
-    except (NameError, GraphSetupError, ValueError) as error:
-        raise GraphDefinitionError(f"InterruptibleGraph {name!r} cannot be built: {error}") from error
-
-
 def _name(name: str | None) -> str:
     if not name:
         raise GraphDefinitionError(
-            "The graph has no name. Give it one: TemporalGraph(graph, name='refund'). It is the Temporal workflow type "
-            "of its runs, and must be the same in every process and release."
+            "The graph has no name. Give it one, such as name='refund'. It is the Temporal workflow type of its runs, "
+            "and must be the same in every process and release."
         )
     return name
 
@@ -289,6 +264,12 @@ def _callers_names() -> dict[str, Any]:
 def _resolve_options(
     graph: CompiledGraph, options: NodeOptions | None, by_node: Mapping[str, NodeOptions]
 ) -> dict[str, NodeOptions]:
+    if options is not None and not isinstance(options, NodeOptions):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise GraphDefinitionError(f"options is {options!r}; it must be NodeOptions(...), for all nodes.")
+    if not isinstance(by_node, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise GraphDefinitionError(
+            f"node_options is {by_node!r}; it must be a mapping, {{'node id': NodeOptions(...)}}."
+        )
     unknown = [node_id for node_id in by_node if node_id not in graph.nodes]
     if unknown:
         raise GraphDefinitionError(

@@ -49,6 +49,7 @@ class NodeOptions:
     def __post_init__(self) -> None:
         for name in ("start_to_close_timeout", "schedule_to_close_timeout", "heartbeat_timeout"):
             self._check_timeout(name, getattr(self, name))
+        self._check_types()
         if self.execution is not None and self.execution not in _EXECUTIONS:
             raise GraphDefinitionError(f"execution is {self.execution!r}; it must be one of {', '.join(_EXECUTIONS)}.")
         allowed = {
@@ -63,6 +64,17 @@ class NodeOptions:
                 f"{', '.join(conflicting)} cannot be given with execution={self.execution!r}; leave it out, or use "
                 "execution='activity'."
             )
+
+    def _check_types(self) -> None:
+        for name in ("task_queue", "summary"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and value):
+                raise GraphDefinitionError(f"{name} is {value!r}; it must be a text.")
+        # By name, because this module does not load temporalio.
+        for name, type_ in (("retry_policy", "RetryPolicy"), ("priority", "Priority")):
+            value = getattr(self, name)
+            if value is not None and type_ not in {cls.__name__ for cls in type(value).__mro__}:
+                raise GraphDefinitionError(f"{name} is {value!r}; it must be a temporalio.common.{type_}(...).")
 
     @staticmethod
     def _check_timeout(name: str, value: Any) -> None:

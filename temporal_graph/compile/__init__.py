@@ -19,7 +19,7 @@ from ..engine.spec import END, GraphSpec, StepSpec
 from ..engine.state import AUTO, Plan
 from ..errors import GraphDefinitionError
 from . import hints
-from .answers import AnswerForm
+from .answers import AnswerForm, required_fields
 from .build import Transforms, build
 from .functions import CompiledFunctions, JoinCode, transform_chain
 from .hints import Namespace
@@ -183,4 +183,6 @@ class _Compiler:
                     raise GraphDefinitionError(
                         f"A Required field of node {node_id!r} cannot be answered: {error}"
                     ) from error
+            elif isinstance(step, NodeStep):
+                required_fields(step.node_type, self.namespace)  # there must be none
         return forms

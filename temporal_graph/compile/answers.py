@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import MISSING
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from pydantic_core import PydanticUndefined
 
 from ..codec import Codec, DecodeError
 from ..engine.state import Json
 from ..errors import GraphDefinitionError
-from ..interrupts import Required
+from ..interrupts import InterruptNode, Required
 from .hints import Namespace, union
 
 
@@ -30,11 +33,34 @@ def required_fields(node_type: type[Any], namespace: Namespace) -> dict[str, Any
         inner, *notes = get_args(hint)
         if not any(note is Required or isinstance(note, Required) for note in notes):
             continue
+        _check_waiting(node_type, name, inner)
         kept = [note for note in notes if note is not Required and not isinstance(note, Required)]
         members = [member for member in (get_args(inner) or (inner,)) if member is not NoneType]
         bare = union(members) if NoneType in get_args(inner) else inner
         found[name] = Annotated[(bare, *kept)] if kept else bare
     return found
+
+
+def _check_waiting(node_type: type[Any], name: str, type_: Any) -> None:
+    """A field that an answer brings is None while the run waits: that is how the run knows that it does."""
+    if not issubclass(node_type, InterruptNode):
+        raise GraphDefinitionError(
+            f"Field {name!r} of {node_type.__name__} is Required, which only an InterruptNode can have: "
+            f"class {node_type.__name__}(InterruptNode[...])."
+        )
+    default = _defaults(node_type).get(name)
+    if NoneType not in get_args(type_) or default is not None:
+        shown = getattr(type_, "__name__", str(type_)) if NoneType not in get_args(type_) else "T"
+        raise GraphDefinitionError(
+            f"Field {name!r} of {node_type.__name__} is Required, so it must be None while the run waits for it: "
+            f"{name}: Annotated[{shown} | None, Required] = None."
+        )
+
+
+def _defaults(node_type: Any) -> dict[str, Any]:
+    """The defaults of a node's fields, where they have one."""
+    own: Mapping[str, Any] = getattr(node_type, "model_fields", None) or getattr(node_type, "__dataclass_fields__", {})
+    return {name: field.default for name, field in own.items() if field.default not in (MISSING, PydanticUndefined)}
 
 
 class AnswerForm:

@@ -91,7 +91,9 @@ def load(data: dict[str, Any], spec: GraphSpec, functions: Functions, plan: Plan
         engine.forks.restore(item["run"], item["fork"])
     engine.forks.next_run = data["next_run"]
     for item in data["joins"]:
-        joining = next(j for j in engine.forks.joinings(item["run"]) if j.join.id == item["join"])
+        joining = next((j for j in engine.forks.joinings(item["run"]) if j.join.id == item["join"]), None)
+        if joining is None:
+            raise SnapshotError(f"Join {item['join']!r} of graph {spec.name!r} has another parent fork than it had.")
         engine.forks.collect(joining, functions.load_join(item["join"], item["current"]), tuple(item["runs"]))
     for item in data["tasks"]:
         runs = tuple(item["runs"])
@@ -116,19 +118,25 @@ def _check(data: dict[str, Any], spec: GraphSpec) -> None:
         raise SnapshotError(f"The snapshot has version {data.get('version')!r}; this release reads version {VERSION}.")
     if data["graph"] != spec.name:
         raise SnapshotError(f"The snapshot is of graph {data['graph']!r}, not of {spec.name!r}.")
-    steps = [item["node"] for item in data["tasks"]]
-    joins = [item["join"] for item in data["joins"]]
-    forks = [item["fork"] for item in data["forks"]]
-    missing = [
-        *(repr(i) for i in steps if not isinstance(spec.nodes.get(i), StepSpec)),
-        *(repr(i) for i in joins if not isinstance(spec.nodes.get(i), JoinSpec)),
-        *(repr(i) for i in forks if i not in spec.joins_of),
-    ]
+    asking = {item["task_id"] for item in data["questions"]["open"] if item["kind"] == "node"}
+    missing = dict.fromkeys(
+        [
+            *(item["node"] for item in data["tasks"] if not _is_step(spec, item["node"], asks=item["id"] in asking)),
+            *(item["join"] for item in data["joins"] if not isinstance(spec.nodes.get(item["join"]), JoinSpec)),
+            *(item["fork"] for item in data["forks"] if item["fork"] not in spec.joins_of),
+        ]
+    )
     if missing:
+        needed, has = (", ".join(repr(node_id) for node_id in ids) for ids in (missing, spec.nodes))
         raise SnapshotError(
-            f"The snapshot needs {', '.join(missing)}, which graph {spec.name!r} has not, or not as the same kind of "
-            f"node. It has: {', '.join(repr(i) for i in spec.nodes)}."
+            f"The snapshot needs {needed}, which graph {spec.name!r} has not, or not as the same kind of node. It has: "
+            f"{has}."
         )
+
+
+def _is_step(spec: GraphSpec, node_id: str, *, asks: bool) -> bool:
+    node = spec.nodes.get(node_id)
+    return isinstance(node, StepSpec) and (node.waits or not asks)
 
 
 def _dump_value(value: Encoded) -> dict[str, Any]:

@@ -59,6 +59,10 @@ class GraphWorkflow:
             self._driver = Driver(graph, self._start)
         except (StartError, GraphInputError) as error:
             self._refusal = str(error)
+        except Exception as error:
+            if self._start.snapshot is None or workflow.info().continued_run_id is not None:
+                raise  # this fails the task, not the run: another release may be able to go on
+            self._refusal = f"The run cannot go on from this snapshot: {type(error).__name__}: {error}"
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> RawValue:

@@ -27,7 +27,7 @@ LAYERS: list[set[str]] = [
     {"local"},
     {"client"},
     {"temporal"},
-    {"starting", "deps", "naming"},
+    {"starting", "deps", "naming", "node_classes"},
     {"registry"},
     {"compile"},
     {"messages"},
