@@ -20,6 +20,7 @@ from .options import NodeOptions
 from .registry import RegisteredGraph
 from .starting import answer_in, dump_start
 from .temporal import client as calls
+from .temporal.options import check_options
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -72,11 +73,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         self.name = _name(name or graph.name)
         self.graph = graph
         self._compiled = compile_graph(graph, self.name, _callers_names())
-        if max_history_events is not None and max_history_events < LEAST_EVENTS:
-            raise GraphDefinitionError(
-                f"max_history_events is {max_history_events!r}; it must be at least {LEAST_EVENTS}, or runs would "
-                "continue as new before they have done anything."
-            )
+        _check_events(max_history_events)
         resolved = _resolve_options(self._compiled, options, node_options or {})
         self.registered = RegisteredGraph(self._compiled, resolved, max_history_events)
 
@@ -233,6 +230,14 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         )
 
 
+def _check_events(limit: Any) -> None:
+    if limit is not None and (not isinstance(limit, int) or limit < LEAST_EVENTS):
+        raise GraphDefinitionError(
+            f"max_history_events is {limit!r}; it must be at least {LEAST_EVENTS}, or runs would continue as new before "
+            "they have done anything."
+        )
+
+
 def _name(name: str | None) -> str:
     if not name:
         raise GraphDefinitionError(
@@ -282,5 +287,9 @@ def _resolve_options(
         found = by_node.get(node_id, own)
         if found is not None and not isinstance(found, NodeOptions):
             raise GraphDefinitionError(f"The node_options of {node_id!r} are {found!r}; they must be NodeOptions(...).")
-        resolved[node_id] = (found or NodeOptions()).over(options or NodeOptions())
+        try:
+            resolved[node_id] = (found or NodeOptions()).over(options or NodeOptions())
+        except GraphDefinitionError as error:
+            raise GraphDefinitionError(f"The options of node {node_id!r}: {error}") from error
+        check_options(node_id, resolved[node_id])
     return resolved

@@ -7,8 +7,8 @@ A member of a union, an instance of a subclass where its base is declared, and w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn, Protocol, cast
 
 from pydantic_core import (
     PydanticSerializationError,
@@ -154,6 +154,7 @@ class Rewriter:
         tagged = [_tagged_schema([name], choice) for name, choice in zip(members.names, choices, strict=True)]
         named = [(choice, name) for name, choice in zip(members.names, choices, strict=True)]
         plain = cast("Any", {**_without_ref(schema), "choices": named})
+        tagged.append(_refusing_unknown(members.known))
         union = core_schema.union_schema(_labelled(tagged, plain), mode="left_to_right")
         union["serialization"] = core_schema.plain_serializer_function_ser_schema(members.dump)
         union["metadata"] = {TAGS: dict(zip(members.names, choices, strict=True))}
@@ -176,7 +177,7 @@ class Rewriter:
             kin.load, _tagged_dict(list(kin.names), core_schema.any_schema())
         )
         union = core_schema.union_schema(
-            _labelled([reader], plain),
+            _labelled([reader, _refusing_unknown(lambda: kin.names)], plain),
             mode="left_to_right",
             serialization=writer,
             metadata={CLASS: cls, SUBCLASSES: kin.names},
@@ -341,6 +342,17 @@ class _Members:
         # What takes anything comes last.
         self._order = sorted(range(len(choices)), key=lambda index: ANY in (choices[index].get("metadata") or {}))
 
+    def known(self) -> Iterable[str]:
+        """The tags that a value may have; none where it may be anything."""
+        choices = [self._resolved(choice) for choice in self._choices]
+        if any(ANY in (choice.get("metadata") or {}) for choice in choices):
+            return ()
+        names = list(self.names)
+        for choice in choices:
+            metadata: Schema = choice.get("metadata") or {}
+            names += metadata.get(SUBCLASSES, ())
+        return names
+
     def dump(self, value: Any) -> Any:
         if self._is_scalar and not isinstance(value, float):
             return value  # JSON tells them apart; but a float that is no number is written as text
@@ -383,10 +395,13 @@ class _Members:
         return candidates[0]
 
     def _class_of(self, choice: Schema) -> Any:
+        return _class_in(self._resolved(choice))
+
+    def _resolved(self, choice: Schema) -> Schema:
         if choice.get("type") == "definition-ref":
             found = [d for d in self._definitions if d.get("ref") == choice["schema_ref"]]
-            choice = found[0] if found else choice
-        return _class_in(choice)
+            return found[0] if found else choice
+        return choice
 
     def _tool(self, index: int) -> tuple[SchemaValidator, SchemaSerializer]:
         if index not in self._tools:
@@ -447,6 +462,27 @@ def _by_name(values: dict[str, Any], schema: Schema) -> Any:
     union = core_schema.union_schema([cast("Any", _without_ref(schema)), reader], mode="left_to_right")
     union["serialization"] = core_schema.plain_serializer_function_ser_schema(lambda value: names[value])
     return _with_ref(union, schema)
+
+
+class UnknownTagError(Exception):
+    """A value is tagged with a name that its place does not know. No ValueError: it ends the reading."""
+
+
+def _refusing_unknown(known: Callable[[], Iterable[str]]) -> Any:
+    """A choice that fits nothing, and refuses what is tagged with an unknown name."""
+
+    def look(tagged: dict[str, Any]) -> NoReturn:
+        names = list(known())
+        if names and tagged["$type"] not in names:
+            raise UnknownTagError(f"{tagged['$type']!r} is none of its types: {', '.join(names)}")
+        raise ValueError("another choice reads it")
+
+    fields = {
+        "$type": core_schema.typed_dict_field(core_schema.str_schema(strict=True)),
+        "value": core_schema.typed_dict_field(core_schema.any_schema()),
+    }
+    schema = core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+    return core_schema.no_info_after_validator_function(look, schema)
 
 
 def _tagged_schema(names: list[str], schema: Any) -> Any:

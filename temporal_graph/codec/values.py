@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError, ValidationError
 from . import dynamic
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .names import unique_name
-from .schema import Rewriter, readable, reveal_secrets, tools
+from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
 from .text import compact
 
 _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
@@ -83,6 +83,9 @@ class ValueCodec:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             errors = readable([{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found])
             raise DecodeError(f"this is no {self.name}: {_listed(errors)}", errors) from error
+        except UnknownTagError as error:
+            wrong: list[dict[str, Any]] = [{"loc": [], "msg": str(error), "type": "unknown_type"}]
+            raise DecodeError(f"this is no {self.name}: {error}", wrong) from error
         except RecursionError as error:
             raise DecodeError(f"this is no {self.name}: it is nested too deeply") from error
 

@@ -257,6 +257,12 @@ class Engine:
         """Keep an answer that came where it cannot be refused to its sender."""
         self.questions.reject(answer, refused, now)
 
+    def fail(self, failure: Failure) -> None:
+        """Let the run fail, for a reason of the shell's; also one that has finished, before anybody knows."""
+        self.output = None
+        self._fail(failure)
+        self._commands = []
+
     # -- Results of tasks -------------------------------------------------------------------------------------------
 
     def _start(self, event: Start) -> None:

@@ -178,7 +178,8 @@ async def resume(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json]) -
     while True:
         try:
             async with asyncio.timeout(WAIT):
-                return await _update(handle, RESUME, argument)
+                accepted = await _update(handle, RESUME, argument)
+                return {**accepted, "value": answer["value"]}
         except TimeoutError as error:
             raise GraphError(
                 f"No worker answered for run {handle.id!r} in {WAIT} seconds. Is one running on its task queue, with "

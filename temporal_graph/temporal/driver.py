@@ -19,6 +19,7 @@ from ..engine import snapshot
 from ..engine.engine import Engine
 from ..engine.events import Cancel, Command, Event, Failure, NodeAsked, NodeFailed, Work
 from ..engine.questions import Accepted, Answer
+from ..engine.spec import END
 from ..engine.state import Json
 from ..messages import NodeInput, Question, dump_input, dump_result, load_result
 from ..options import NodeOptions
@@ -173,6 +174,27 @@ class Driver:
             if event is not None:
                 self._has_moved = True
                 self._do(self.engine.apply(event, _now()))
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """Let a run fail whose result is too large, before anybody is told that it has finished."""
+        if self.engine.output is not None:
+            try:
+                self.result()
+            except PayloadTooLargeError as error:
+                self.engine.fail(Failure(END, PAYLOAD_TOO_LARGE, str(error)))
+
+    def result(self) -> RawValue:
+        """What a run that has finished returns.
+
+        Raises:
+            PayloadTooLargeError: Temporal does not take it.
+        """
+        assert self.engine.output is not None
+        output, state = self.engine.output.data, compact(self.engine.state)
+        self.to_raw(output, "The output of the graph")
+        self.to_raw(state, "The final state of the graph")
+        return self.to_raw(f'{{"output":{output},"state":{state}}}', "The output with the final state")
 
     def _event(self, task_id: str, future: asyncio.Future[Any]) -> Event | None:
         if self._running.get(task_id) is not future:
@@ -188,7 +210,7 @@ class Driver:
             result = future.result()
             text = from_raw(result) if isinstance(result, RawValue) else result
             return load_result(task_id, text, self.graph.compiled.runner.types(node_id))
-        except ActivityError as error:
+        except (ActivityError, ApplicationError) as error:  # a local node's error comes without one around it
             if is_cancelled_exception(error):
                 # Not by the engine: the run itself is being cancelled, and the loop is about to hear of it.
                 return NodeFailed(task_id, Failure(node_id, "CancelledError", "The node was cancelled."))
@@ -292,8 +314,8 @@ class Driver:
             del self._suspended[task_id]
 
 
-def _failure(node_id: str, error: ActivityError) -> Failure:
-    cause = error.cause
+def _failure(node_id: str, error: ActivityError | ApplicationError) -> Failure:
+    cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
         return Failure(node_id, cause.type or "Error", cause.message)
     return Failure(node_id, type(cause or error).__name__, str(cause or error))

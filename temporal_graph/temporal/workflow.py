@@ -12,8 +12,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from ..codec.text import compact
-from ..engine.events import Failure
-from ..engine.questions import Accepted, Answer, Refused
+from ..engine.questions import Accepted, Answer, Refused, shortened
 from ..errors import GraphInputError
 from ..registry import RegisteredGraph
 from .driver import Driver
@@ -87,17 +86,9 @@ class GraphWorkflow:
         return self._end(self._driver)
 
     def _end(self, driver: Driver) -> RawValue:
-        engine = driver.engine
-        failure = engine.failure
-        if engine.output is not None:
-            state = compact(engine.state)
-            try:
-                driver.to_raw(engine.output.data, "The output of the graph")
-                driver.to_raw(state, "The final state of the graph")
-                result = f'{{"output":{engine.output.data},"state":{state}}}'
-                return driver.to_raw(result, "The output with the final state")
-            except PayloadTooLargeError as error:
-                failure = Failure("__end__", PAYLOAD_TOO_LARGE, str(error))
+        failure = driver.engine.failure
+        if driver.engine.output is not None:
+            return driver.result()
         assert failure is not None
         message = f"{failure.node_id!r} failed with {failure.type}: {failure.message}"
         raise ApplicationError(message, asdict(failure), type=GRAPH_RUN_ERROR, non_retryable=True)
@@ -128,13 +119,14 @@ class GraphWorkflow:
         """Take an answer.
 
         Returns:
-            The answer as it was accepted.
+            The answer as it was accepted; a long value is cut.
 
         Raises:
             ApplicationError: `AnswerRefused`, with the refusal as its first detail.
         """
         try:
-            return asdict(self._take(answer))
+            accepted = asdict(self._take(answer))
+            return {**accepted, "value": shortened(accepted["value"])}
         except Refused as refused:
             raise _refuse(refused) from refused
 
@@ -147,7 +139,7 @@ class GraphWorkflow:
             raise _refuse(refused) from refused
 
     @workflow.update(name=PROCEED)
-    async def proceed(self, answer: RawValue = NOTHING) -> dict[str, Any]:
+    async def proceed(self, answer: RawValue = NOTHING) -> RawValue:
         """Take an answer, if there is one, and wait for where the run stops next.
 
         Returns:
@@ -166,7 +158,10 @@ class GraphWorkflow:
         if not driver.engine.is_stopped:
             message = "The run continues as new and is still on its way; send the update again."
             raise ApplicationError(message, type=CONTINUED, non_retryable=True)
-        return _stop(driver)
+        try:
+            return driver.to_raw(compact(_stop(driver)), "What the run stopped at (questions, output and state)")
+        except PayloadTooLargeError as error:
+            raise ApplicationError(str(error), type=PAYLOAD_TOO_LARGE, non_retryable=True) from error
 
     @proceed.validator
     def check_proceed(self, answer: RawValue = NOTHING) -> None:
