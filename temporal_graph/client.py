@@ -95,7 +95,12 @@ class RunState(Generic[StateT]):
 
 @dataclass(frozen=True)
 class GraphResult(Generic[OutputT, StateT]):
-    """What a run ended with."""
+    """What a run ended with.
+
+    Attributes:
+        output: What reached the end node, as the graph declares it.
+        state: The state at the end; None for a graph without one.
+    """
 
     output: OutputT
     state: StateT

@@ -233,8 +233,8 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
 def _check_events(limit: Any) -> None:
     if limit is not None and (not isinstance(limit, int) or limit < LEAST_EVENTS):
         raise GraphDefinitionError(
-            f"max_history_events is {limit!r}; it must be at least {LEAST_EVENTS}, or runs would continue as new before "
-            "they have done anything."
+            f"max_history_events is {limit!r}; it must be at least {LEAST_EVENTS}, or runs would continue as new "
+            "before they have done anything."
         )
 
 

@@ -17,7 +17,7 @@ from .codec.text import compact
 from .deps import Deps
 from .engine import snapshot
 from .engine.engine import Engine
-from .engine.events import Cancel, Command, Event, Failure, NodeFailed
+from .engine.events import Cancel, Command, Event, NodeFailed, failure_of
 from .engine.questions import Answer, Refused
 from .errors import AnswerRefusedError, GraphError, GraphInputError
 from .messages import NodeInput, dump_input, dump_result, load_input, load_result
@@ -43,6 +43,7 @@ class LocalRun(Generic[OutputT, StateT]):
         self._deps = Deps(deps)
         self._engine: Engine | None = None
         self._tasks: dict[str, asyncio.Task[str]] = {}
+        self._cancelled: list[asyncio.Task[str]] = []
 
     async def proceed(
         self,
@@ -201,7 +202,7 @@ class LocalRun(Generic[OutputT, StateT]):
         try:
             return load_result(task_id, task.result(), self._graph.runner.types(node_id))
         except Exception as error:
-            return NodeFailed(task_id, Failure(node_id, type(error).__name__, str(error)))
+            return NodeFailed(task_id, failure_of(node_id, error))
 
     def _do(self, commands: list[Command]) -> None:
         for command in commands:
@@ -209,15 +210,17 @@ class LocalRun(Generic[OutputT, StateT]):
                 task = self._tasks.pop(command.task_id, None)
                 if task is not None:
                     task.cancel()
+                    self._cancelled.append(task)
 
     async def _let_go(self, engine: Engine) -> None:
-        """Give up what still runs, when the caller is cancelled: it is ready to begin again."""
+        """Let what was cancelled end, and give up what still runs when the caller is: it is ready to begin again."""
         for task_id, task in self._tasks.items():
             task.cancel()
             if task_id in engine.tasks:
                 engine.release(task_id)
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), *self._cancelled, return_exceptions=True)
         self._tasks.clear()
+        self._cancelled.clear()
 
     def _stop(self) -> Stop[Any, Any]:
         engine = self._started()

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 __all__ = ["Merge"]
 
+_OPEN = frozenset({"int", "float", "str", "bool", "date", "datetime", "time", "timedelta", "list"})
+"""Schemas that can be marked themselves; what pydantic adds to them afterwards (`Field(ge=0)`) stays theirs."""
 MERGE = "temporal_graph.merge"
 """Where a field's pydantic schema says how the field merges."""
 
@@ -37,7 +39,11 @@ class Merge:
         """Marks the field's schema; what pydantic reads and writes stays as it is."""
         from pydantic_core import core_schema  # here, because only states that use this need it
 
-        return core_schema.no_info_after_validator_function(_unchanged, handler(source), metadata={MERGE: self})
+        schema: Any = handler(source)
+        if schema["type"] in _OPEN:
+            metadata: dict[str, Any] = schema.get("metadata") or {}
+            return {**schema, "metadata": {**metadata, MERGE: self}}
+        return core_schema.no_info_after_validator_function(_unchanged, schema, metadata={MERGE: self})
 
     def __repr__(self) -> str:
         return f"Merge({getattr(self.function, '__name__', self.function)!s})"

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Errors = list[dict[str, Any]]
 Schema = Mapping[str, Any]
@@ -31,12 +34,50 @@ _BOUNDS = {
 }
 
 
+ACCEPTS_MORE = "x-accepts-more"
+"""Stands in a schema that does not say all that its type accepts; the node alone knows."""
+
+_ACCEPTING = frozenset(
+    {"function-before", "function-wrap", "function-plain", "complex", "named-tuple", "call", "custom-error"}
+)
+_CHANGING = ("strip_whitespace", "to_lower", "to_upper")
+
+
+def answer_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    """The JSON schema of an answer, marked where it does not say all that its type accepts."""
+    schema = adapter.json_schema()
+    return {**schema, ACCEPTS_MORE: True} if _accepts_more(adapter.core_schema) else schema
+
+
+def _accepts_more(schema: Any) -> bool:
+    """Whether a type accepts what the JSON schema that pydantic writes for it does not show.
+
+    Args:
+        schema: Its core schema.
+    """
+    if isinstance(schema, list | tuple):
+        return any(_accepts_more(item) for item in cast("list[Any]", schema))
+    if not isinstance(schema, dict):
+        return False
+    known = cast("dict[str, Any]", schema)
+    if known.get("type") in _ACCEPTING or any(known.get(name) for name in _CHANGING):
+        return True
+    config: Any = known.get("config") or {}
+    if config.get("populate_by_name") or config.get("validate_by_name"):
+        return True
+    if isinstance(known.get("validation_alias"), list):
+        return True
+    return any(_accepts_more(value) for key, value in known.items() if key not in ("metadata", "serialization"))
+
+
 def schema_validator(schema: dict[str, Any]) -> Callable[[Any], Errors]:
     """Make a function that says what is wrong with a value, by field; nothing where it fits.
 
     Args:
         schema: A JSON schema as pydantic writes it. One that cannot be understood accepts anything.
     """
+    if schema.get(ACCEPTS_MORE):
+        return lambda value: []
     try:
         validator = SchemaValidator(_Converter(schema).convert())
     except (SchemaError, RecursionError, ValueError, TypeError, AttributeError):
@@ -64,11 +105,24 @@ class _Converter:
     def convert(self) -> Any:
         definitions: list[Any] = []
         for name, schema in self._definitions.items():
-            made = self._of(schema)
+            made = core_schema.any_schema() if self._is_itself(name) else self._of(schema)
             # A definition that is itself only a reference cannot carry a ref of its own.
             wrapped = core_schema.nullable_schema(made) if made.get("type") == "definition-ref" else dict(made)
             definitions.append({**wrapped, "ref": f"#/$defs/{name}"})
         return core_schema.definitions_schema(self._of(self._root), definitions)
+
+    def _is_itself(self, name: str) -> bool:
+        """Whether a definition leads to itself through nothing that reads anything: it would never end."""
+        seen: set[str] = set()
+        ahead = [name]
+        while ahead:
+            for reached in _direct(self._definitions.get(ahead.pop())):
+                if reached == name:
+                    return True
+                if reached not in seen:
+                    seen.add(reached)
+                    ahead.append(reached)
+        return False
 
     def _of(self, schema: Any) -> Any:
         if not isinstance(schema, dict):
@@ -85,13 +139,16 @@ class _Converter:
         if "const" in known:
             return self._literal([known["const"]])
         if isinstance(known.get("enum"), list):
-            return self._literal(known["enum"])
+            values = cast("list[Any]", known["enum"])
+            # Numbers may come as text, as they may for any number.
+            is_number = known.get("type") == "integer"
+            return self._literal([*values, *(str(value) for value in values)] if is_number else values)
         tagged = self._tagged(known)
         if tagged is not None:
             return tagged
         for several in ("anyOf", "oneOf"):
             if isinstance(known.get(several), list) and known[several]:
-                return core_schema.union_schema([self._of(choice) for choice in known[several]])
+                return self._union(known[several])
         if isinstance(known.get("allOf"), list) and len(known["allOf"]) == 1:
             return self._of(known["allOf"][0])
         convert = getattr(self, f"_{known.get('type')}", None) if isinstance(known.get("type"), str) else None
@@ -107,6 +164,17 @@ class _Converter:
             return None
         choices = {tag: self._of({"$ref": ref}) for tag, ref in cast("dict[str, Any]", mapping).items()}
         return core_schema.tagged_union_schema(choices, discriminator=name)
+
+    def _union(self, choices: list[Any]) -> Any:
+        is_null = [isinstance(choice, dict) and cast("Any", choice).get("type") == "null" for choice in choices]
+        others = [choice for choice, null in zip(choices, is_null, strict=True) if not null]
+        if not others:
+            return core_schema.none_schema()
+        made = self._of(others[0]) if len(others) == 1 else self._several(others)
+        return core_schema.nullable_schema(made) if any(is_null) else made
+
+    def _several(self, choices: list[Any]) -> Any:
+        return core_schema.union_schema([(self._of(choice), _label(choice)) for choice in choices])
 
     def _literal(self, values: list[Any]) -> Any:
         if not values or not all(isinstance(value, str | int | bool) for value in values):
@@ -128,7 +196,8 @@ class _Converter:
 
     def _array(self, schema: dict[str, Any]) -> Any:
         prefix = schema.get("prefixItems")
-        if isinstance(prefix, list) and prefix and schema.get("maxItems") == len(cast("list[Any]", prefix)):
+        count = len(cast("list[Any]", prefix)) if isinstance(prefix, list) else 0
+        if isinstance(prefix, list) and count and schema.get("maxItems") == schema.get("minItems") == count:
             return core_schema.tuple_schema([self._of(item) for item in cast("list[Any]", prefix)])
         items = self._of(schema.get("items"))
         if schema.get("uniqueItems") is True:
@@ -158,3 +227,30 @@ class _Converter:
 
     def _null(self, schema: dict[str, Any]) -> Any:
         return core_schema.none_schema()
+
+
+_LABELS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
+
+
+def _label(schema: Any) -> str:
+    """What stands in the place of an error for a member of a union, as pydantic calls it."""
+    if not isinstance(schema, dict):
+        return "any"
+    known = cast("dict[str, Any]", schema)
+    reference = known.get("$ref")
+    if isinstance(reference, str):
+        return reference.rpartition("/")[2]
+    return str(known.get("title") or _LABELS.get(str(known.get("type")), "any"))
+
+
+def _direct(schema: Any) -> list[str]:
+    """The definitions that a schema leads to through nothing that reads anything."""
+    if not isinstance(schema, dict):
+        return []
+    known = cast("dict[str, Any]", schema)
+    reference = known.get("$ref")
+    found = [reference.removeprefix("#/$defs/")] if isinstance(reference, str) else []
+    for several in ("anyOf", "oneOf", "allOf"):
+        if isinstance(known.get(several), list):
+            found += [name for choice in known[several] for name in _direct(choice)]
+    return found

@@ -7,7 +7,7 @@ A member of a union, an instance of a subclass where its base is declared, and w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, NoReturn, Protocol, cast
 
 from pydantic_core import (
@@ -88,6 +88,7 @@ class Rewriter:
     def __init__(self, types: Types) -> None:
         self._types = types
         self._definitions: list[Any] = []
+        self._tags: set[str] = set()
         self._rewriters: dict[str, Callable[[Schema], Any]] = {
             "union": self._union,
             "model": self._class,
@@ -154,7 +155,8 @@ class Rewriter:
         tagged = [_tagged_schema([name], choice) for name, choice in zip(members.names, choices, strict=True)]
         named = [(choice, name) for name, choice in zip(members.names, choices, strict=True)]
         plain = cast("Any", {**_without_ref(schema), "choices": named})
-        tagged.append(_refusing_unknown(members.known))
+        self._tags.update(members.names)
+        tagged.append(_refusing_unknown(members.known, self._tags))
         union = core_schema.union_schema(_labelled(tagged, plain), mode="left_to_right")
         union["serialization"] = core_schema.plain_serializer_function_ser_schema(members.dump)
         union["metadata"] = {TAGS: dict(zip(members.names, choices, strict=True))}
@@ -173,11 +175,12 @@ class Rewriter:
         writer = core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain)
         if not kin.names:
             return {**schema, "serialization": writer}
+        self._tags.update(kin.names)
         reader = core_schema.no_info_after_validator_function(
             kin.load, _tagged_dict(list(kin.names), core_schema.any_schema())
         )
         union = core_schema.union_schema(
-            _labelled([reader, _refusing_unknown(lambda: kin.names)], plain),
+            _labelled([reader, _refusing_unknown(lambda: kin.names, self._tags)], plain),
             mode="left_to_right",
             serialization=writer,
             metadata={CLASS: cls, SUBCLASSES: kin.names},
@@ -468,12 +471,15 @@ class UnknownTagError(Exception):
     """A value is tagged with a name that its place does not know. No ValueError: it ends the reading."""
 
 
-def _refusing_unknown(known: Callable[[], Iterable[str]]) -> Any:
-    """A choice that fits nothing, and refuses what is tagged with an unknown name."""
+def _refusing_unknown(known: Callable[[], Iterable[str]], everywhere: Container[str]) -> Any:
+    """A choice that fits nothing, and refuses what is tagged with a name that is known neither here nor elsewhere.
+
+    What is known elsewhere may be meant for a place around this one, which says better what is wrong with it.
+    """
 
     def look(tagged: dict[str, Any]) -> NoReturn:
         names = list(known())
-        if names and tagged["$type"] not in names:
+        if names and tagged["$type"] not in everywhere:
             raise UnknownTagError(f"{tagged['$type']!r} is none of its types: {', '.join(names)}")
         raise ValueError("another choice reads it")
 

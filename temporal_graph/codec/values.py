@@ -16,6 +16,7 @@ from typing import Any, cast, get_args, get_origin
 from pydantic_core import PydanticSerializationError, ValidationError
 
 from . import dynamic
+from .answers import answer_schema
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .names import unique_name
 from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
@@ -96,6 +97,10 @@ class ValueCodec:
             DecodeError: It does not fit the type.
         """
         return self.load(compact(value))
+
+    def answer_schema(self) -> dict[str, Any]:
+        """What people may answer, as a JSON schema; see `answers.answer_schema`."""
+        return answer_schema(self._adapter)
 
     def json_schema(self) -> dict[str, Any]:
         """What others may send, as a JSON schema."""

@@ -31,6 +31,7 @@ def required_fields(node_type: type[Any], namespace: Namespace) -> dict[str, Any
         if get_origin(hint) is not Annotated:
             continue
         inner, *notes = get_args(hint)
+        inner = getattr(inner, "__value__", inner)  # of a type alias
         if not any(note is Required or isinstance(note, Required) for note in notes):
             continue
         _check_waiting(node_type, name, inner)
@@ -49,8 +50,12 @@ def _check_waiting(node_type: type[Any], name: str, type_: Any) -> None:
             f"class {node_type.__name__}(InterruptNode[...])."
         )
     default = _defaults(node_type).get(name)
-    if NoneType not in get_args(type_) or default is not None:
-        shown = getattr(type_, "__name__", str(type_)) if NoneType not in get_args(type_) else "T"
+    members = get_args(type_)
+    cannot_be_none = (bool(members) and NoneType not in members) or (
+        isinstance(type_, type) and type_ not in (object, Any)
+    )
+    if cannot_be_none or default is not None:
+        shown = getattr(type_, "__name__", str(type_)) if cannot_be_none else "T"
         raise GraphDefinitionError(
             f"Field {name!r} of {node_type.__name__} is Required, so it must be None while the run waits for it: "
             f"{name}: Annotated[{shown} | None, Required] = None."

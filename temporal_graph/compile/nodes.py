@@ -144,7 +144,7 @@ class NodeRunner:
             raise TypeError(f"Node {code.id!r} returned {output!r}; a node must return a BaseNode or an End.")
         target = self._targets.get(to)
         if target is None:
-            raise ValueError(
+            raise TypeError(
                 f"Node {code.id!r} returned {output!r}, which is no node of this graph: {list(self._targets)}."
             )
         return to, target.dump(value).decode()
@@ -164,6 +164,7 @@ class _NodeAsker:
         self._answers = answers
         self._ask = ask
         self._position = 0
+        self._is_asking = False
 
     async def ask(self, value: Any, response_type: Any) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
@@ -174,13 +175,13 @@ class _NodeAsker:
             shown = to_jsonable_python(value)
         except ValueError as error:
             raise InterruptError(f"interrupt() cannot show {value!r}: {error}") from error
-        schema = None if response_type is Any else _schema(response_type)
+        schema = None if response_type is Any else codec.answer_schema()
         errors: tuple[dict[str, Any], ...] = ()
         while True:
             if not errors and position in self._answers:
                 answer = self._answers[position]
             elif self._ask is not None:
-                answer = await self._ask(Question(position, shown, schema, errors))
+                answer = await self._wait(self._ask, Question(position, shown, schema, errors))
             else:
                 raise Interrupted(Question(position, shown, schema, errors))
             try:
@@ -188,8 +189,13 @@ class _NodeAsker:
             except DecodeError as error:
                 errors = tuple(error.errors)
 
-
-def _schema(response_type: Any) -> dict[str, Any]:
-    from pydantic import TypeAdapter  # here, because importing pydantic's insides takes a while
-
-    return TypeAdapter(response_type).json_schema()
+    async def _wait(self, ask: Ask, question: Question) -> Json:
+        if self._is_asking:
+            raise InterruptError(
+                "A node with execution='workflow' asks two questions at once; ask one after the other, or in two nodes."
+            )
+        self._is_asking = True
+        try:
+            return await ask(question)
+        finally:
+            self._is_asking = False

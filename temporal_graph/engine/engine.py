@@ -28,6 +28,8 @@ from .events import (
     Run,
     Start,
     Work,
+    failure_of,
+    message_of,
 )
 from .forks import ForkRuns, Joining, Runs
 from .functions import Functions, Value
@@ -229,7 +231,7 @@ class Engine:
             errors = self._functions.check(interrupt.node_id, _schema_of(interrupt), value)
         except Exception as error:
             # A validator of the user's, which failed: no answer may fail a run.
-            errors: list[dict[str, Any]] = [{"loc": [], "msg": f"{type(error).__name__}: {error}", "type": "error"}]
+            errors = [_error(error)]
         if errors:
             raise Refused("invalid", _describe(interrupt.interrupt_id, errors), errors)
 
@@ -335,7 +337,8 @@ class Engine:
             raise _Stop(self._describe_conflict(task.node_id, conflict)) from conflict
         except Exception as error:
             # A merge function of the user's, or a delta that is none.
-            raise _Stop(Failure(task.node_id, type(error).__name__, f"Merging the state: {error}")) from error
+            message = f"Merging the state: {message_of(error)}"
+            raise _Stop(Failure(task.node_id, type(error).__name__, message)) from error
         self._note(task.node_id, delta)
 
     def _note(self, writer: str, delta: list[Op]) -> None:
@@ -399,7 +402,7 @@ class Engine:
             try:
                 task.value = self._functions.fill(task.node_id, task.value, answer.value)
             except Exception as error:
-                errors: list[dict[str, Any]] = [{"loc": [], "msg": f"{type(error).__name__}: {error}", "type": "error"}]
+                errors = [_error(error)]
                 raise Refused("invalid", _describe(interrupt.interrupt_id, errors), errors) from error
         else:
             task.answers[interrupt.position] = answer.value
@@ -585,7 +588,12 @@ class Engine:
         try:
             return function(*args)
         except Exception as error:
-            raise _Stop(Failure(where, type(error).__name__, str(error))) from error
+            raise _Stop(failure_of(where, error)) from error
+
+
+def _error(error: Exception) -> dict[str, Any]:
+    """What is wrong with an answer, where that was found out by an exception."""
+    return {"loc": [], "msg": f"{type(error).__name__}: {message_of(error)}", "type": "error"}
 
 
 def _is_of(command: Command, task_id: str, asked: list[str]) -> bool:

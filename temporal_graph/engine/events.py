@@ -53,6 +53,19 @@ def clipped(text: str, limit: int = LONGEST_MESSAGE) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+def failure_of(node_id: str, error: BaseException) -> Failure:
+    """Why a run cannot go on: an exception of the user's."""
+    return Failure(node_id, type(error).__name__, message_of(error))
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says; whatever it does when it is asked."""
+    try:
+        return str(error)
+    except Exception as other:
+        return f"(it has no message: its __str__ raised {type(other).__name__})"
+
+
 # -- Outcomes: how a step ended -------------------------------------------------------------------------------------
 
 

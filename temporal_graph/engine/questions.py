@@ -21,6 +21,8 @@ EARLY = 100
 """How many answers it keeps for questions that are not open yet."""
 EARLY_SIZE = 200_000
 """Characters of JSON that these have together."""
+MOST_ERRORS = 20
+"""How many things that are wrong with one answer are told."""
 LONGEST = 2_000
 """Characters of an answer, and of what is wrong with it, that are kept: it all must fit into a snapshot."""
 
@@ -110,6 +112,11 @@ class Accepted:
         return {name: item for name, item in asdict(self).items() if name != "value"}
 
 
+def _clipped_error(error: dict[str, Any]) -> dict[str, Any]:
+    place = [clipped(part, 100) if isinstance(part, str) else part for part in error["loc"]]
+    return {**error, "loc": place[:20], "msg": clipped(error["msg"], 500)}
+
+
 class Refused(Exception):
     """An answer that was not taken; the question is as it was.
 
@@ -122,8 +129,8 @@ class Refused(Exception):
     def __init__(self, reason: Reason, message: str, errors: Iterable[dict[str, Any]] = ()) -> None:
         super().__init__(message)
         self.reason: Reason = reason
-        self.message = message
-        self.errors = list(errors)
+        self.message = clipped(message, LONGEST)
+        self.errors = [_clipped_error(error) for error in errors][:MOST_ERRORS]
 
 
 class Questions:
@@ -216,8 +223,8 @@ class Questions:
             {
                 "answer": shortened(answer),
                 "reason": refused.reason,
-                "message": clipped(refused.message, LONGEST),
-                "errors": shortened(refused.errors),
+                "message": refused.message,
+                "errors": refused.errors,
                 "rejected_at": now,
             }
         )

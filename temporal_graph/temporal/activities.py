@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from ..codec import DecodeError, EncodeError
 from ..deps import Deps
-from ..engine.events import clipped
+from ..engine.events import clipped, message_of
 from ..errors import GraphError
 from ..messages import dump_result, load_input
 from ..registry import Registry
@@ -48,17 +48,18 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
                 raise
             raise _final(error) from error
         except Exception as error:
-            if clipped(str(error)) == str(error):
+            said = message_of(error)
+            if clipped(said) == said:
                 raise
             # The SDK cannot send it as it is, and would tell neither its type nor its message.
-            raise ApplicationError(clipped(str(error)), type=type(error).__name__) from None
+            raise ApplicationError(clipped(said), type=type(error).__name__) from None
 
     return run_node
 
 
 def _final(error: Exception, type_: str | None = None) -> ApplicationError:
     """An error that another attempt would only repeat."""
-    return ApplicationError(clipped(str(error)), type=type_ or type(error).__name__, non_retryable=True)
+    return ApplicationError(clipped(message_of(error)), type=type_ or type(error).__name__, non_retryable=True)
 
 
 @contextlib.asynccontextmanager

@@ -35,7 +35,17 @@ from ..errors import (
     RunNotFoundError,
     StateConflictError,
 )
-from .names import ANSWER_REFUSED, CONTINUED, GET_STATE, GRAPH_INPUT_ERROR, GRAPH_RUN_ERROR, PROCEED, RESUME
+from .names import (
+    ANSWER_REFUSED,
+    CONTINUED,
+    GET_STATE,
+    GRAPH_INPUT_ERROR,
+    GRAPH_RUN_ERROR,
+    PAYLOAD_TOO_LARGE,
+    PROCEED,
+    RESUME,
+    RUN_CANCELLED,
+)
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 
 Json = Any
@@ -333,6 +343,10 @@ def raise_refusal(error: WorkflowUpdateFailedError) -> NoReturn:
     if isinstance(cause, ApplicationError) and cause.type == ANSWER_REFUSED and cause.details:
         details: Mapping[str, Any] = cause.details[0]
         raise AnswerRefusedError(details["reason"], details["message"], details["errors"]) from error
+    if isinstance(cause, ApplicationError) and cause.type == RUN_CANCELLED:
+        raise RunCancelledError(cause.message) from error
+    if isinstance(cause, ApplicationError) and cause.type == PAYLOAD_TOO_LARGE:
+        raise GraphError(f"An answer, if there was one, was taken, and the run has stopped. {cause.message}") from error
     raise GraphError(f"The run did not take the update: {cause}") from error
 
 

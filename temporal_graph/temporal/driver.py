@@ -17,7 +17,7 @@ from ..codec.text import compact
 from ..compile.contexts import NoDeps
 from ..engine import snapshot
 from ..engine.engine import Engine
-from ..engine.events import Cancel, Command, Event, Failure, NodeAsked, NodeFailed, Work
+from ..engine.events import Cancel, Command, Event, Failure, NodeAsked, NodeFailed, Work, failure_of
 from ..engine.questions import Accepted, Answer
 from ..engine.spec import END
 from ..engine.state import Json
@@ -215,8 +215,11 @@ class Driver:
                 # Not by the engine: the run itself is being cancelled, and the loop is about to hear of it.
                 return NodeFailed(task_id, Failure(node_id, "CancelledError", "The node was cancelled."))
             return NodeFailed(task_id, _failure(node_id, error))
+        except asyncio.CancelledError:
+            # Nobody waits here: it is the node's own, from something that it had cancelled itself.
+            return NodeFailed(task_id, Failure(node_id, "CancelledError", "Something in the node was cancelled."))
         except Exception as error:
-            return NodeFailed(task_id, Failure(node_id, type(error).__name__, str(error)))
+            return NodeFailed(task_id, failure_of(node_id, error))
 
     def _do(self, commands: list[Command]) -> None:
         for command in commands:

@@ -15,6 +15,8 @@ ANSWER_REFUSED = "AnswerRefused"
 """Type of the application error with which an answer is refused; its first detail is the refusal."""
 CONTINUED = "ContinuedAsNew"
 """Type of the application error of an update that was waiting when its run continued as new: send it again."""
+RUN_CANCELLED = "RunCancelled"
+"""Type of the application error of an update that was waiting when its run was cancelled."""
 PAYLOAD_TOO_LARGE = "PayloadTooLargeError"
 """Type of the error of a node whose result is larger than Temporal takes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -28,8 +29,9 @@ from .names import (
     PENDING_INTERRUPTS,
     PROCEED,
     RESUME,
+    RUN_CANCELLED,
 )
-from .payloads import NOTHING, PayloadTooLargeError
+from .payloads import NOTHING, PayloadTooLargeError, to_raw
 
 Functions = Mapping[str, Callable[[str], RegisteredGraph | str]]
 
@@ -50,6 +52,7 @@ class GraphWorkflow:
         self._start = StartMessage()
         self._driver: Driver | None = None
         self._refusal = ""
+        self._is_cancelled = False
         self._unknown = graph if isinstance(graph, str) else None
         if isinstance(graph, str):
             return
@@ -78,7 +81,12 @@ class GraphWorkflow:
             raise UnknownGraphError(self._unknown)
         if self._driver is None:
             raise ApplicationError(self._refusal, type=GRAPH_INPUT_ERROR, non_retryable=True)
-        snapshot = await self._driver.run()
+        try:
+            snapshot = await self._driver.run()
+        except asyncio.CancelledError:
+            self._is_cancelled = True
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            raise
         if snapshot is not None:
             workflow.continue_as_new(args=[self._driver.to_raw(snapshot, "The snapshot of the run")])
         if not workflow.all_handlers_finished():
@@ -154,7 +162,9 @@ class GraphWorkflow:
         except Refused as refused:
             raise _refuse(refused) from refused
         driver = self._open()
-        await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving)
+        await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving or self._is_cancelled)
+        if self._is_cancelled:
+            raise ApplicationError("The run was cancelled.", type=RUN_CANCELLED, non_retryable=True)
         if not driver.engine.is_stopped:
             message = "The run continues as new and is still on its way; send the update again."
             raise ApplicationError(message, type=CONTINUED, non_retryable=True)
@@ -197,27 +207,38 @@ class GraphWorkflow:
     # -- Looking ----------------------------------------------------------------------------------------------------
 
     @workflow.query(name=PENDING_INTERRUPTS)
-    def pending_interrupts(self) -> list[dict[str, Any]]:
+    def pending_interrupts(self) -> RawValue:
         """The questions that are open, oldest first."""
+        return _looked_at(self._interrupts())
+
+    def _interrupts(self) -> list[dict[str, Any]]:
         if self._driver is None:
             return []
         return [interrupt.public() for interrupt in self._driver.engine.questions.open.values()]
 
     @workflow.query(name=GET_STATE)
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> RawValue:
         """Where the run stands: `values`, `next`, `interrupts`, `status`, `answered`, `rejected`."""
         if self._driver is None:
-            return {"status": "failed", "values": None, "next": [], "interrupts": [], "answered": [], "rejected": []}
+            nothing: dict[str, Any] = {"next": [], "interrupts": [], "answered": [], "rejected": []}
+            return _looked_at({"status": "failed", "values": None, **nothing})
         engine = self._driver.engine
         is_waiting = engine.status == "running" and engine.is_stopped
-        return {
-            "status": "waiting" if is_waiting else engine.status,
-            "values": engine.state,
-            "next": [task.node_id for task in engine.tasks.values()],
-            "interrupts": self.pending_interrupts(),
-            "answered": [accepted.public() for accepted in engine.questions.accepted.values()],
-            "rejected": engine.questions.rejected,
-        }
+        return _looked_at(
+            {
+                "status": "waiting" if is_waiting else engine.status,
+                "values": engine.state,
+                "next": [task.node_id for task in engine.tasks.values()],
+                "interrupts": self._interrupts(),
+                "answered": [accepted.public() for accepted in engine.questions.accepted.values()],
+                "rejected": engine.questions.rejected,
+            }
+        )
+
+
+def _looked_at(value: Any) -> RawValue:
+    # As text of its own, in which a letter stays one; the SDK's JSON would write most of the world's as six.
+    return to_raw(compact(value), "", is_limited=False)
 
 
 def _refuse(refused: Refused) -> ApplicationError:

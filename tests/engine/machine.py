@@ -187,7 +187,9 @@ class Run:
             self.engine.begin(task_id)
         return self.engine.apply(NodeAsked(task_id, position, value, schema, tuple(errors)), NOW)
 
-    def answer(self, value: Any = None, interrupt_id: str | None = None, **words: Any) -> tuple[Accepted, list[Command]]:
+    def answer(
+        self, value: Any = None, interrupt_id: str | None = None, **words: Any
+    ) -> tuple[Accepted, list[Command]]:
         return self.engine.answer(Answer(interrupt_id, value, **words), LATER)
 
     def reload(self) -> None:

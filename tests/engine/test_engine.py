@@ -8,6 +8,7 @@ import pytest
 
 from temporal_graph.engine.engine import EngineError
 from temporal_graph.engine.events import (
+    LONGEST_MESSAGE,
     Cancel,
     Fail,
     Failure,
@@ -15,9 +16,11 @@ from temporal_graph.engine.events import (
     NodeFinished,
     OpenInterrupt,
     Output,
+    clipped,
 )
 from temporal_graph.engine.events import Run as RunTask
 from temporal_graph.engine.spec import END, START
+from temporal_graph.engine.state import Plan
 from tests.engine.machine import (
     NOW,
     Run,
@@ -262,11 +265,19 @@ def test_a_join_that_cancels_drops_values_on_their_way() -> None:
     assert read(run.engine.tasks["a:1"].value) == [1, 2]
 
 
-def test_a_cancelled_task_can_be_the_last_one_of_a_run() -> None:
-    run = Run(EACH, Toy(cancels=lambda value: True))
-    run.start([1, 2])
-    run.engine.begin("a:2")
-    assert run.finish("a:1", 1) == [Cancel("a:2"), Finish(enc([1]))]
+def test_a_join_that_cancels_leaves_alone_what_is_not_below_its_fork() -> None:
+    spec = graph(
+        start("f"),
+        fork("f", "m", "d"),
+        mapping("m", "j"),
+        decision("d", "a"),
+        join("j", "m", to="b"),
+        step("a"),
+        step("b"),
+    )
+    run = Run(spec, Toy(decisions={"d": lambda value: 0}, cancels=lambda value: True))
+    assert run.start([1, 2]) == [RunTask("a:1"), RunTask("b:1")]
+    assert read(run.engine.tasks["b:1"].value) == [1]
 
 
 # -- What fails a run -------------------------------------------------------------------------------------------------
@@ -320,32 +331,285 @@ def refusing(name: str) -> Toy:
 @pytest.mark.parametrize(
     ("name", "where"),
     [
-        ("walk", "m->a"),
+        ("walk", "__start__->d"),
         ("choose", "d"),
         ("items", "m"),
         ("initial", "j"),
         ("reduce", "j"),
         ("joined", "j"),
         ("ask", "q"),
+        ("rest", "q"),
     ],
 )
 def test_code_that_raises_fails_the_run_and_says_where(name: str, where: str) -> None:
+    asks = where == "q"
     spec = graph(
-        start("d"),
+        start("d", transforms=name == "walk"),
         decision("d", "m"),
-        mapping("m", "j") if where == "j" else mapping("m", "q") if where == "q" else mapping("m", "a"),
-        step("a", "j"),
+        mapping("m", "q" if asks else "j"),
         asking("q"),
-        join("j", "m", "a"),
+        join("j", "m"),
     )
-    if where == "m->a":
-        spec = graph(start("m", transforms=False), mapping("m", "a"), step("a"))
-        spec.nodes["m"].paths[0].__class__  # noqa: B018
     functions = refusing(name)
-    if name != "choose":
-        functions.decisions = {"d": lambda value: 0}
+    functions.decisions = {"d": lambda value: 0}
     run = Run(spec, functions)
     commands = run.start([1])
     assert run.failure == (where, "RuntimeError", f"{name} does not want to")
     assert run.engine.failure is not None
     assert commands == [Fail(run.engine.failure)]
+
+
+def test_an_output_that_cannot_be_written() -> None:
+    run = Run(LINE, refusing("rest"))
+    run.functions.rest = lambda node_id, value: value if node_id != END else refusing("rest").rest(node_id, value)
+    run.start()
+    run.finish("a:1")
+    run.finish("b:1", 3)
+    assert run.failure == (END, "RuntimeError", "rest does not want to")
+
+
+def test_what_fails_a_run_is_short_enough_and_can_be_sent() -> None:
+    failure = Failure("a", "Error" * 100, "x" * 20_000)
+    assert failure.message == "x" * LONGEST_MESSAGE + "... (20,000 characters)"
+    assert failure.type.endswith("... (500 characters)")
+    assert clipped("half of \ud83d a pair") == "half of \\ud83d a pair"
+
+
+def test_a_shell_may_let_a_run_fail() -> None:
+    """Also one that has just finished: its output may turn out to be too large to be told."""
+    for ends in (False, True):
+        run = Run(graph(start("f"), fork("f", "a", "q"), step("a"), asking("q")))
+        run.start(state={"n": 0})
+        run.engine.begin("a:1")
+        if ends:
+            run.finish("a:1", 1)
+        run.engine.fail(Failure("a", "PayloadTooLargeError", "too large"))
+        assert (run.engine.status, run.engine.output, run.engine.tasks) == ("failed", None, {})
+        assert run.failure == ("a", "PayloadTooLargeError", "too large")
+        assert (run.open, run.engine.is_stopped, run.engine.running) == ([], True, 0)
+        assert run.engine.apply(finished("a:1"), NOW) == []
+
+
+# -- State ------------------------------------------------------------------------------------------------------------
+
+
+def test_changes_are_merged_and_a_task_gets_the_state_of_when_it_begins() -> None:
+    run = Run(graph(start("f"), fork("f", "a", "b", "c"), step("a", "d"), step("b"), step("c"), step("d")))
+    state = {"n": 0, "log": []}
+    run.start(state=state)
+    assert run.engine.begin("b:1").state is state
+    run.finish("a:1", delta=[["set", ["n"], 1], ["append", ["log"], ["a"]]])
+    assert run.engine.begin("c:1").state == {"n": 1, "log": ["a"]}
+    run.finish("b:1", "end", delta=[["append", ["log"], ["b"]]])
+    assert run.engine.state == {"n": 1, "log": ["a", "b"]}
+    assert state == {"n": 0, "log": []}, "what was is never changed in place"
+
+
+def conflicting(state: Any, first: list[Any], second: list[Any], plan: Plan | None = None) -> Run:
+    """A run whose branches a and b change the state side by side."""
+    run = Run(graph(start("f"), fork("f", "a", "b"), step("a", "c"), step("b", "c"), step("c")), None, plan or Plan())
+    run.start(state=state)
+    run.engine.begin("a:1")
+    run.engine.begin("b:1")
+    run.finish("a:1", delta=first)
+    run.finish("b:1", delta=second)
+    return run
+
+
+CURE = (
+    "Say how they merge, with Annotated[..., Merge.sum], Merge.last, Merge.max or Merge(function) on the field, or let "
+    "each branch write to a place of its own."
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "first", "second", "path", "message"),
+    [
+        (
+            {"n": 0},
+            [["set", ["n"], 1]],
+            [["set", ["n"], 2]],
+            ("n",),
+            "state.n differently: 'a' made it 1, 'b' made it 2; it was 0.",
+        ),
+        (
+            {"items": [{"name": "x"}]},
+            [["set", ["items", 0, "name"], "y"]],
+            [["set", ["items", 0, "name"], "z"]],
+            ("items", 0, "name"),
+            "state.items[0].name differently: 'a' made it 'y', 'b' made it 'z'; it was 'x'.",
+        ),
+        (
+            {"text": ""},
+            [["set", ["text"], "l" * 100]],
+            [["delete", ["text"]]],
+            ("text",),
+            f"state.text differently: 'a' made it '{'l' * 76}..., 'b' made it None; it was ''.",
+        ),
+        (
+            {},
+            [["create", ["new"], {"k": 1}]],
+            [["create", ["new"], {"k": 2}]],
+            ("new", "k"),
+            "state.new.k differently: another branch made it 1, 'b' made it 2; it was None.",
+        ),
+    ],
+)
+def test_a_conflict_says_where_and_who(state: Any, first: Any, second: Any, path: Any, message: str) -> None:
+    run = conflicting(state, first, second)
+    assert run.failure == ("b", "StateConflictError", f"Parallel branches changed {message} {CURE}")
+    assert run.engine.failure is not None
+    assert run.engine.failure.path == path
+
+
+def test_a_rule_settles_a_conflict() -> None:
+    summed = Plan(fields={"n": Plan("custom", merge=lambda base, current, mine: current + mine - base)})
+    assert conflicting({"n": 1}, [["set", ["n"], 2]], [["set", ["n"], 3]], summed).engine.state == {"n": 4}
+
+
+@pytest.mark.parametrize(
+    ("plan", "first", "second", "both"),
+    [
+        (Plan("set"), ["b"], ["a", "b"], ["a", "b"]),
+        (Plan("pairs"), [[1, {"x": 1}]], [[1, {"y": 2}], [2, 0]], [[1, {"x": 1, "y": 2}], [2, 0]]),
+        (Plan(), [1], [1], [1, 1]),
+        (Plan("custom", merge=lambda base, current, mine: [base, current, mine]), 1, 1, [None, 1, 1]),
+        (
+            Plan(fields={"n": Plan("custom", merge=lambda base, current, mine: current + mine)}),
+            {"n": 1},
+            {"n": 2},
+            {"n": 3},
+        ),
+        (Plan("atomic"), [1], [1], [1]),
+    ],
+)
+def test_what_two_branches_create_at_one_place_is_united(plan: Plan, first: Any, second: Any, both: Any) -> None:
+    run = conflicting({}, [["create", ["new"], first]], [["create", ["new"], second]], Plan(fields={"new": plan}))
+    assert run.engine.state == {"new": both}
+
+
+def test_only_what_is_parallel_is_in_the_way() -> None:
+    """What was written below a place before a task began does not conflict with what it makes of the whole place."""
+    run = Run(graph(start("f"), fork("f", "a", "b", "c"), step("a", "d"), step("b", "d"), step("c", "d"), step("d")))
+    run.start(state={"deep": {"n": 0}})
+    run.engine.begin("c:1")
+    run.finish("a:1", delta=[["set", ["deep", "n"], 1]])
+    run.finish("b:1", delta=[["set", ["deep"], 2]])
+    assert run.engine.state == {"deep": 2}
+
+
+def test_a_rule_that_raises_fails_the_run() -> None:
+    broken = Plan(fields={"n": Plan("custom", merge=lambda base, current, mine: current / 0)})
+    run = conflicting({"n": 1}, [["set", ["n"], 2]], [["set", ["n"], 3]], broken)
+    assert run.failure == ("b", "ZeroDivisionError", "Merging the state: division by zero")
+
+
+def test_changes_that_are_none_fail_the_run() -> None:
+    run = conflicting({"n": 1}, [], [["rename", ["n"], 2]])
+    assert run.failure == ("b", "ValueError", "Merging the state: ['rename', ['n'], 2] is no change of a state.")
+
+
+def test_what_was_written_before_a_task_began_is_no_conflict() -> None:
+    run = Run(LINE)
+    run.start(state={"n": 0})
+    run.finish("a:1", delta=[["set", ["n"], 1]])
+    run.finish("b:1", delta=[["set", ["n"], 2]])
+    assert run.engine.state == {"n": 2}
+
+
+def counted(value: Any, state: Any) -> tuple[Any, Any]:
+    """A transform that changes the state."""
+    return value, {"n": state["n"] + 1}
+
+
+def test_a_transform_may_change_the_state() -> None:
+    run = Run(graph(start("a", transforms=True), step("a")), Toy(transforms={"__start__->a": counted}))
+    run.start(state={"n": 0})
+    assert run.engine.begin("a:1").state == {"n": 1}
+
+
+def test_what_a_transform_writes_can_conflict_with_a_branch() -> None:
+    spec = graph(start("f"), fork("f", "a", "b"), step("a", "c", transforms=True), step("b", "c"), step("c"))
+    run = Run(spec, Toy(transforms={"a->c": counted}))
+    run.start(state={"n": 0})
+    run.engine.begin("b:1")
+    run.finish("a:1")
+    assert run.engine.state == {"n": 1}
+    run.finish("b:1", delta=[["set", ["n"], 5]])
+    assert "state.n differently: 'a->c' made it 1, 'b' made it 5; it was 0." in run.failure[2]
+
+
+def test_what_was_written_is_forgotten_when_nobody_works_on_an_older_state() -> None:
+    """Or a run of years would remember every place that was ever written to."""
+    run = Run(graph(start("f"), fork("f", "a", "b", "c"), *(step(i, i) for i in "abc")))
+    run.start(state={})
+    written = run.engine._writes._at  # pyright: ignore[reportPrivateUsage]
+    for task_id in ("a:1", "b:1", "c:1"):
+        run.engine.begin(task_id)
+    for task_id in ("a:1", "b:1"):
+        run.finish(task_id, delta=[["create", [task_id], 1]])
+    assert written, "c:1 has begun before"
+    run.finish("c:1", delta=[["create", ["c"], 1]])
+    assert not written
+    run.engine.begin("a:2")
+    run.ask("b:2")
+    run.engine.release("a:2")
+    run.finish("c:2", delta=[["create", ["d"], 1]])
+    assert written, "b:2 waits at its line"
+
+
+# -- Giving up, going on ----------------------------------------------------------------------------------------------
+
+
+def test_a_task_that_is_given_up_begins_anew_with_the_state_of_then() -> None:
+    run = Run(SIDE_BY_SIDE)
+    run.start(state={"n": 0})
+    run.engine.begin("a:1")
+    run.engine.begin("b:1")
+    run.engine.release("a:1")
+    run.engine.release("c:1")  # it does not run: nothing to give up
+    assert (run.engine.ready, run.engine.running) == (["a:1", "c:1"], 1)
+    assert run.finish("b:1", 1) == [Finish(enc(1))], "nothing ran any more that could be cancelled"
+
+
+def test_a_task_that_was_given_up_has_no_part_in_a_conflict() -> None:
+    run = Run(graph(start("f"), fork("f", "a", "b"), step("a", "c"), step("b", "c"), step("c")))
+    run.start(state={"n": 0})
+    run.engine.begin("a:1")
+    run.engine.begin("b:1")
+    run.engine.release("b:1")
+    run.finish("a:1", delta=[["set", ["n"], 1]])
+    assert run.engine.begin("b:1").state == {"n": 1}
+    run.finish("b:1", delta=[["set", ["n"], 2]])
+    assert run.engine.state == {"n": 2}
+
+
+def test_whether_anything_still_happens_by_itself() -> None:
+    spec = graph(start("f"), fork("f", "q", "a"), asking("q"), step("a", "j"), join("j", START, "f", "q", "a"))
+    run = Run(spec)
+    assert not run.engine.is_stopped
+    run.start()
+    assert not run.engine.is_stopped, "a is ready"
+    run.engine.begin("a:1")
+    assert not run.engine.is_stopped, "a runs"
+    run.finish("a:1")
+    assert run.engine.is_stopped, "only q is left, and waits"
+    run.answer({})
+    assert not run.engine.is_stopped
+    run.finish("q:1", to="j")
+    assert run.engine.is_stopped
+
+
+# -- Commands of what is dropped in the same event --------------------------------------------------------------------
+
+
+def test_a_join_that_cancels_and_goes_to_the_end_at_once() -> None:
+    run = Run(EACH, Toy(cancels=lambda value: True))
+    run.start([1, 2])
+    run.engine.begin("a:2")
+    assert run.finish("a:1", 1) == [Cancel("a:2"), Finish(enc([1]))]
+
+
+def test_a_task_that_becomes_ready_and_is_dropped_at_once() -> None:
+    spec = graph(start("f"), fork("f", "a", "j"), step("a"), join("j", "f", "a", to="b"), step("b"))
+    assert Run(spec, Toy(cancels=lambda value: True)).start(1) == [RunTask("b:1")]

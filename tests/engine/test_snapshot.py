@@ -1,0 +1,510 @@
+"""A run written down at any moment goes on as it would have gone."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from temporal_graph import TemporalGraph
+from temporal_graph.compile import CompiledGraph
+from temporal_graph.engine.engine import Engine
+from temporal_graph.engine.events import Encoded, NodeAsked, NodeFinished, Work
+from temporal_graph.engine.questions import Accepted, Answer, Refused
+from temporal_graph.engine.snapshot import SnapshotError, dump, load
+from temporal_graph.engine.spec import END, START, GraphSpec, StepSpec
+from temporal_graph.messages import NodeInput, dump_input, dump_result, load_input, load_result
+from temporal_graph.starting import dump_start, load_start
+from tests.conformance.random_graphs import Outcome, State, build, oracle, outcome, programs
+from tests.engine.machine import LATER, NOW, Run, Toy, asking, fork, graph, join, mapping, read, start, step
+
+# -- By hand ----------------------------------------------------------------------------------------------------------
+
+NESTED = graph(
+    start("m"),
+    mapping("m", "f"),
+    fork("f", "a", "b", "q"),
+    step("a", "i"),
+    step("b", "i"),
+    asking("q"),
+    join("i", "f", "a", "b", "q", to="j"),
+    join("j", "m", "f", "a", "b", "q", "i", to="z"),
+    step("z", None),
+)
+
+
+def new_run() -> Run:
+    return Run(NESTED)
+
+
+def waiting() -> Run:
+    run = new_run()
+    run.start(["x"], state={"n": 1, "text": "ü\u2028"})
+    run.finish("a:1")
+    run.finish("b:1")
+    return run
+
+
+def half_filled() -> Run:
+    run = new_run()
+    run.start([1, 2, 3])
+    run.finish("b:2", {"half": [1, 2.5, None]})
+    run.answer({}, "q:2")
+    run.finish("q:2", to="i")
+    return run
+
+
+def running() -> Run:
+    run = new_run()
+    run.start([1, 2])
+    for task_id in ("a:2", "b:1"):
+        run.engine.begin(task_id)
+    run.finish("a:1", "a")
+    return run
+
+
+def asked() -> Run:
+    run = running()
+    run.ask("b:1", 0, {"type": "string"})
+    run.answer("so", "b:1.0", actor="ann", answer_id="click")
+    run.ask("b:1", 1)
+    return run
+
+
+def answered() -> Run:
+    run = asked()
+    run.answer({"deep": [1]}, "b:1.1")
+    return run
+
+
+def doubted() -> Run:
+    run = answered()
+    run.ask("b:1", 0, errors=[{"loc": ["x"], "msg": "no", "type": "value_error"}])
+    return run
+
+
+def early() -> Run:
+    run = half_filled()
+    run.answer({"n": 9}, "q:4", answer_id="early")
+    run.answer("not an object", "q:5")
+    return run
+
+
+def at_the_end() -> Run:
+    run = Run(graph(start("q"), asking("q"), name="toy"))
+    run.start(1)
+    run.answer({}, answer_id="x")
+    run.finish("q:1", {"out": 1}, to=END)
+    return run
+
+
+def failed() -> Run:
+    run = running()
+    run.engine.release("b:1")
+    run.fail("b:1", "with a reason")
+    return run
+
+
+def in_conflict() -> Run:
+    run = new_run()
+    run.start([1], state={"n": [0]})
+    run.engine.begin("a:1")
+    run.engine.begin("b:1")
+    run.finish("a:1", delta=[["set", ["n", 0], 1]])
+    run.finish("b:1", delta=[["set", ["n", 0], 2]])
+    return run
+
+
+MOMENTS: list[Callable[[], Run]] = [
+    new_run,
+    waiting,
+    half_filled,
+    running,
+    asked,
+    answered,
+    doubted,
+    early,
+    at_the_end,
+    failed,
+    in_conflict,
+]
+
+
+def go_on(run: Run) -> list[Any]:
+    """Bring a run to its end, always in the same way; everything that is seen on the way."""
+    seen: list[Any] = []
+    if run.engine.status == "new":
+        seen.append(run.start([1, 2]))
+    while run.engine.status == "running":
+        for task in run.engine.tasks.values():
+            if task.status == "running":  # what ran when a snapshot was taken begins again
+                run.engine.release(task.id)
+        if run.engine.ready:
+            task_id = run.engine.ready[-1]
+            seen.append(run.engine.begin(task_id))
+            to = END if task_id.startswith("z") else "i" if task_id.startswith("q") else None
+            seen.append(run.finish(task_id, task_id, to=to))
+        else:
+            interrupt_id = run.open[0]
+            seen.append(
+                run.answer({"n": 1}, interrupt_id) if interrupt_id != "b:1.0" else run.answer("x", interrupt_id)
+            )
+    for answer_id in ("click", "early", "x"):
+        try:
+            seen.append(run.answer(None, answer_id=answer_id))
+        except Refused as refused:
+            seen.append((refused.reason, refused.message))
+    output = None if run.engine.output is None else read(run.engine.output)
+    return [*seen, output, run.engine.failure, run.engine.state, run.engine.visits]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_goes_on_from_its_snapshot(moment: Callable[[], Run]) -> None:
+    original, other = moment(), moment()
+    other.reload()
+    assert other.engine.status == original.engine.status
+    assert other.engine.questions.rejected == original.engine.questions.rejected
+    assert [i.public() for i in other.engine.questions.open.values()] == [
+        i.public() for i in original.engine.questions.open.values()
+    ]
+    assert go_on(other) == go_on(original)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_snapshot_of_a_snapshot_is_the_same(moment: Callable[[], Run]) -> None:
+    run = moment()
+    written = dump(run.engine, run.functions)
+    assert json.loads(json.dumps(written)) == written, "it is JSON"
+    again = dump(load(written, run.engine.spec, run.functions), run.functions)
+    assert json.dumps(again) == json.dumps(written)
+
+
+def test_writing_it_down_changes_nothing() -> None:
+    run = running()
+    before = dump(run.engine, run.functions)
+    assert dump(run.engine, run.functions) == before
+    assert (run.engine.running, run.engine.tasks["b:1"].status) == (2, "running")
+    assert run.finish("b:1", "b") == []
+
+
+def test_what_ran_is_ready_and_gets_the_state_of_now() -> None:
+    run = Run(graph(start("f"), fork("f", "a", "b"), step("a", "c"), step("b", "c"), step("c")))
+    run.start(state={"n": 0})
+    run.engine.begin("b:1")
+    run.finish("a:1", delta=[["set", ["n"], 1]])
+    run.reload()
+    assert (run.engine.ready, run.engine.running) == (["b:1", "c:1"], 0)
+    assert run.engine.begin("b:1").state == {"n": 1}
+    run.finish("b:1", delta=[["set", ["n"], 2]])
+    assert run.engine.state == {"n": 2}, "it was not parallel to a any more"
+
+
+def test_values_keep_the_name_of_the_type_that_wrote_them() -> None:
+    run = Run(graph(start("a"), step("a")))
+    run.start(1)
+    run.engine.tasks["a:1"].value = Encoded('{"z":1,"a":[1,2],"u":"ü"}', "Order")
+    run.reload()
+    assert run.engine.tasks["a:1"].value == Encoded('{"z":1,"a":[1,2],"u":"ü"}', "Order")
+
+
+def test_a_state_that_is_no_object_goes_along() -> None:
+    for state in (None, 0, "", [], [1], "ü"):
+        run = Run(graph(start("a"), step("a")))
+        run.start(state=state)
+        run.reload()
+        assert run.engine.begin("a:1").state == state
+
+
+def test_nodes_that_are_new_have_no_visits() -> None:
+    run = waiting()
+    spec = GraphSpec("toy", {**NESTED.nodes, "new": step("new")})
+    engine = load(dump(run.engine, run.functions), spec, run.functions)
+    assert engine.visits["new"] == 0
+    assert engine.visits["a"] == 1
+
+
+# -- Snapshots that a graph cannot go on from -------------------------------------------------------------------------
+
+
+def without(*node_ids: str) -> GraphSpec:
+    return GraphSpec("toy", {node_id: node for node_id, node in NESTED.nodes.items() if node_id not in node_ids})
+
+
+@pytest.mark.parametrize("version", [None, 0, 2, "1"])
+def test_another_version(version: Any) -> None:
+    data = {**dump(waiting().engine, Toy()), "version": version}
+    with pytest.raises(SnapshotError) as caught:
+        load(data, NESTED, Toy())
+    assert str(caught.value) == f"The snapshot has version {version!r}; this release reads version 1."
+    del data["version"]
+    with pytest.raises(SnapshotError, match="has version None"):
+        load(data, NESTED, Toy())
+
+
+def test_another_graph() -> None:
+    with pytest.raises(SnapshotError) as caught:
+        load(dump(waiting().engine, Toy()), GraphSpec("other", NESTED.nodes), Toy())
+    assert str(caught.value) == "The snapshot is of graph 'toy', not of 'other'."
+
+
+def missing_in(spec: GraphSpec) -> str:
+    """What a half-filled run misses in another graph."""
+    with pytest.raises(SnapshotError) as caught:
+        load(dump(half_filled().engine, Toy()), spec, Toy())
+    message = str(caught.value)
+    nodes = ", ".join(repr(node_id) for node_id in spec.nodes)
+    end = f", which graph 'toy' has not, or not as the same kind of node. It has: {nodes}."
+    assert message.startswith("The snapshot needs ")
+    assert message.endswith(end)
+    return message.removeprefix("The snapshot needs ").removesuffix(end)
+
+
+@pytest.mark.parametrize(
+    ("gone", "missing"),
+    [
+        (("a",), {"'a'"}),
+        (("q", "b"), {"'b'", "'q'"}),
+        (("i",), {"'i'", "'f'"}),  # no join waits for the fork any more
+        (("i", "j"), {"'i'", "'f'", "'m'"}),
+    ],
+)
+def test_a_graph_that_lacks_what_is_needed(gone: tuple[str, ...], missing: set[str]) -> None:
+    assert set(missing_in(without(*gone)).split(", ")) == missing
+
+
+def test_a_node_that_has_become_another_kind() -> None:
+    spec = GraphSpec("toy", {**NESTED.nodes, "a": fork("a", "i")})
+    assert set(missing_in(spec).split(", ")) == {"'a'"}
+
+
+def test_each_node_is_named_once() -> None:
+    assert missing_in(without("a")) == "'a'"
+
+
+def test_a_join_that_has_another_parent_fork() -> None:
+    other = join("i", "m", "f", "a", "b", "q", to="j", final=False)
+    spec = GraphSpec("toy", {**NESTED.nodes, "i": other, "k": join("k", "f", "a", "b", "q", to="j")})
+    with pytest.raises(SnapshotError, match="'i'"):
+        load(dump(half_filled().engine, Toy()), spec, Toy())
+
+
+def test_a_node_that_waits_and_has_become_one_that_does_not() -> None:
+    assert missing_in(GraphSpec("toy", {**NESTED.nodes, "q": step("q", None)})) == "'q'"
+
+
+def test_a_node_that_is_gone_and_not_needed() -> None:
+    run = at_the_end()
+    engine = load(dump(run.engine, run.functions), graph(start("other"), step("other")), Toy())
+    assert (engine.status, engine.output) == ("finished", Encoded('{"out":1}'))
+    assert engine.is_stopped
+
+
+# -- At random --------------------------------------------------------------------------------------------------------
+
+FINE = {"approved": True}
+ALMOST_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=2)
+)
+
+
+class Asking:
+    """The functions of a compiled graph, some of whose steps ask before they run; answers change nothing."""
+
+    def __init__(self, compiled: CompiledGraph) -> None:
+        self._functions = compiled.functions
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._functions, name)
+
+    def ask(self, node_id: str, value: Encoded) -> tuple[Any, dict[str, Any] | None]:
+        return {"value": value.data}, {"type": "object"}
+
+    def check(self, node_id: str, schema: dict[str, Any] | None, answer: Any) -> list[dict[str, Any]]:
+        return [] if answer == FINE else [{"loc": ["approved"], "msg": "must be true", "type": "unfit"}]
+
+    def fill(self, node_id: str, value: Encoded, answer: Any) -> Encoded:
+        return value
+
+
+class AnyRun(RuleBasedStateMachine):
+    """A random graph run by a random shell: nodes end in any order, are given up, ask, and are answered well and badly.
+
+    Whatever it does, the run comes to what the oracle says.
+    """
+
+    @initialize(
+        case=st.sampled_from(["explicit", "closest", "farthest"]).flatmap(programs), asks=st.sets(st.integers(0, 30))
+    )
+    def begin_a_run(self, case: Any, asks: set[int]) -> None:
+        program, value = case
+        self.expected: Outcome = oracle(program, value)
+        self.compiled = TemporalGraph(build(program), name="random").registered.compiled
+        nodes = {
+            node_id: dataclasses.replace(node, waits=True) if number in asks and isinstance(node, StepSpec) else node
+            for number, (node_id, node) in enumerate(self.compiled.spec.nodes.items())
+        }
+        self.spec = GraphSpec("random", nodes)
+        self.functions: Any = Asking(self.compiled)
+        self.engine = Engine(self.spec, self.functions, self.compiled.plan)
+        message = dump_start(self.compiled, None, value, State())
+        self.engine.apply(load_start(self.compiled, message["inputs"], message["state"], None), NOW)
+        self.results: dict[str, NodeFinished] = {}
+        """What the tasks that run will have given."""
+        self.over: list[NodeFinished] = []
+        """Results that have been applied."""
+        self.taken: dict[str, Accepted] = {}
+        self.asked: dict[str, int] = {}
+
+    # -- What a shell does --------------------------------------------------------------------------------------------
+
+    def is_any(self, status: str) -> bool:
+        return any(task.status == status for task in self.engine.tasks.values())
+
+    def one(self, data: st.DataObject, status: str) -> str:
+        return data.draw(st.sampled_from([task.id for task in self.engine.tasks.values() if task.status == status]))
+
+    def run_node(self, work: Work) -> None:
+        message = NodeInput(work.task_id, work.value, json.dumps(work.state), work.answers)
+        sent = load_input(dump_input(message))
+        text = dump_result(asyncio.run(self.compiled.runner.run(work.node_id, sent, None)))
+        result = load_result(work.task_id, text, self.compiled.runner.types(work.node_id))
+        assert isinstance(result, NodeFinished)
+        self.results[work.task_id] = result
+
+    @precondition(lambda self: self.is_any("ready"))
+    @rule(data=st.data(), goes_on=st.booleans())
+    def begin(self, data: st.DataObject, goes_on: bool) -> None:
+        task_id = self.one(data, "ready")
+        if goes_on and self.engine.tasks[task_id].since is not None:
+            self.engine.resume(task_id)  # with the result that it had in mind when it asked
+        else:
+            self.run_node(self.engine.begin(task_id))
+
+    @precondition(lambda self: self.is_any("running"))
+    @rule(data=st.data())
+    def end(self, data: st.DataObject) -> None:
+        result = self.results.pop(self.one(data, "running"))
+        self.over.append(result)
+        self.engine.apply(result, NOW)
+
+    @precondition(lambda self: self.over)
+    @rule(data=st.data())
+    def end_again(self, data: st.DataObject) -> None:
+        state = self.engine.state
+        assert self.engine.apply(data.draw(st.sampled_from(self.over)), NOW) == []
+        assert self.engine.state is state
+
+    @precondition(lambda self: self.is_any("running"))
+    @rule(data=st.data())
+    def give_up(self, data: st.DataObject) -> None:
+        self.engine.release(self.one(data, "running"))
+
+    @precondition(lambda self: self.is_any("running"))
+    @rule(data=st.data(), doubts=st.booleans())
+    def ask(self, data: st.DataObject, doubts: bool) -> None:
+        task_id = self.one(data, "running")
+        position = self.asked.get(task_id, 0)
+        if doubts and position:
+            position -= 1
+            self.taken.pop(f"{task_id}.{position}", None)
+            errors: tuple[dict[str, Any], ...] = ({"loc": [], "msg": "doubtful", "type": "doubt"},)
+        else:
+            errors = ()
+        self.engine.apply(NodeAsked(task_id, position, None, {"type": "object"}, errors), NOW)
+        self.asked[task_id] = position + 1
+
+    @rule()
+    def write_down_and_go_on(self) -> None:
+        written = json.dumps(dump(self.engine, self.functions))
+        self.engine = load(json.loads(written), self.spec, self.functions, self.compiled.plan)
+        assert json.dumps(dump(self.engine, self.functions)) == written
+
+    # -- What people do -----------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.engine.questions.open)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        interrupt_id = data.draw(st.sampled_from(list(self.engine.questions.open)))
+        self.taken[interrupt_id], commands = self.engine.answer(
+            Answer(interrupt_id, FINE, answer_id=interrupt_id), LATER
+        )
+        assert len(commands) == 1
+
+    @precondition(lambda self: self.engine.questions.open)
+    @rule(data=st.data(), value=ALMOST_ANYTHING)
+    def answer_badly(self, data: st.DataObject, value: Any) -> None:
+        interrupt_id = data.draw(st.sampled_from(list(self.engine.questions.open)))
+        before = dump(self.engine, self.functions)
+        with pytest.raises(Refused) as caught:
+            self.engine.answer(Answer(interrupt_id, value), LATER)
+        assert caught.value.reason == "invalid"
+        assert dump(self.engine, self.functions) == before
+
+    @precondition(lambda self: self.taken)
+    @rule(data=st.data())
+    def answer_again(self, data: st.DataObject) -> None:
+        interrupt_id = data.draw(st.sampled_from(list(self.taken)))
+        before = dump(self.engine, self.functions)
+        accepted, commands = self.engine.answer(Answer(interrupt_id, None, answer_id=interrupt_id), LATER)
+        assert (accepted.interrupt_id, commands) == (interrupt_id, [])
+        with pytest.raises(Refused) as caught:
+            self.engine.answer(Answer(interrupt_id, FINE), LATER)
+        assert caught.value.reason in ("already_answered", "closed")
+        assert dump(self.engine, self.functions) == before
+
+    @rule(data=st.data(), visit=st.integers(1, 4), is_good=st.booleans(), is_call=st.booleans())
+    def answer_ahead(self, data: st.DataObject, visit: int, is_good: bool, is_call: bool) -> None:
+        node_id = data.draw(
+            st.sampled_from([node.id for node in self.spec.nodes.values() if isinstance(node, StepSpec)])
+        )
+        interrupt_id = f"{node_id}:{visit}" + (".0" if is_call else "")
+        was_open = interrupt_id in self.engine.questions.open
+        try:
+            self.engine.answer(Answer(interrupt_id, FINE if is_good else "no"), LATER)
+        except Refused as error:
+            refused = error
+        else:
+            refused = None
+        if refused is not None:
+            assert refused.reason in ("already_answered", "closed", "invalid")
+        else:
+            assert is_good or not was_open
+
+    @rule(interrupt_id=st.none() | st.text(max_size=6), value=ALMOST_ANYTHING)
+    def answer_nonsense(self, interrupt_id: str | None, value: Any) -> None:
+        with pytest.raises(Refused):
+            self.engine.answer(Answer(interrupt_id, value), LATER)
+
+    # -- The end ------------------------------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        if not hasattr(self, "engine"):
+            return
+        while self.engine.status == "running":
+            assert not self.engine.is_stopped or self.engine.questions.open
+            for interrupt_id in list(self.engine.questions.open):
+                self.engine.answer(Answer(interrupt_id, FINE), LATER)
+            for task_id in self.engine.ready:
+                self.run_node(self.engine.begin(task_id))
+            for task_id in reversed([task.id for task in self.engine.tasks.values() if task.status == "running"]):
+                self.engine.apply(self.results[task_id], NOW)
+        assert self.engine.failure is None, self.engine.failure
+        assert self.engine.output is not None
+        assert self.compiled.state is not None
+        visits = self.compiled.state.load_python(self.engine.state).visits
+        assert outcome(self.compiled.output.load(self.engine.output.data), visits) == self.expected
+        assert (self.engine.tasks, self.engine.questions.open, self.engine.running) == ({}, {}, 0)
+        assert [fork_id for _, fork_id, _ in self.engine.forks.all() if fork_id != START] == []
+
+
+TestAnyRun = AnyRun.TestCase
+TestAnyRun.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)

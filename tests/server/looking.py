@@ -1,0 +1,61 @@
+"""What the server tests look for in histories."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+
+T = TypeVar("T")
+
+TASK_FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+STARTED = EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED
+COMPLETED = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
+CANCEL_REQUESTED = EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED
+MARKER = EventType.EVENT_TYPE_MARKER_RECORDED
+TIMER = EventType.EVENT_TYPE_TIMER_STARTED
+
+
+async def events(client: Client, run_id: str, kind: EventType.ValueType | None = None) -> list[HistoryEvent]:
+    """The events of a run, of one kind or all."""
+    history = await client.get_workflow_handle(run_id).fetch_history()
+    return [event for event in history.events if kind is None or event.event_type == kind]
+
+
+async def scheduled(client: Client, run_id: str) -> dict[str, HistoryEvent]:
+    """How each activity was scheduled, by its node."""
+    found = await events(client, run_id, SCHEDULED)
+    return {_node(event): event for event in found}
+
+
+def _node(event: HistoryEvent) -> str:
+    return event.activity_task_scheduled_event_attributes.activity_type.name.partition(".")[2]
+
+
+async def is_unharmed(client: Client, run_id: str) -> bool:
+    """Whether no task of the workflow failed."""
+    return not await events(client, run_id, TASK_FAILED)
+
+
+async def unless_stuck(client: Client, run_id: str, awaited: Awaitable[T]) -> T:
+    """Wait for something of a run; a task of its workflow that fails, and would fail for ever, ends the wait."""
+    task = asyncio.ensure_future(awaited)
+    try:
+        while not task.done():
+            failures = await events(client, run_id, TASK_FAILED)
+            stuck = [event.workflow_task_failed_event_attributes.failure.message for event in failures]
+            assert not stuck, f"the workflow is stuck: {stuck}"
+            await asyncio.wait([task], timeout=0.1)
+    finally:
+        task.cancel()
+    return task.result()
+
+
+def attributes(event: HistoryEvent) -> Any:
+    """What an event says."""
+    return getattr(event, str(event.WhichOneof("attributes")))
