@@ -193,6 +193,7 @@ class GraphRun(Generic[OutputT, StateT]):
     def __init__(self, graph: CompiledGraph, client: Client, id: str) -> None:
         self.id = id
         self._graph = graph
+        self._client = client
         self._handle = calls.handle_of(client, id)
 
     async def pending_interrupts(self) -> list[Interrupt]:
@@ -243,7 +244,7 @@ class GraphRun(Generic[OutputT, StateT]):
             AnswerRefusedError: It was not; `reason` says why, and the run is as it was.
             RunNotFoundError: There is no such run.
         """
-        return read_accepted(await calls.resume(self._handle, answer(value, interrupt_id, actor, answer_id)))
+        return read_accepted(await calls.resume(self._client, self.id, answer(value, interrupt_id, actor, answer_id)))
 
     async def proceed(
         self,
@@ -260,7 +261,7 @@ class GraphRun(Generic[OutputT, StateT]):
             GraphRunError: The run failed.
         """
         sent = answer(value, interrupt_id, actor, answer_id)
-        return read_stop(self._graph, await calls.proceed(self._handle, sent))
+        return read_stop(self._graph, await calls.proceed(self._client, self.id, sent))
 
     async def wait(self) -> Stop[OutputT, StateT]:
         """Wait, without an answer, for where the run stops next: at questions, or at its end.
@@ -268,7 +269,7 @@ class GraphRun(Generic[OutputT, StateT]):
         Raises:
             GraphRunError: The run failed.
         """
-        return read_stop(self._graph, await calls.proceed(self._handle, None))
+        return read_stop(self._graph, await calls.proceed(self._client, self.id, None))
 
     async def result(self) -> GraphResult[OutputT, StateT]:
         """Wait for the end of the run.

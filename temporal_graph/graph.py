@@ -174,8 +174,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         if answer is not None:
             answer["answer_id"] = calls.new_id()
         if task_queue is None:
-            handle = calls.handle_of(client, id)
-            return read_stop(self._compiled, await calls.proceed(handle, answer))
+            return read_stop(self._compiled, await calls.proceed(client, id, answer))
         message = dump_start(self._compiled, from_node, inputs, state)
         if answer is not None:
             message["answer_id"] = f'"{answer["answer_id"]}"'

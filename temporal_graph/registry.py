@@ -20,13 +20,13 @@ class RegisteredGraph:
         compiled: The graph.
         options: The options of every node, by id, with the graph's own and the defaults filled in.
         max_history_events: Length of history after which a run continues as new; None for when the server suggests it.
-        has_storage: Whether large payloads are kept outside of Temporal, so that there is no limit to them.
+        payload_limit: Bytes of JSON that go into one payload of this worker; None for any number.
     """
 
     compiled: CompiledGraph
     options: Mapping[str, NodeOptions]
     max_history_events: int | None
-    has_storage: bool = False
+    payload_limit: int | None = None
 
     @property
     def name(self) -> str:
@@ -54,9 +54,9 @@ class Registry:
         """The graph of this name, if there is one."""
         return self._graphs.get(name)
 
-    def use_storage(self) -> None:
-        """Note that large payloads are kept outside of Temporal."""
-        self._graphs = {name: replace(graph, has_storage=True) for name, graph in self._graphs.items()}
+    def limit_payloads(self, limit: int | None) -> None:
+        """Note how many bytes of JSON go into one payload of this worker; None for any number."""
+        self._graphs = {name: replace(graph, payload_limit=limit) for name, graph in self._graphs.items()}
 
     def __getitem__(self, name: str) -> RegisteredGraph:
         return self._graphs[name]

@@ -127,9 +127,9 @@ class Refused(Exception):
     """
 
     def __init__(self, reason: Reason, message: str, errors: Iterable[dict[str, Any]] = ()) -> None:
-        super().__init__(message)
         self.reason: Reason = reason
         self.message = clipped(message, LONGEST)
+        super().__init__(self.message)
         self.errors = [_clipped_error(error) for error in errors][:MOST_ERRORS]
 
 

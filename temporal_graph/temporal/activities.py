@@ -38,7 +38,7 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
             async with _heartbeats():
                 result = await graph.compiled.runner.run(node_id, load_input(from_raw(message)), deps.value)
             what = f"The result of node {node_id!r} (its output and changes to the state)"
-            return to_raw(dump_result(result), what, is_limited=not graph.has_storage)
+            return to_raw(dump_result(result), what, graph.payload_limit)
         except PayloadTooLargeError as error:
             raise _final(error, PAYLOAD_TOO_LARGE) from error
         except (EncodeError, DecodeError, GraphError) as error:
@@ -48,13 +48,25 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
                 raise
             raise _final(error) from error
         except Exception as error:
-            said = message_of(error)
-            if clipped(said) == said:
+            if _can_be_sent(error):
                 raise
-            # The SDK cannot send it as it is, and would tell neither its type nor its message.
-            raise ApplicationError(clipped(said), type=type(error).__name__) from None
+            # The SDK would tell neither its type nor its message, or nothing at all.
+            raise ApplicationError(clipped(message_of(error)), type=type(error).__name__) from None
 
     return run_node
+
+
+def _can_be_sent(error: BaseException | None) -> bool:
+    """Whether the SDK can make a failure of an exception and of those that led to it."""
+    while error is not None:
+        try:
+            said = str(error)
+        except Exception:
+            return False
+        if clipped(said) != said:
+            return False
+        error = error.__cause__ or error.__context__
+    return True
 
 
 def _final(error: Exception, type_: str | None = None) -> ApplicationError:

@@ -46,7 +46,7 @@ from .names import (
     RESUME,
     RUN_CANCELLED,
 )
-from .payloads import PayloadTooLargeError, from_raw, to_raw
+from .payloads import PayloadTooLargeError, from_raw, limit_of, to_raw
 
 Json = Any
 
@@ -72,7 +72,7 @@ def start_argument(client: Client, message: Mapping[str, str | None]) -> RawValu
     """
     text = "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in message.items() if value is not None) + "}"
     try:
-        return to_raw(text, "What the run is started with (inputs and state)", is_limited=not _has_storage(client))
+        return to_raw(text, "What the run is started with (inputs and state)", limit_of(client.data_converter))
     except PayloadTooLargeError as error:
         raise GraphInputError(str(error)) from error
 
@@ -92,18 +92,14 @@ async def start(client: Client, graph: str, argument: RawValue, *, id: str, task
         ) from error
 
 
-def _has_storage(client: Client) -> bool:
-    return client.data_converter.external_storage is not None
-
-
-def answer_argument(answer: Mapping[str, Json] | None) -> RawValue:
+def answer_argument(client: Client, answer: Mapping[str, Json] | None) -> RawValue:
     """An answer as an argument.
 
     Raises:
         AnswerRefusedError: It is larger than Temporal takes.
     """
     try:
-        return to_raw(compact(answer), "The answer")
+        return to_raw(compact(answer), "The answer", limit_of(client.data_converter))
     except PayloadTooLargeError as error:
         raise AnswerRefusedError("invalid", str(error)) from error
 
@@ -176,14 +172,15 @@ async def query(handle: WorkflowHandle[Any, Any], name: str) -> Any:
         raise_rpc(handle.id, error)
 
 
-async def resume(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json]) -> Mapping[str, Any]:
+async def resume(client: Client, run_id: str, answer: Mapping[str, Json]) -> Mapping[str, Any]:
     """Answer a question of a run.
 
     Raises:
         AnswerRefusedError: The answer is not taken.
         RunNotFoundError: There is no such run.
     """
-    argument = answer_argument(answer)
+    argument = answer_argument(client, answer)
+    handle = handle_of(client, run_id)
     attempts = 0
     while True:
         try:
@@ -208,12 +205,13 @@ async def resume(handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json]) -
 
 
 async def proceed(
-    handle: WorkflowHandle[Any, Any], answer: Mapping[str, Json] | None, *, is_taken: bool = False
+    client: Client, run_id: str, answer: Mapping[str, Json] | None, *, is_taken: bool = False
 ) -> Mapping[str, Any]:
     """Answer, if there is an answer, and wait for the next stop.
 
     Args:
-        handle: The run.
+        client: A Temporal client.
+        run_id: The run's id.
         answer: The answer.
         is_taken: The run has taken the answer already, and only its next stop is waited for.
 
@@ -222,7 +220,8 @@ async def proceed(
         GraphRunError: The run has failed.
         RunNotFoundError: There is no such run.
     """
-    argument = answer_argument(answer)
+    argument = answer_argument(client, answer)
+    handle = handle_of(client, run_id)
     is_taken = is_taken or answer is None
     attempts = 0
     while True:
@@ -295,11 +294,11 @@ async def start_or_proceed(
     try:
         with _cancellable():
             return await cast("Any", client).execute_update_with_start_workflow(
-                PROCEED, answer_argument(answer), start_workflow_operation=operation
+                PROCEED, answer_argument(client, answer), start_workflow_operation=operation
             )
     except WorkflowUpdateFailedError as error:
         if is_continued(error):
-            return await proceed(handle, answer, is_taken=True)
+            return await proceed(client, id, answer, is_taken=True)
         raise_refusal(error)
     except WorkflowAlreadyStartedError as error:
         with contextlib.suppress(WorkflowAlreadyStartedError):
@@ -309,7 +308,7 @@ async def start_or_proceed(
         await raise_closed(handle, error)
     except RPCError as error:
         if await _may_retry(handle, error) or (answer is None and error.status == RPCStatusCode.NOT_FOUND):
-            return await proceed(handle, answer)
+            return await proceed(client, id, answer)
         await raise_closed(handle, error)
 
 

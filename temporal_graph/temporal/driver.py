@@ -86,7 +86,7 @@ class Driver:
 
     def to_raw(self, text: str, what: str) -> RawValue:
         """JSON text as a payload; see `payloads.to_raw`."""
-        return to_raw(text, what, is_limited=not self.graph.has_storage)
+        return to_raw(text, what, self.graph.payload_limit)
 
     # -- The loop ---------------------------------------------------------------------------------------------------
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
+from temporalio.converter import DataConverter
 
 LIMIT = 2 * 1024 * 1024
 """Bytes that Temporal takes in one payload, as its servers are set up (limit.blobSize.error)."""
-MARGIN = 16 * 1024
-"""What metadata, and an encrypting codec, may add to a payload."""
+PLAIN = LIMIT - 16 * 1024
+"""Bytes of JSON in one payload, without its metadata."""
+CODED = PLAIN * 3 // 4
+"""Bytes of JSON in one payload that a codec turns into something else: base64 adds a third."""
 
 NOTHING = RawValue(Payload(metadata={"encoding": b"binary/null"}))
 """No argument."""
@@ -18,23 +21,31 @@ class PayloadTooLargeError(ValueError):
     """Something is larger than Temporal takes."""
 
 
-def to_raw(text: str, what: str, *, is_limited: bool = True) -> RawValue:
+def limit_of(converter: DataConverter) -> int | None:
+    """Bytes of JSON that go into one payload; None for any number, where external storage keeps the large ones."""
+    if converter.external_storage is not None:
+        return None
+    return PLAIN if converter.payload_codec is None else CODED
+
+
+def to_raw(text: str, what: str, limit: int | None) -> RawValue:
     """JSON text as a payload.
 
     Args:
         text: The text.
         what: What it is, for the error.
-        is_limited: Whether there is a limit: with external storage, large payloads are kept elsewhere.
+        limit: Bytes of JSON that can be sent; see `limit_of`.
 
     Raises:
         PayloadTooLargeError: It is larger than Temporal takes.
     """
     # Half of a surrogate pair, which UTF-8 cannot carry, becomes the escape that JSON has for it.
     data = text.encode(errors="backslashreplace")
-    if is_limited and len(data) > LIMIT - MARGIN:
+    if limit is not None and len(data) > limit:
+        codec = ", and the payload codec may make them a third larger" if limit == CODED else ""
         raise PayloadTooLargeError(
-            f"{what} is {len(data):,} bytes of JSON; Temporal takes {LIMIT:,} in one payload. Keep large things in a "
-            "store of your own and pass their address, or give the client a data converter with external storage."
+            f"{what} is {len(data):,} bytes of JSON; Temporal takes {LIMIT:,} in one payload{codec}. Keep large things "
+            "in a store of your own and pass their address, or give the client a data converter with external storage."
         )
     return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=data))
 

@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any, cast
 
 from temporalio.client import WorkflowHistory
+from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import (
     Interceptor,
     Replayer,
+    ReplayerConfig,
     Worker,
     WorkerConfig,
     WorkflowInboundInterceptor,
@@ -26,6 +28,7 @@ from ..deps import Deps
 from ..registry import RegisteredGraph, Registry
 from .activities import activities
 from .names import FIND_GRAPH
+from .payloads import limit_of
 from .workflow import GraphWorkflow
 
 GRACE = timedelta(seconds=10)
@@ -58,11 +61,18 @@ class Plugin(SimplePlugin):
         """See base class."""
         config = super().configure_worker(config)
         client = cast("dict[str, Any]", config).get("client")
-        if client is not None and client.data_converter.external_storage is not None:
-            self._registry.use_storage()
+        if client is not None:
+            self._registry.limit_payloads(limit_of(client.data_converter))
         if not cast("dict[str, Any]", config).get("graceful_shutdown_timeout"):
             config["graceful_shutdown_timeout"] = GRACE
         return config
+
+    def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
+        """See base class."""
+        self._registry.limit_payloads(
+            limit_of(cast("dict[str, Any]", config).get("data_converter", DataConverter.default))
+        )
+        return super().configure_replayer(config)
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """Have the deps while the worker runs."""

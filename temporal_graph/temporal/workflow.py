@@ -136,7 +136,7 @@ class GraphWorkflow:
             accepted = asdict(self._take(answer))
             return {**accepted, "value": shortened(accepted["value"])}
         except Refused as refused:
-            raise _refuse(refused) from refused
+            raise _refuse(refused) from None  # the SDK would send both
 
     @resume.validator
     def check_resume(self, answer: RawValue = NOTHING) -> None:
@@ -144,7 +144,7 @@ class GraphWorkflow:
         try:
             self._check(answer, optional=False)
         except Refused as refused:
-            raise _refuse(refused) from refused
+            raise _refuse(refused) from None  # the SDK would send both
 
     @workflow.update(name=PROCEED)
     async def proceed(self, answer: RawValue = NOTHING) -> RawValue:
@@ -160,7 +160,7 @@ class GraphWorkflow:
             if not self._is_start(read_answer([answer])):
                 self._take(answer)
         except Refused as refused:
-            raise _refuse(refused) from refused
+            raise _refuse(refused) from None  # the SDK would send both
         driver = self._open()
         await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving or self._is_cancelled)
         if self._is_cancelled:
@@ -179,7 +179,7 @@ class GraphWorkflow:
         try:
             self._check(answer, optional=True)
         except Refused as refused:
-            raise _refuse(refused) from refused
+            raise _refuse(refused) from None  # the SDK would send both
 
     def _check(self, raw: RawValue, *, optional: bool) -> None:
         answer = read_answer([raw])
@@ -238,7 +238,7 @@ class GraphWorkflow:
 
 def _looked_at(value: Any) -> RawValue:
     # As text of its own, in which a letter stays one; the SDK's JSON would write most of the world's as six.
-    return to_raw(compact(value), "", is_limited=False)
+    return to_raw(compact(value), "", None)
 
 
 def _refuse(refused: Refused) -> ApplicationError:

@@ -165,10 +165,7 @@ async def test_start_with_an_update_is_encrypted(server_address: str, task_queue
         await client.get_workflow_handle(run_id).terminate()
 
 
-replayed = pytest.mark.xfail(strict=True, reason="answers have a limit, and a replay does not know of the storage")
-
-
-@pytest.mark.parametrize("size", [10, pytest.param(3 * MEGABYTE, marks=replayed)])
+@pytest.mark.parametrize("size", [10, 3 * MEGABYTE])
 async def test_what_is_large_is_kept_elsewhere(server_address: str, task_queue: str, size: int) -> None:
     """Inputs, state, a node's input and result, question, answer, output, snapshot: all over 2 MiB."""
     cellar = Cellar()
@@ -187,7 +184,6 @@ async def test_what_is_large_is_kept_elsewhere(server_address: str, task_queue: 
     assert len(texts(found)) < 100_000
 
 
-@replayed
 async def test_large_things_can_be_encrypted_as_well(server_address: str, task_queue: str) -> None:
     cellar = Cellar()
     converter = dataclasses.replace(encrypting(), external_storage=ExternalStorage(drivers=[cellar]))
@@ -209,11 +205,7 @@ async def test_large_things_can_be_encrypted_as_well(server_address: str, task_q
     ("node", "state"),
     [
         (Heap("output", 1_800_000), Pile()),
-        pytest.param(
-            Heap("output", 900_000),
-            Pile("x" * 900_000),
-            marks=pytest.mark.xfail(strict=True, reason="what a codec adds is not foreseen"),
-        ),
+        (Heap("output", 900_000), Pile("x" * 900_000)),
     ],
     ids=["node", "end"],
 )
