@@ -1,7 +1,8 @@
 # Needs GNU make, Python 3.11 or later, and the Python Package Index. `make` by itself lists what there is.
 
 PYTHON ?= python3
-JOBS ?= auto
+# Twice as many processes as there are cores: servers and workers are waited for a good part of the time.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * os.cpu_count())')
 # What pytest gets besides: make test ARGS="tests/engine -k join"
 ARGS ?=
 

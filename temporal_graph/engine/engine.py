@@ -6,7 +6,7 @@ first out; branches as declared; items of a map by index.
 
 from __future__ import annotations
 
-import asyncio
+from asyncio.exceptions import CancelledError
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -336,7 +336,7 @@ class Engine:
             self.state = apply(self.state, delta, self._plan, base=task.base, since=task.since, writes=self._writes)
         except Conflict as conflict:
             raise _Stop(self._describe_conflict(task.node_id, conflict)) from conflict
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, CancelledError) as error:
             # A merge function of the user's, or a delta that is none.
             message = f"Merging the state: {message_of(error)}"
             raise _Stop(Failure(task.node_id, type(error).__name__, message)) from error
@@ -588,7 +588,7 @@ class Engine:
         """Call a function of the graph; what it raises fails the run, and says where it came from."""
         try:
             return function(*args)
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, CancelledError) as error:
             # Cancelled: by the function itself, for it awaits nothing that somebody else could have cancelled.
             raise _Stop(failure_of(where, error)) from error
 

@@ -84,7 +84,7 @@ async def test_local(case: Case) -> None:
 
 
 @by_module
-@pytest.mark.parametrize("max_history_events", [None, 20], ids=["whole", "cut"])
+@pytest.mark.parametrize("max_history_events", [None, pytest.param(20, marks=pytest.mark.slow)], ids=["whole", "cut"])
 async def test_server(
     module: Any, max_history_events: int | None, server_address: str, task_queue: str, tmp_path: Path
 ) -> None:
