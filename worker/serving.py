@@ -91,7 +91,8 @@ async def _serve(arguments: Arguments, plugin: GraphPlugin, server: DevServer | 
     except Exception as error:
         if not started.done:
             raise WorkerError(_why_not(error)) from error
-        event(logging.ERROR, "worker failed", error=error)
+        if code == 0:  # else it has been said why
+            event(logging.ERROR, "worker failed", error=error)
         code = 1
     finally:
         shutting_down.cancel()
