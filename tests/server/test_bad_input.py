@@ -395,6 +395,7 @@ async def test_a_deep_answer_is_refused(serve: Serve, task_queue: str) -> None:
     deep = raw(b'{"value": ' + b"[" * 50_000 + b"]" * 50_000 + b"}")
     async with serve(bad_graphs.anything) as client:
         run = await bad_graphs.anything.start(client, inputs="?", id=task_queue, task_queue=task_queue)
+        await run.wait()
         for update in ("resume", "proceed"):
             with pytest.raises(WorkflowUpdateFailedError) as refused:
                 await client.get_workflow_handle(run.id).execute_update(update, deep)
