@@ -17,7 +17,7 @@ PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test test-all test-slow test-no-cache test-lowest coverage lint format types demo bench build constraints clean
+.PHONY: help test test-fast test-no-cache test-lowest coverage lint format types demo bench build constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,14 +30,11 @@ $(READY): pyproject.toml constraints.txt
 	$(PY) $(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
-test: $(READY) ## run the tests, but for the slow ones
-	$(PYTEST) -m 'not slow' $(ARGS)
-
-test-all: $(READY) ## run the tests, the slow ones too
+test: $(READY) ## run the tests
 	$(PYTEST) $(ARGS)
 
-test-slow: $(READY) ## run the slow tests only
-	$(PYTEST) -m slow $(ARGS) || test $$? -eq 5  # 5: there are none
+test-fast: $(READY) ## run the tests, but for the slow ones
+	$(PYTEST) -m 'not slow' $(ARGS)
 
 test-no-cache: $(READY) ## run the tests on servers with workers that keep no workflow in memory
 	$(PYTEST) --no-cache tests/server tests/conformance/test_random_server.py tests/conformance/test_corpus.py -k 'not cut and (server or continue)' $(ARGS)

@@ -149,7 +149,7 @@ async def _fan(client: Client, pid: int) -> list[Row]:
 
 
 def _import_time() -> list[Row]:
-    code = "import time, temporalio.client, temporalio.worker, pydantic, pydantic_graph; t = time.perf_counter()\n"
+    code = "import time, temporalio, pydantic, pydantic_graph; t = time.perf_counter()\n"
     code += "import temporal_graph; print((time.perf_counter() - t) * 1000)"
     with tempfile.TemporaryDirectory() as folder:
         # With compiled modules, as pip leaves them, whatever this environment says.

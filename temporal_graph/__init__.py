@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .client import Accepted, GraphResult, GraphRun, Interrupt, RunState, Stop
+from .client import GraphRun
+from .commands import Command, Send, send_to
+from .emitting import emit
 from .errors import (
     AnswerRefusedError,
     DepsError,
@@ -13,6 +15,7 @@ from .errors import (
     GraphInputError,
     GraphRunError,
     InterruptError,
+    RefusedError,
     RunCancelledError,
     RunNotFoundError,
     StateConflictError,
@@ -22,6 +25,7 @@ from .interrupts import InterruptNode, Required, interrupt
 from .local import LocalRun
 from .merge import Merge
 from .options import NodeOptions
+from .views import Accepted, Checkpoint, GraphResult, Interrupt, RunEvent, RunState, Stop
 
 if TYPE_CHECKING:
     from .plugin import GraphPlugin
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Accepted",
     "AnswerRefusedError",
+    "Checkpoint",
+    "Command",
     "DepsError",
     "GraphDefinitionError",
     "GraphError",
@@ -44,14 +50,19 @@ __all__ = [
     "LocalRun",
     "Merge",
     "NodeOptions",
+    "RefusedError",
     "Required",
     "RunCancelledError",
+    "RunEvent",
     "RunNotFoundError",
     "RunState",
+    "Send",
     "StateConflictError",
     "Stop",
     "TemporalGraph",
+    "emit",
     "interrupt",
+    "send_to",
 ]
 
 

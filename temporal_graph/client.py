@@ -1,186 +1,48 @@
-"""A run as its callers see it: its questions, its answers, its end."""
+"""A run as its callers have it: they look at it, answer it, steer it, and wait for its end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, cast
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, cast
 
-from pydantic_core import to_jsonable_python
-from pydantic_graph import BaseNode
 from typing_extensions import TypeVar
 
+from . import sending
 from .compile import CompiledGraph
-from .temporal import client as calls
-from .temporal.names import GET_STATE, PENDING_INTERRUPTS
+from .starting import forked, node_ids
+from .temporal.names import (
+    GET_STATE,
+    PAUSE,
+    PENDING_INTERRUPTS,
+    RESUME_ALL,
+    SET_BREAKPOINTS,
+    UNPAUSE,
+    UPDATE_STATE,
+)
+from .views import (
+    Accepted,
+    Checkpoint,
+    GraphResult,
+    Interrupt,
+    RunEvent,
+    RunState,
+    Stop,
+    read_accepted,
+    read_checkpoint,
+    read_event,
+    read_interrupts,
+    read_run_state,
+    read_state,
+    read_stop,
+)
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-__all__ = ["Accepted", "GraphResult", "GraphRun", "Interrupt", "RunState", "Stop"]
+__all__ = ["GraphRun"]
 
 StateT = TypeVar("StateT", default=Any)
 OutputT = TypeVar("OutputT", default=Any)
-
-
-@dataclass(frozen=True)
-class Interrupt:
-    """A question that waits for a person.
-
-    Attributes:
-        interrupt_id: `Review:1` (node, how many-th visit), or `Review:1.0` for the first `interrupt()` of that visit.
-        node_id: The node that asks.
-        kind: `node` for an interrupt node, `call` for `interrupt()`.
-        value: What is shown to the person, as JSON.
-        response_schema: JSON schema of an answer that fits; None where anything does.
-        created_at: When it was asked, with time zone.
-        deadline: Until when it can be answered; None for ever.
-        assignees: Who is asked; empty for anybody.
-        escalation_level: How often it was handed on for want of an answer.
-        answers: What several people have answered so far, where several must.
-    """
-
-    interrupt_id: str
-    node_id: str
-    kind: Literal["node", "call", "before", "after", "failure"]
-    value: Any
-    response_schema: dict[str, Any] | None
-    created_at: datetime
-    deadline: datetime | None = None
-    assignees: list[str] = field(default_factory=list[str])
-    escalation_level: int = 0
-    answers: list[Any] = field(default_factory=list[Any])
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """An answer that a run has taken.
-
-    Attributes:
-        interrupt_id: The question that it answers.
-        answered_at: When it was taken, with time zone. An answer that was sent before keeps the first time.
-        actor: Who answered, as the answer said.
-        answer_id: The answer's own id.
-        value: The answer; None in a list of answers.
-    """
-
-    interrupt_id: str
-    answered_at: datetime
-    actor: str | None = None
-    answer_id: str | None = None
-    value: Any = None
-
-
-@dataclass(frozen=True)
-class RunState(Generic[StateT]):
-    """Where a run stands.
-
-    Attributes:
-        status: `running`, `waiting` (nothing happens before a person answers), `finished` or `failed`.
-        values: The state as of now; None for a run that could not start.
-        next: Ids of the nodes that run, wait or are about to run.
-        interrupts: The questions that are open, oldest first.
-        answered: Who answered what when, the latest 500, without the answers.
-        rejected: Answers that came as signals and were not taken, with `reason`, `message` and `errors`; the latest.
-    """
-
-    status: str
-    values: StateT
-    next: list[str]
-    interrupts: list[Interrupt]
-    answered: list[Accepted]
-    rejected: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class GraphResult(Generic[OutputT, StateT]):
-    """What a run ended with.
-
-    Attributes:
-        output: What reached the end node, as the graph declares it.
-        state: The state at the end; None for a graph without one.
-    """
-
-    output: OutputT
-    state: StateT
-
-
-@dataclass(frozen=True)
-class Stop(Generic[OutputT, StateT]):
-    """Where a run stopped: at questions, or at its end.
-
-    Attributes:
-        interrupts: The questions that are open, oldest first; empty at the end.
-        state: The state as of now.
-        next_node: The interrupt node that waits (the first, if there are several); None at a call or at the end.
-        output: The output, at the end.
-    """
-
-    interrupts: list[Interrupt]
-    state: StateT
-    next_node: BaseNode[Any, Any, Any] | None
-    output: OutputT | None
-
-    @property
-    def is_interrupt(self) -> bool:
-        """Whether the run waits for people."""
-        return bool(self.interrupts)
-
-    @property
-    def is_end(self) -> bool:
-        """Whether the run has ended."""
-        return not self.interrupts
-
-
-def read_interrupts(data: Sequence[Mapping[str, Any]]) -> list[Interrupt]:
-    """Interrupts from the JSON of the wire."""
-    return [Interrupt(**{**item, **_times(item, "created_at", "deadline")}) for item in data]
-
-
-def read_accepted(data: Mapping[str, Any]) -> Accepted:
-    """An acceptance from the JSON of the wire."""
-    return Accepted(**{**data, **_times(data, "answered_at")})
-
-
-def _times(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: None if item[name] is None else datetime.fromisoformat(item[name]) for name in names}
-
-
-def read_stop(graph: CompiledGraph, data: Mapping[str, Any]) -> Stop[Any, Any]:
-    """A stop from the JSON of the wire.
-
-    Raises:
-        GraphRunError: The run has failed.
-    """
-    if data["failure"] is not None:
-        calls.raise_run_error(data["failure"])
-    interrupts = read_interrupts(data["interrupts"])
-    output = graph.output.load_python(data["output"]) if data["status"] == "finished" else None
-    return Stop(interrupts, read_state(graph, data["state"]), _next_node(graph, interrupts), output)
-
-
-def read_state(graph: CompiledGraph, data: Any) -> Any:
-    """The state from the JSON of the wire."""
-    return None if graph.state is None else graph.state.load_python(data)
-
-
-def _next_node(graph: CompiledGraph, interrupts: Sequence[Interrupt]) -> BaseNode[Any, Any, Any] | None:
-    for interrupt in interrupts:
-        if interrupt.kind == "node":
-            asked = dict.fromkeys(graph.functions.answer_fields(interrupt.node_id))
-            return graph.nodes[interrupt.node_id].inputs.load_python({**asked, **interrupt.value})
-    return None
-
-
-def answer(value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None) -> dict[str, Any]:
-    """An answer as it goes over the wire."""
-    return {
-        "interrupt_id": interrupt_id,
-        "value": to_jsonable_python(value),
-        "actor": actor,
-        "answer_id": answer_id or calls.new_id(),
-    }
 
 
 class GraphRun(Generic[OutputT, StateT]):
@@ -194,6 +56,10 @@ class GraphRun(Generic[OutputT, StateT]):
         self.id = id
         self._graph = graph
         self._client = client
+        # Not before there is a client: it brings most of the SDK, which a module of nodes does not need.
+        from .temporal import client as calls
+
+        self._calls = calls
         self._handle = calls.handle_of(client, id)
 
     async def pending_interrupts(self) -> list[Interrupt]:
@@ -203,21 +69,18 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             GraphError: No worker answers.
         """
-        return read_interrupts(await calls.query(self._handle, PENDING_INTERRUPTS))
+        return read_interrupts(await self._calls.query(self._handle, PENDING_INTERRUPTS))
 
     async def get_state(self) -> RunState[StateT]:
-        """Where the run stands.
+        """Where the run stands; also after its end.
 
         Raises:
             RunNotFoundError: There is no such run.
             GraphError: No worker answers.
         """
-        data = await calls.query(self._handle, GET_STATE)
-        interrupts = read_interrupts(data["interrupts"])
-        never_began = data["status"] == "failed" and data["values"] is None
-        state: Any = None if never_began else read_state(self._graph, data["values"])
-        answered = [read_accepted(item) for item in data["answered"]]
-        return RunState(data["status"], state, data["next"], interrupts, answered, data["rejected"])
+        return read_run_state(self._graph, await self._calls.query(self._handle, GET_STATE))
+
+    # -- Answers ----------------------------------------------------------------------------------------------------
 
     async def resume(
         self,
@@ -231,7 +94,8 @@ class GraphRun(Generic[OutputT, StateT]):
 
         Args:
             value: The answer: for an interrupt node an object with its `Required` fields, for `interrupt()` whatever
-                its `response_type` takes.
+                its `response_type` takes, for a breakpoint anything. Or a `Command`, which can also change the state
+                and send the run elsewhere, in the same step.
             interrupt_id: The question; may be left out while exactly one is open. The id of a node stands for the one
                 question that it has open.
             actor: Who answers.
@@ -242,9 +106,29 @@ class GraphRun(Generic[OutputT, StateT]):
 
         Raises:
             AnswerRefusedError: It was not; `reason` says why, and the run is as it was.
+            GraphInputError: A command leads to no node of the graph, or gives it what it does not take.
             RunNotFoundError: There is no such run.
         """
-        return read_accepted(await calls.resume(self._client, self.id, answer(value, interrupt_id, actor, answer_id)))
+        return read_accepted(
+            await self._calls.resume(self._client, self.id, self._answer(value, interrupt_id, actor, answer_id))
+        )
+
+    async def resume_all(self, values: Mapping[str, Any], *, actor: str | None = None) -> list[Accepted]:
+        """Answer several questions together: all of the answers are taken, or none.
+
+        Args:
+            values: The answers by the ids of the questions.
+            actor: Who answers.
+
+        Returns:
+            The answers as they were taken.
+
+        Raises:
+            AnswerRefusedError: One of them does not fit; the run is as it was.
+            RunNotFoundError: There is no such run.
+        """
+        answers = [self._answer(value, interrupt_id, actor, None) for interrupt_id, value in values.items()]
+        return [read_accepted(item) for item in await self._calls.ask(self._client, self.id, RESUME_ALL, answers)]
 
     async def proceed(
         self,
@@ -254,14 +138,14 @@ class GraphRun(Generic[OutputT, StateT]):
         actor: str | None = None,
         answer_id: str | None = None,
     ) -> Stop[OutputT, StateT]:
-        """Answer a question, and wait for where the run stops next.
+        """Answer a question, and wait for where the run stops next; see `resume`.
 
         Raises:
             AnswerRefusedError: The answer was not taken; the run is as it was.
             GraphRunError: The run failed.
         """
-        sent = answer(value, interrupt_id, actor, answer_id)
-        return read_stop(self._graph, await calls.proceed(self._client, self.id, sent))
+        sent = self._answer(value, interrupt_id, actor, answer_id)
+        return read_stop(self._graph, await self._calls.proceed(self._client, self.id, sent))
 
     async def wait(self) -> Stop[OutputT, StateT]:
         """Wait, without an answer, for where the run stops next: at questions, or at its end.
@@ -269,7 +153,7 @@ class GraphRun(Generic[OutputT, StateT]):
         Raises:
             GraphRunError: The run failed.
         """
-        return read_stop(self._graph, await calls.proceed(self._client, self.id, None))
+        return read_stop(self._graph, await self._calls.proceed(self._client, self.id, None))
 
     async def result(self) -> GraphResult[OutputT, StateT]:
         """Wait for the end of the run.
@@ -279,6 +163,156 @@ class GraphRun(Generic[OutputT, StateT]):
             RunCancelledError: It was cancelled, terminated or timed out.
             RunNotFoundError: There is no such run.
         """
-        outcome = await calls.result(self._handle)
+        outcome = await self._calls.result(self._handle)
         state = None if self._graph.state is None else self._graph.state.load(outcome.state)
         return GraphResult(self._graph.output.load(outcome.output), cast("StateT", state))
+
+    def _answer(self, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None) -> dict[str, Any]:
+        return sending.answer(self._graph, value, interrupt_id, actor, answer_id or self._calls.new_id())
+
+    # -- Steering ---------------------------------------------------------------------------------------------------
+
+    async def update_state(
+        self, update: Mapping[str, Any], *, expected_version: int | None = None, actor: str | None = None
+    ) -> StateT:
+        """Change fields of the state; a node that runs meanwhile keeps what it changes itself.
+
+        Args:
+            update: The fields to change, with their new values.
+            expected_version: The `version` that you saw: if the state has changed since, nothing is done.
+            actor: Who you are.
+
+        Returns:
+            The new state.
+
+        Raises:
+            RefusedError: The state does not take it (`invalid`), or is another one by now (`conflict`), or the run has
+                ended (`closed`). Nothing has changed.
+            RunNotFoundError: There is no such run.
+        """
+        sent = {"values": sending.fields(update), "expected_version": expected_version, "actor": actor}
+        changed = await self._calls.ask(self._client, self.id, UPDATE_STATE, sent)
+        return read_state(self._graph, changed["values"])
+
+    async def set_breakpoints(
+        self, *, before: Sequence[str] | str | None = None, after: Sequence[str] | str | None = None
+    ) -> None:
+        """Say where the run stops for people from now on.
+
+        Args:
+            before: Ids of the nodes before which it stops; `"*"` for all, an empty list for none. Left out, they stay.
+            after: Ids of the nodes after which it stops; likewise.
+
+        Raises:
+            RefusedError: There is no such node, or the run has ended.
+            RunNotFoundError: There is no such run.
+        """
+        sent = {
+            "before": None if before is None else node_ids("before", before),
+            "after": None if after is None else node_ids("after", after),
+        }
+        await self._calls.ask(self._client, self.id, SET_BREAKPOINTS, sent)
+
+    async def pause(self) -> None:
+        """Let no new node start until `unpause()`; nodes that run come to their end.
+
+        Raises:
+            RefusedError: The run has ended.
+            RunNotFoundError: There is no such run.
+        """
+        await self._calls.signal(self._handle, PAUSE)
+
+    async def unpause(self) -> None:
+        """Let nodes start again.
+
+        Raises:
+            RefusedError: The run has ended.
+            RunNotFoundError: There is no such run.
+        """
+        await self._calls.signal(self._handle, UNPAUSE)
+
+    async def cancel(self) -> None:
+        """Ask for the run to end: nodes that run are cancelled, questions are closed; `get_state` still works.
+
+        Raises:
+            RefusedError: The run has ended already.
+            RunNotFoundError: There is no such run.
+        """
+        await self._calls.cancel(self._handle)
+
+    # -- Listening --------------------------------------------------------------------------------------------------
+
+    async def stream(self, *, after: int | None = None) -> AsyncIterator[RunEvent]:
+        """What happens in the run, as it happens, until the run has ended.
+
+        Kinds: `run_started`, `node_started`, `node_finished`, `node_failed`, `state_changed`, `interrupt_opened`,
+        `interrupt_answered`, `emitted`, `run_paused`, `run_unpaused`, `run_finished`, `run_failed`, `run_cancelled`.
+        The run keeps the latest 1,000 events at least, and 200 of them, or fewer large ones, when it continues as new.
+
+        Args:
+            after: The number of the last event that you have got; events come after it. Left out, all that there are.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+            GraphError: No worker answers.
+        """
+        async for number, data in self._calls.events(self._client, self.id, 0 if after is None else after + 1):
+            if after is None or number > after:
+                yield read_event(number, data)
+
+    # -- The past ---------------------------------------------------------------------------------------------------
+
+    async def history(self) -> AsyncIterator[Checkpoint[StateT]]:
+        """Everything that happened in the run, oldest first, with the state after each step.
+
+        It is made anew from Temporal's history, and so goes back as far as the server keeps that.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+            GraphError: No worker answers.
+        """
+        for run_id, page in await self._calls.past(self._client, self.id):
+            state = page["state"]
+            while True:
+                for item in page["checkpoints"]:
+                    checkpoint, state = read_checkpoint(self._graph, item, state)
+                    yield checkpoint
+                if not page["more"]:
+                    break
+                page = await self._calls.checkpoints(
+                    self._client, self.id, run_id, int(page["checkpoints"][-1]["number"])
+                )
+
+    async def fork(
+        self,
+        checkpoint_id: str,
+        *,
+        id: str,
+        task_queue: str,
+        update: Mapping[str, Any] | None = None,
+        **start_options: Any,
+    ) -> GraphRun[OutputT, StateT]:
+        """Start a new run from a point in the past of this one, which stays as it is.
+
+        Nodes that were running at that point run again in the new run; questions that were open are open there too.
+
+        Args:
+            checkpoint_id: The point; see `history`.
+            id: The id of the new run.
+            task_queue: The task queue of the workers that run it.
+            update: Fields of the state that are to be different.
+            start_options: Whatever else Temporal's `Client.start_workflow` takes.
+
+        Returns:
+            The new run.
+
+        Raises:
+            GraphInputError: There is no such checkpoint, or the run had ended by then, or the id is taken.
+            RefusedError: The state does not take the update.
+            RunNotFoundError: There is no such run.
+        """
+        data = await self._calls.snapshot_at(self._client, self.id, checkpoint_id)
+        message = {"snapshot": forked(self._graph, data, None if update is None else sending.fields(update))}
+        argument = self._calls.start_argument(self._client, message)
+        await self._calls.start(self._client, self._graph.name, argument, id=id, task_queue=task_queue, **start_options)
+        return GraphRun(self._graph, self._client, id)

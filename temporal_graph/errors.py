@@ -5,7 +5,8 @@ GraphError
 ├── GraphInputError          a run cannot be started with what was given
 ├── GraphRunError            a run failed
 │   └── StateConflictError   ... because parallel branches changed the same part of the state
-├── AnswerRefusedError       an answer was not taken, and the run is as it was
+├── RefusedError             a run did not take what it was sent, and is as it was
+│   └── AnswerRefusedError   ... which was an answer
 ├── RunNotFoundError         there is no run with this id
 ├── RunCancelledError        a run was cancelled or terminated
 ├── DepsError                `ctx.deps` was touched where there are none, or they are of the wrong type
@@ -25,6 +26,7 @@ __all__ = [
     "GraphInputError",
     "GraphRunError",
     "InterruptError",
+    "RefusedError",
     "RunCancelledError",
     "RunNotFoundError",
     "StateConflictError",
@@ -79,12 +81,12 @@ class StateConflictError(GraphRunError):
         self.path = path
 
 
-class AnswerRefusedError(GraphError, ValueError):
-    """An answer was not taken; the run is as it was.
+class RefusedError(GraphError, ValueError):
+    """A run did not take what it was sent, and is as it was.
 
     Attributes:
-        reason: `invalid`, `already_answered`, `expired`, `unknown_interrupt`, `ambiguous`, `not_authorized` or
-            `closed`.
+        reason: `invalid`, `already_answered`, `expired`, `unknown_interrupt`, `ambiguous`, `not_authorized`, `closed`
+            (the run, or the question), or `conflict` (the state is not what the sender saw).
         errors: For `invalid`, what is wrong by field: `loc`, `msg`, `type`, as pydantic has them.
     """
 
@@ -92,6 +94,10 @@ class AnswerRefusedError(GraphError, ValueError):
         super().__init__(f"{reason}: {message}")
         self.reason = reason
         self.errors = list(errors)
+
+
+class AnswerRefusedError(RefusedError):
+    """An answer was not taken; the run is as it was."""
 
 
 class RunNotFoundError(GraphError, LookupError):

@@ -7,20 +7,23 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic
 
-from pydantic_graph import BaseNode, Graph
+from pydantic_graph import BaseNode, Graph, Step
 from typing_extensions import TypeVar
 
-from .client import GraphResult, GraphRun, Stop, read_stop
+from .client import GraphRun
+from .codec.text import compact
 from .compile import CompiledGraph, compile_graph
-from .errors import GraphDefinitionError
+from .compile.hints import Namespace
+from .engine.breakpoints import NO_BREAKPOINTS, Breakpoints
+from .errors import GraphDefinitionError, GraphInputError
 from .local import LocalRun
-from .naming import assigned_name
+from .naming import assigned_name, checked_name
 from .node_classes import graph_of
 from .options import NodeOptions
 from .registry import RegisteredGraph
-from .starting import answer_in, dump_start
-from .temporal import client as calls
+from .starting import answer_in, check_breakpoints, dump_start, read_breakpoints
 from .temporal.options import check_options
+from .views import GraphResult, Stop, read_stop
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -42,10 +45,12 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
     Args:
         graph: A graph as `GraphBuilder.build()` makes it; it stays as it is.
         name: The graph's name, and the Temporal workflow type of its runs. It must be the same in every process and
-            release. Default: the graph's own.
+            release. Default: the graph's own, or else the name of the variable that this is assigned to.
         options: How its nodes are run.
         node_options: How single nodes are run, by node id; goes before a node class's own `node_options`.
         max_history_events: Length of history after which a run continues as new. Default: when the server suggests it.
+        interrupt_before: Ids of the nodes before which a run stops for people; `"*"` for all of them.
+        interrupt_after: Ids of the nodes after which it does.
 
     Attributes:
         name: The graph's name.
@@ -64,18 +69,21 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         options: NodeOptions | None = None,
         node_options: Mapping[str, NodeOptions] | None = None,
         max_history_events: int | None = None,
+        interrupt_before: Sequence[str] | str = (),
+        interrupt_after: Sequence[str] | str = (),
     ) -> None:
         if not isinstance(graph, Graph):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise GraphDefinitionError(
                 f"TemporalGraph takes a pydantic_graph.Graph, as GraphBuilder.build() makes it, and got {graph!r}. For "
                 "a list of node classes there is InterruptibleGraph(nodes=[...])."
             )
-        self.name = _name(name or graph.name)
+        self.name = _name(name, graph)
         self.graph = graph
         self._compiled = compile_graph(graph, self.name, _callers_names())
         _check_events(max_history_events)
         resolved = _resolve_options(self._compiled, options, node_options or {})
-        self.registered = RegisteredGraph(self._compiled, resolved, max_history_events)
+        breakpoints = _breakpoints(self._compiled, interrupt_before, interrupt_after)
+        self.registered = RegisteredGraph(self._compiled, resolved, max_history_events, breakpoints)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, nodes={list(self._compiled.nodes)!r})"
@@ -91,6 +99,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         state: StateT | None = None,
         id: str,
         task_queue: str,
+        interrupt_before: Sequence[str] | str | None = None,
+        interrupt_after: Sequence[str] | str | None = None,
         **start_options: Any,
     ) -> GraphRun[OutputT, StateT]:
         """Start a run.
@@ -102,6 +112,9 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             state: Its first state. Default: the state type made of nothing, if it can be.
             id: The run's id: one of your own, such as `order-17`; Temporal lets no two runs of one id be open at once.
             task_queue: The task queue of the workers that run it.
+            interrupt_before: Ids of the nodes before which the run stops for people, `"*"` for all; with
+                `interrupt_after`, this takes the place of what the graph says.
+            interrupt_after: Ids of the nodes after which it does.
             start_options: Whatever else Temporal's `Client.start_workflow` takes.
 
         Returns:
@@ -111,9 +124,23 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             GraphInputError: The inputs or the state are not what the graph declares, or the id is taken. Nothing was
                 started.
         """
-        argument = calls.start_argument(client, dump_start(self._compiled, from_node, inputs, state))
+        from .temporal import client as calls  # see GraphRun
+
+        message = dump_start(self._compiled, from_node, inputs, state)
+        message.update(self._dump_breakpoints(interrupt_before, interrupt_after))
+        argument = calls.start_argument(client, message)
         await calls.start(client, self.name, argument, id=id, task_queue=task_queue, **start_options)
         return self.get_run(client, id)
+
+    def _dump_breakpoints(self, before: Any, after: Any) -> dict[str, str]:
+        given = read_breakpoints(before, after)
+        if given is None:
+            given = self.registered.breakpoints
+            if given == NO_BREAKPOINTS:
+                return {}
+        check_breakpoints(self._compiled, given)
+        # Also those of the graph itself: another release of it may have others, and runs that began keep theirs.
+        return {"interrupt_before": compact(given.before), "interrupt_after": compact(given.after)}
 
     def get_run(self, client: Client, id: str) -> GraphRun[OutputT, StateT]:
         """The run of an id, which may have been started anywhere, at any time. Asks the server nothing yet."""
@@ -145,6 +172,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         inputs: InputT | None = None,
         state: StateT | None = None,
         task_queue: str | None = None,
+        interrupt_before: Sequence[str] | str | None = None,
+        interrupt_after: Sequence[str] | str | None = None,
         **start_options: Any,
     ) -> Stop[OutputT, StateT]:
         """Start a run, or go on with it, and wait for where it stops next; in one round trip.
@@ -159,6 +188,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             inputs: The inputs, for a run that is to be started at the graph's start.
             state: The first state, for a run that is to be started.
             task_queue: The workers' task queue; without it only a run that exists can go on.
+            interrupt_before: See `start`; for a run that is to be started.
+            interrupt_after: See `start`; for a run that is to be started.
             start_options: Whatever else Temporal's `Client.start_workflow` takes.
 
         Returns:
@@ -170,12 +201,15 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             GraphRunError: The run failed.
             RunNotFoundError: There is no such run, and no task queue to start one on.
         """
+        from .temporal import client as calls  # see GraphRun
+
         answer = answer_in(self._compiled, from_node)
         if answer is not None:
             answer["answer_id"] = calls.new_id()
         if task_queue is None:
             return read_stop(self._compiled, await calls.proceed(client, id, answer))
         message = dump_start(self._compiled, from_node, inputs, state)
+        message.update(self._dump_breakpoints(interrupt_before, interrupt_after))
         if answer is not None:
             message["answer_id"] = f'"{answer["answer_id"]}"'
         argument = calls.start_argument(client, message)
@@ -186,14 +220,29 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
 
     # -- Here -------------------------------------------------------------------------------------------------------
 
-    def local(self, *, deps: Any = None) -> LocalRun[OutputT, StateT]:
+    def local(
+        self,
+        *,
+        deps: Any = None,
+        interrupt_before: Sequence[str] | str | None = None,
+        interrupt_after: Sequence[str] | str | None = None,
+    ) -> LocalRun[OutputT, StateT]:
         """A run in this process, by the same engine and without a server: for unit tests and scripts.
 
         Args:
             deps: What nodes see as `ctx.deps`: a value, a function that makes one, or an async context manager, as for
-                `GraphPlugin`.
+                `GraphPlugin`. Where a worker has them from its start to its stop, a run in this process has them while
+                it runs: every `proceed` and `result` makes or enters them, and leaves them when it returns.
+            interrupt_before: See `start`.
+            interrupt_after: See `start`.
+
+        Raises:
+            DepsError: The deps are a context manager that was used up.
+            GraphInputError: There is no such node to stop at.
         """
-        return LocalRun(self.registered, deps)
+        breakpoints = read_breakpoints(interrupt_before, interrupt_after)
+        check_breakpoints(self._compiled, breakpoints or NO_BREAKPOINTS)
+        return LocalRun(self.registered, deps, breakpoints)
 
 
 class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
@@ -208,6 +257,8 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         options: See `TemporalGraph`.
         node_options: See `TemporalGraph`.
         max_history_events: See `TemporalGraph`.
+        interrupt_before: See `TemporalGraph`.
+        interrupt_after: See `TemporalGraph`.
     """
 
     def __init__(
@@ -221,12 +272,29 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         options: NodeOptions | None = None,
         node_options: Mapping[str, NodeOptions] | None = None,
         max_history_events: int | None = None,
+        interrupt_before: Sequence[str] | str = (),
+        interrupt_after: Sequence[str] | str = (),
     ) -> None:
-        name = _name(name or _assigned_name())
+        name = _name(name)
         graph = graph_of(nodes, name, state_type, deps_type, output_type)
         super().__init__(
-            graph, name=name, options=options, node_options=node_options, max_history_events=max_history_events
+            graph,
+            name=name,
+            options=options,
+            node_options=node_options,
+            max_history_events=max_history_events,
+            interrupt_before=interrupt_before,
+            interrupt_after=interrupt_after,
         )
+
+
+def _breakpoints(graph: CompiledGraph, before: Any, after: Any) -> Breakpoints:
+    try:
+        found = read_breakpoints(before, after) or NO_BREAKPOINTS
+        check_breakpoints(graph, found)
+    except GraphInputError as error:
+        raise GraphDefinitionError(str(error)) from error
+    return found
 
 
 def _check_events(limit: Any) -> None:
@@ -237,13 +305,16 @@ def _check_events(limit: Any) -> None:
         )
 
 
-def _name(name: str | None) -> str:
-    if not name:
+def _name(name: Any, graph: Graph[Any, Any, Any, Any] | None = None) -> str:
+    """The name that was given, or else the graph's own, or else that of the variable it is all assigned to."""
+    if name is None or name == "":
+        name = (graph.name if graph is not None else None) or _assigned_name()
+    if name is None:
         raise GraphDefinitionError(
             "The graph has no name. Give it one, such as name='refund'. It is the Temporal workflow type of its runs, "
             "and must be the same in every process and release."
         )
-    return name
+    return checked_name(name, () if graph is None else (n.id for n in graph.nodes.values() if isinstance(n, Step)))
 
 
 def _caller() -> FrameType | None:
@@ -259,10 +330,12 @@ def _assigned_name() -> str | None:
     return None if frame is None else assigned_name(frame)
 
 
-def _callers_names() -> dict[str, Any]:
+def _callers_names() -> Namespace:
     """The local names around the call that wraps a graph, for annotations that name what is defined there."""
     frame = _caller()
-    return {} if frame is None else dict(frame.f_locals)
+    if frame is None or frame.f_locals is frame.f_globals:
+        return Namespace()  # at the top of a module: they are for its own functions, which see them anyway
+    return Namespace(dict(frame.f_locals), frame.f_globals, frame.f_code.co_qualname)
 
 
 def _resolve_options(

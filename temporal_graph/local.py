@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Generic, cast
@@ -12,22 +13,46 @@ from typing import Any, Generic, cast
 from pydantic_graph import BaseNode
 from typing_extensions import TypeVar
 
-from .client import Accepted, GraphResult, Interrupt, Stop, answer, read_accepted, read_interrupts, read_stop
+from . import sending
 from .codec.text import compact
 from .deps import Deps
 from .engine import snapshot
-from .engine.engine import Engine
-from .engine.events import Cancel, Command, Event, NodeFailed, failure_of
+from .engine.breakpoints import Breakpoints
+from .engine.events import Cancel, Command, Event, Failure, NodeFailed, failure_of, is_the_runtimes
+from .engine.looking import standing, stopped
 from .engine.questions import Answer, Refused
-from .errors import AnswerRefusedError, GraphError, GraphInputError
+from .engine.recording import RecordingEngine
+from .errors import AnswerRefusedError, GraphError, GraphInputError, RefusedError, RunCancelledError
 from .messages import NodeInput, dump_input, dump_result, load_input, load_result
 from .registry import RegisteredGraph, Registry
-from .starting import answer_in, dump_start, load_start
+from .starting import answer_in, dump_start, forked, load_start, node_ids
+from .views import (
+    Accepted,
+    Checkpoint,
+    GraphResult,
+    Interrupt,
+    RunState,
+    Stop,
+    read_accepted,
+    read_checkpoint,
+    read_interrupts,
+    read_run_state,
+    read_state,
+    read_stop,
+)
 
 __all__ = ["LocalRun"]
 
 StateT = TypeVar("StateT", default=Any)
 OutputT = TypeVar("OutputT", default=Any)
+
+
+class _LeftError(Exception):
+    """A node raised what would end the event loop: sys.exit(), or an exception of its own of that kind."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class LocalRun(Generic[OutputT, StateT]):
@@ -37,11 +62,14 @@ class LocalRun(Generic[OutputT, StateT]):
     time-outs, and every node runs again from its top after an `interrupt()`.
     """
 
-    def __init__(self, graph: RegisteredGraph, deps: Any) -> None:
+    def __init__(self, graph: RegisteredGraph, deps: Any, breakpoints: Breakpoints | None = None) -> None:
         self._graph = graph.compiled
+        self._registered = graph
+        self._given = deps
+        self._breakpoints = graph.breakpoints if breakpoints is None else breakpoints
         self._registry = Registry([graph])
         self._deps = Deps(deps)
-        self._engine: Engine | None = None
+        self._engine: RecordingEngine | None = None
         self._tasks: dict[str, asyncio.Task[str]] = {}
         self._cancelled: list[asyncio.Task[str]] = []
 
@@ -91,7 +119,7 @@ class LocalRun(Generic[OutputT, StateT]):
             if found is not None:
                 self._answer({**found, "answer_id": answer_id, "actor": actor})
         elif value is not None or interrupt_id is not None or self._takes_nothing():
-            self._answer(answer(value, interrupt_id, actor, answer_id))
+            self._answer(self._sent(value, interrupt_id, actor, answer_id))
         async with self._deps.running(self._registry):
             await self._run()
         return self._stop()
@@ -109,7 +137,16 @@ class LocalRun(Generic[OutputT, StateT]):
         Raises:
             AnswerRefusedError: The answer is not taken; the run is as it was.
         """
-        return self._answer(answer(value, interrupt_id, actor, answer_id))
+        return self._answer(self._sent(value, interrupt_id, actor, answer_id))
+
+    async def resume_all(self, values: Mapping[str, Any], *, actor: str | None = None) -> list[Accepted]:
+        """Answer several questions together: all of the answers are taken, or none; see `GraphRun.resume_all`.
+
+        Raises:
+            AnswerRefusedError: One of them does not fit; the run is as it was.
+        """
+        answers = [self._sent(value, interrupt_id, actor, None) for interrupt_id, value in values.items()]
+        return self._answer_all(answers)
 
     async def result(self) -> GraphResult[OutputT, StateT]:
         """Run to the end.
@@ -122,6 +159,8 @@ class LocalRun(Generic[OutputT, StateT]):
         async with self._deps.running(self._registry):
             await self._run()
         stop = self._stop()
+        if stop.is_paused:
+            raise GraphError("The run is paused. Let it go on with unpause() first.")
         if stop.is_interrupt:
             ids = ", ".join(repr(interrupt.interrupt_id) for interrupt in stop.interrupts)
             raise GraphError(f"The run waits for people: {ids}. Answer with resume() first.")
@@ -131,9 +170,84 @@ class LocalRun(Generic[OutputT, StateT]):
         """The questions that are open, oldest first."""
         return read_interrupts([interrupt.public() for interrupt in self._started().questions.open.values()])
 
+    def get_state(self) -> RunState[StateT]:
+        """Where the run stands."""
+        return read_run_state(self._graph, standing(self._started()))
+
+    async def update_state(
+        self, update: Mapping[str, Any], *, expected_version: int | None = None, actor: str | None = None
+    ) -> StateT:
+        """Change fields of the state; see `GraphRun.update_state`.
+
+        Raises:
+            RefusedError: The state does not take it; nothing has changed.
+        """
+        engine = self._started()
+        try:
+            engine.update(sending.fields(update), expected_version, _now())
+        except Refused as refused:
+            raise RefusedError(refused.reason, refused.message, refused.errors) from refused
+        return read_state(self._graph, engine.state)
+
+    async def set_breakpoints(
+        self, *, before: Sequence[str] | str | None = None, after: Sequence[str] | str | None = None
+    ) -> None:
+        """Say where the run stops for people from now on; see `GraphRun.set_breakpoints`.
+
+        Raises:
+            RefusedError: There is no such node, or the run has ended.
+        """
+        engine = self._started()
+        now = engine.breakpoints
+        breakpoints = Breakpoints(
+            now.before if before is None else node_ids("before", before),
+            now.after if after is None else node_ids("after", after),
+        )
+        try:
+            self._do(engine.set_breakpoints(breakpoints, _now()))
+        except Refused as refused:
+            raise RefusedError(refused.reason, refused.message, refused.errors) from refused
+
+    async def pause(self) -> None:
+        """Let no new node start until `unpause()`."""
+        self._started().pause(True)
+
+    async def unpause(self) -> None:
+        """Let nodes start again, with the next `proceed()` or `result()`."""
+        self._started().pause(False)
+
+    async def cancel(self) -> None:
+        """End the run without an output."""
+        self._do(self._started().cancel())
+
+    async def history(self) -> AsyncIterator[Checkpoint[StateT]]:
+        """Everything that happened in the run, oldest first, with the state after each step."""
+        engine = self._started()
+        _, state = engine.origin
+        for item, _ in engine.checkpoints():
+            checkpoint, state = read_checkpoint(self._graph, asdict(item), state)
+            yield checkpoint
+
+    def fork(self, checkpoint_id: str, *, update: Mapping[str, Any] | None = None) -> LocalRun[OutputT, StateT]:
+        """A new run from a point in the past of this one, which stays as it is; see `GraphRun.fork`.
+
+        Raises:
+            GraphInputError: There is no such checkpoint, or the run had ended by then.
+            RefusedError: The state does not take the update.
+        """
+        for checkpoint, then in self._started().checkpoints():
+            if str(checkpoint.number) == checkpoint_id:
+                data = forked(self._graph, snapshot.dump(then), None if update is None else sending.fields(update))
+                run: LocalRun[OutputT, StateT] = LocalRun(self._registered, self._given)
+                run.restore(json.loads(data))
+                return run
+        raise GraphInputError(
+            f"The run has no checkpoint {checkpoint_id!r}. It has {self._started().checkpoint} by now, from '1'."
+        )
+
     def snapshot(self) -> dict[str, Any]:
         """The whole run as JSON, between two calls of `proceed`."""
-        return snapshot.dump(self._started(), self._graph.functions)
+        return snapshot.dump(self._started())
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Go on from a snapshot.
@@ -141,11 +255,11 @@ class LocalRun(Generic[OutputT, StateT]):
         Raises:
             SnapshotError: The graph cannot.
         """
-        self._engine = snapshot.load(dict(data), self._graph.spec, self._graph.functions, self._graph.plan)
+        self._engine = self._new(dict(data))
 
     # -- Inside -----------------------------------------------------------------------------------------------------
 
-    def _started(self) -> Engine:
+    def _started(self) -> RecordingEngine:
         if self._engine is None:
             raise GraphError("This run has not been started; call proceed(inputs=..., state=...) first.")
         return self._engine
@@ -153,33 +267,45 @@ class LocalRun(Generic[OutputT, StateT]):
     def _takes_nothing(self) -> bool:
         """Whether what waits is one question that an empty answer answers."""
         waiting = list(self._started().questions.open.values())
-        return (
-            len(waiting) == 1
-            and waiting[0].kind == "node"
-            and not self._graph.functions.answer_fields(waiting[0].node_id)
-        )
+        if len(waiting) != 1:
+            return False
+        [interrupt] = waiting
+        if interrupt.kind == "node":
+            return not self._graph.functions.answer_fields(interrupt.node_id)
+        return interrupt.kind in ("before", "after")
 
     def _start(self, from_node: Any, inputs: Any, state: Any) -> None:
         message = dump_start(self._graph, from_node, inputs, state)
         node = json.loads(message["start_node"]) if message["start_node"] is not None else None
         start_node = None if node is None else (node["node_id"], compact(node["data"]))
-        event = load_start(self._graph, message["inputs"], message["state"], start_node)
-        self._engine = Engine(self._graph.spec, self._graph.functions, self._graph.plan)
+        event = load_start(self._graph, message["inputs"], message["state"], start_node, self._breakpoints)
+        self._engine = self._new(None)
         self._do(self._engine.apply(event, _now()))
 
+    def _new(self, origin: dict[str, Any] | None) -> RecordingEngine:
+        return RecordingEngine(self._graph.spec, self._graph.functions, self._graph.plan, origin)
+
+    def _sent(
+        self, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None
+    ) -> Mapping[str, Any]:
+        return sending.answer(self._graph, value, interrupt_id, actor, answer_id or uuid.uuid4().hex)
+
     def _answer(self, message: Mapping[str, Any]) -> Accepted:
+        return self._answer_all([message])[0]
+
+    def _answer_all(self, messages: Sequence[Mapping[str, Any]]) -> list[Accepted]:
         try:
-            accepted, commands = self._started().answer(Answer(**message), _now())
+            accepted, commands = self._started().answer_all([Answer(**message) for message in messages], _now())
         except Refused as refused:
             raise AnswerRefusedError(refused.reason, refused.message, refused.errors) from refused
         self._do(commands)
-        return read_accepted(asdict(accepted))
+        return [read_accepted(asdict(item)) for item in accepted]
 
     async def _run(self) -> None:
         engine = self._started()
         try:
             while engine.status == "running":
-                for task_id in engine.ready:
+                for task_id in [] if engine.paused else engine.ready:
                     work = engine.begin(task_id)
                     state = None if self._graph.state is None else compact(work.state)
                     message = dump_input(NodeInput(work.task_id, work.value, state, work.answers))
@@ -195,13 +321,22 @@ class LocalRun(Generic[OutputT, StateT]):
             await self._let_go(engine)
 
     async def _run_node(self, node_id: str, message: str) -> str:
-        return dump_result(await self._graph.runner.run(node_id, load_input(message), self._deps.value))
+        try:
+            return dump_result(await self._graph.runner.run(node_id, load_input(message), self._deps.value))
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            if is_the_runtimes(error):
+                raise
+            raise _LeftError(failure_of(node_id, error)) from error
 
     def _event(self, task_id: str, task: asyncio.Task[str]) -> Event:
         node_id = self._started().tasks[task_id].node_id
         try:
             return load_result(task_id, task.result(), self._graph.runner.types(node_id))
-        except Exception as error:
+        except _LeftError as left:
+            return NodeFailed(task_id, left.failure)
+        except (Exception, asyncio.CancelledError) as error:
             return NodeFailed(task_id, failure_of(node_id, error))
 
     def _do(self, commands: list[Command]) -> None:
@@ -212,7 +347,7 @@ class LocalRun(Generic[OutputT, StateT]):
                     task.cancel()
                     self._cancelled.append(task)
 
-    async def _let_go(self, engine: Engine) -> None:
+    async def _let_go(self, engine: RecordingEngine) -> None:
         """Let what was cancelled end, and give up what still runs when the caller is: it is ready to begin again."""
         for task_id, task in self._tasks.items():
             task.cancel()
@@ -224,16 +359,9 @@ class LocalRun(Generic[OutputT, StateT]):
 
     def _stop(self) -> Stop[Any, Any]:
         engine = self._started()
-        return read_stop(
-            self._graph,
-            {
-                "status": engine.status,
-                "interrupts": [interrupt.public() for interrupt in engine.questions.open.values()],
-                "output": json.loads(engine.output.data) if engine.output is not None else None,
-                "state": engine.state,
-                "failure": asdict(engine.failure) if engine.failure is not None else None,
-            },
-        )
+        if engine.status == "cancelled":
+            raise RunCancelledError("The run was cancelled.")
+        return read_stop(self._graph, stopped(engine))
 
 
 def _now() -> str:

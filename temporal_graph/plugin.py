@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
+from pydantic_graph import Graph
+
+from .errors import GraphDefinitionError
 from .graph import TemporalGraph
-from .registry import Registry
+from .registry import RegisteredGraph, Registry
 from .temporal.plugin import Plugin
 
 __all__ = ["GraphPlugin"]
@@ -21,8 +25,28 @@ class GraphPlugin(Plugin):
             left when it stops. Graphs with other deps go into a `GraphPlugin` of their own, on the same client.
 
     Raises:
-        GraphDefinitionError: Two graphs have one name.
+        DepsError: The deps are a context manager that was used up.
+        GraphDefinitionError: Two graphs have one name, or something is no `TemporalGraph`.
     """
 
     def __init__(self, *graphs: TemporalGraph[Any, Any, Any, Any], deps: Any = None) -> None:
-        super().__init__(Registry(graph.registered for graph in graphs), deps)
+        super().__init__(Registry(_registered(graph) for graph in graphs), deps)
+
+
+def _registered(graph: Any) -> RegisteredGraph:
+    if isinstance(graph, TemporalGraph):
+        return cast("TemporalGraph[Any, Any, Any, Any]", graph).registered
+    if isinstance(graph, Graph):
+        named = cast("Graph[Any, Any, Any, Any]", graph).name
+        raise GraphDefinitionError(
+            f"GraphPlugin got the pydantic_graph.Graph {named!r} as it is; wrap it: GraphPlugin(TemporalGraph(graph))."
+        )
+    if isinstance(graph, Iterable):
+        kind = type(cast("Any", graph)).__name__
+        raise GraphDefinitionError(
+            f"GraphPlugin takes graphs one by one and got {graph!r}; unpack the {kind}: GraphPlugin(*graphs)."
+        )
+    raise GraphDefinitionError(
+        f"GraphPlugin takes graphs, as TemporalGraph(...) or InterruptibleGraph([...]) makes them, and got {graph!r}. "
+        "Deps are given by name: GraphPlugin(graph, deps=...)."
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .compile import CompiledGraph
+from .engine.breakpoints import NO_BREAKPOINTS, Breakpoints
 from .errors import GraphDefinitionError
 from .options import NodeOptions
 
@@ -20,12 +21,14 @@ class RegisteredGraph:
         compiled: The graph.
         options: The options of every node, by id, with the graph's own and the defaults filled in.
         max_history_events: Length of history after which a run continues as new; None for when the server suggests it.
+        breakpoints: Where its runs stop for people, unless they are started with breakpoints of their own.
         payload_limit: Bytes of JSON that go into one payload of this worker; None for any number.
     """
 
     compiled: CompiledGraph
     options: Mapping[str, NodeOptions]
     max_history_events: int | None
+    breakpoints: Breakpoints = NO_BREAKPOINTS
     payload_limit: int | None = None
 
     @property

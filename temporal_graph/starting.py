@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 from pydantic_graph import BaseNode
 
 from .codec import DecodeError, EncodeError, ValueCodec
+from .codec.text import compact
 from .compile import CompiledGraph
+from .engine import snapshot
+from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
 from .engine.events import Encoded, Start
+from .engine.questions import Refused
 from .engine.state import Json
-from .errors import GraphInputError
+from .errors import GraphInputError, RefusedError
 
 
 def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) -> dict[str, str | None]:
@@ -39,7 +44,11 @@ def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
 
 
 def load_start(
-    graph: CompiledGraph, inputs: str | None, state: str | None, start_node: tuple[str, str] | None
+    graph: CompiledGraph,
+    inputs: str | None,
+    state: str | None,
+    start_node: tuple[str, str] | None,
+    breakpoints: Breakpoints = NO_BREAKPOINTS,
 ) -> Start:
     """The engine's first event, from JSON texts that may come from anybody.
 
@@ -47,15 +56,82 @@ def load_start(
         GraphInputError: They do not fit the graph.
     """
     first_state = _load_state(graph, state)
+    check_breakpoints(graph, breakpoints)
     if start_node is None:
-        return Start(_encoded(graph.inputs, inputs or "null", f"the inputs of graph {graph.name!r}"), first_state)
+        value = _encoded(graph.inputs, inputs or "null", f"the inputs of graph {graph.name!r}")
+        return Start(value, first_state, breakpoints=breakpoints)
     node_id, data = start_node
     code = graph.nodes.get(node_id)
     if code is None:
         known = ", ".join(repr(known) for known in graph.nodes)
         raise GraphInputError(f"Graph {graph.name!r} has no node {node_id!r} to start at. Its nodes: {known}.")
     value = _encoded(code.inputs, data, f"node {node_id!r} of graph {graph.name!r}")
-    return Start(value, first_state, node_id, graph.functions.is_answered(node_id, value))
+    return Start(value, first_state, node_id, graph.functions.is_answered(node_id, value), breakpoints)
+
+
+def read_breakpoints(before: Any, after: Any) -> Breakpoints | None:
+    """Breakpoints as a caller gives them; None where nothing was given.
+
+    Raises:
+        GraphInputError: They are no lists of node ids.
+    """
+    if before is None and after is None:
+        return None
+    return Breakpoints(node_ids("interrupt_before", before), node_ids("interrupt_after", after))
+
+
+def node_ids(name: str, given: Any) -> tuple[str, ...]:
+    """The ids of nodes that a caller names: one, several, `"*"`, or classes of nodes.
+
+    Raises:
+        GraphInputError: It is something else.
+    """
+    if given is None:
+        return ()
+    several = not isinstance(given, str) and isinstance(given, Iterable)
+    ids: list[Any] = list(cast("Iterable[Any]", given)) if several else [given]
+    named: list[str] = []
+    for item in ids:
+        if isinstance(item, type) and issubclass(item, BaseNode):  # a node class stands for its node
+            named.append(item.get_node_id())
+        elif isinstance(item, str):
+            named.append(item)
+        else:
+            raise GraphInputError(f"{name} has {item!r}; it must be a list of node ids, or '*' for all nodes.")
+    return tuple(named)
+
+
+def check_breakpoints(graph: CompiledGraph, breakpoints: Breakpoints) -> None:
+    """Look whether there are nodes to stop at.
+
+    Raises:
+        GraphInputError: There is no such node.
+    """
+    for name in (*breakpoints.before, *breakpoints.after):
+        if name != ANY and name not in graph.nodes:
+            known = ", ".join(repr(known) for known in graph.nodes)
+            raise GraphInputError(
+                f"Graph {graph.name!r} has no node {name!r} to stop at. Its nodes: {known}; or '*' for all of them."
+            )
+
+
+def forked(graph: CompiledGraph, data: dict[str, Any], update: Json) -> str:
+    """The snapshot with which a new run begins, from a point in the past of another one.
+
+    Raises:
+        GraphInputError: That run had ended by then.
+        RefusedError: The state does not take the update.
+    """
+    engine = snapshot.load(data, graph.spec, graph.functions, graph.plan)
+    if engine.status != "running":
+        raise GraphInputError(f"At this checkpoint the run was {engine.status}; nothing comes after it.")
+    engine.pause(False)
+    if update is not None:
+        try:
+            engine.update(update, None, "")
+        except Refused as refused:
+            raise RefusedError(refused.reason, refused.message, refused.errors) from refused
+    return compact(snapshot.dump(engine))
 
 
 def answer_in(graph: CompiledGraph, node: Any) -> dict[str, Json] | None:

@@ -16,6 +16,7 @@ from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepCon
 
 from temporal_graph import (
     AnswerRefusedError,
+    Command,
     DepsError,
     GraphError,
     GraphInputError,
@@ -25,7 +26,10 @@ from temporal_graph import (
     InterruptNode,
     LocalRun,
     NodeOptions,
+    RefusedError,
     Required,
+    RunCancelledError,
+    Send,
     StateConflictError,
     TemporalGraph,
     interrupt,
@@ -574,3 +578,223 @@ async def test_two_runs_know_nothing_of_each_other() -> None:
     await asyncio.gather(first.proceed(from_node=Greet()), second.proceed(from_node=Greet()))
     await first.proceed({"user_name": "Ann"})
     assert second.pending_interrupts()[0].interrupt_id == "WaitForName:1"
+
+
+# -- Steered by people ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Draft:
+    text: str = ""
+    edits: list[str] = field(default_factory=list[str])
+
+
+async def write(ctx: StepContext[Draft, None, str]) -> str:
+    ctx.state.edits.append("write")
+    ctx.state.text = ctx.inputs
+    return ctx.inputs
+
+
+async def check(ctx: StepContext[Draft, None, str]) -> str:
+    ctx.state.edits.append("check")
+    return f"{ctx.inputs}?"
+
+
+async def publish(ctx: StepContext[Draft, None, str]) -> str:
+    ctx.state.edits.append("publish")
+    return f"{ctx.inputs}: {ctx.state.text}!"
+
+
+def make_drafts(**words: Any) -> TemporalGraph[str, Draft]:
+    g = GraphBuilder(name="drafts", state_type=Draft, input_type=str, output_type=str, auto_instrument=False)
+    first, second, third = g.step(write), g.step(check), g.step(publish)
+    g.add(
+        g.edge_from(g.start_node).to(first),
+        g.edge_from(first).to(second),
+        g.edge_from(second).to(third),
+        g.edge_from(third).to(g.end_node),
+    )
+    return TemporalGraph(g.build(), **words)
+
+
+drafts = make_drafts()
+
+
+async def test_a_run_stops_where_it_is_told_to() -> None:
+    run = drafts.local(interrupt_before=["check"], interrupt_after="*")
+    stop = await run.proceed(inputs="hi", state=Draft())
+    assert [(i.interrupt_id, i.kind, i.value) for i in stop.interrupts] == [("write:1.after", "after", "write")]
+    await run.set_breakpoints(after=["publish"])
+    assert run.get_state().interrupt_before == ["check"]
+    stop = await run.proceed("go")
+    assert [i.interrupt_id for i in stop.interrupts] == ["check:1.before"]
+    assert await run.update_state({"text": "edited"}, expected_version=stop_version(run)) == Draft("edited", ["write"])
+    await run.resume()
+    stop = await run.proceed()
+    assert (stop.interrupts[0].interrupt_id, stop.output) == ("publish:1.after", None)
+    assert (await run.proceed("go")).output == "hi?: edited!"
+    with pytest.raises(RefusedError) as caught:
+        await run.set_breakpoints(before=["check"])
+    assert caught.value.reason == "closed"
+
+
+def stop_version(run: LocalRun[Any, Any]) -> int:
+    return run.get_state().version
+
+
+async def test_breakpoints_of_the_graph_and_of_the_run() -> None:
+    graph = make_drafts(interrupt_before=["publish"])
+    assert (await graph.local().proceed(inputs="hi", state=Draft())).interrupts[0].interrupt_id == "publish:1.before"
+    assert (await graph.local(interrupt_before=[]).proceed(inputs="hi", state=Draft())).is_end
+    with pytest.raises(GraphInputError, match="nowhere"):
+        graph.local(interrupt_before=["nowhere"])
+    run = graph.local()
+    await run.proceed(inputs="hi", state=Draft())
+    with pytest.raises(RefusedError, match=r"There is no node 'nowhere' to stop at\. The nodes: 'write', 'check'"):
+        await run.set_breakpoints(after=["nowhere"])
+
+
+async def test_a_run_is_answered_changed_and_sent_on_in_one_step() -> None:
+    run = drafts.local(interrupt_before=["check"])
+    await run.proceed(inputs="hi", state=Draft())
+    with pytest.raises(GraphInputError, match="has no node 'nowhere' to go to"):
+        await run.resume(Command(goto="nowhere"))
+    with pytest.raises(AnswerRefusedError, match="the state has no such field"):
+        await run.resume(Command(update={"title": "?"}, goto=Send("publish", "sent")))
+    assert run.get_state().interrupts[0].interrupt_id == "check:1.before"
+    stop = await run.proceed(Command(update={"text": "new"}, goto=Send("publish", "sent")))
+    assert (stop.output, stop.state.edits) == ("sent: new!", ["write", "publish"])
+
+
+async def test_a_run_is_sent_to_its_end() -> None:
+    run = drafts.local(interrupt_after=["write"])
+    await run.proceed(inputs="hi", state=Draft())
+    assert (await run.proceed(Command(goto=End("enough")))).output == "enough"
+
+
+async def test_two_editors_of_one_state() -> None:
+    run = drafts.local(interrupt_before="*")
+    await run.proceed(inputs="hi", state=Draft("old"))
+    version = stop_version(run)
+    await run.update_state({"text": "first"}, expected_version=version)
+    with pytest.raises(RefusedError) as caught:
+        await run.update_state({"text": "second"}, expected_version=version)
+    assert caught.value.reason == "conflict"
+    with pytest.raises(RefusedError) as caught:
+        await run.update_state({"edits": "no list"})
+    assert (caught.value.reason, caught.value.errors[0]["loc"][0]) == ("invalid", "edits")
+    assert run.get_state().values == Draft("first")
+
+
+async def test_a_paused_run_goes_on_when_it_may() -> None:
+    run = drafts.local(interrupt_before=["check"])
+    await run.proceed(inputs="hi", state=Draft())
+    await run.pause()
+    await run.resume()
+    stop = await run.proceed()
+    assert (stop.is_paused, stop.is_interrupt, stop.is_end, run.get_state().status) == (True, False, False, "paused")
+    with pytest.raises(GraphError, match=r"The run is paused. Let it go on with unpause\(\) first."):
+        await run.result()
+    await run.unpause()
+    assert (await run.result()).output == "hi?: hi!"
+
+
+async def test_a_cancelled_run_leaves_a_state_that_can_be_read() -> None:
+    run = drafts.local(interrupt_before=["check"])
+    await run.proceed(inputs="hi", state=Draft())
+    await run.cancel()
+    state = run.get_state()
+    assert (state.status, state.values, state.interrupts, state.next) == ("cancelled", Draft("hi", ["write"]), [], [])
+    with pytest.raises(RunCancelledError):
+        await run.proceed()
+    with pytest.raises(AnswerRefusedError) as caught:
+        await run.resume("go")
+    assert caught.value.reason == "closed"
+
+
+async def test_a_run_tells_its_history_and_is_forked_from_it() -> None:
+    run = drafts.local(interrupt_after=["write"])
+    await run.proceed(inputs="hi", state=Draft())
+    await run.proceed(Command(update={"text": "edited"}))
+    told = [checkpoint async for checkpoint in run.history()]
+    assert [(c.checkpoint_id, c.kind, c.node_id, c.status) for c in told] == [
+        ("1", "started", None, "running"),
+        ("2", "node_finished", "write", "waiting"),
+        ("3", "answered", "write", "running"),
+        ("4", "node_finished", "check", "running"),
+        ("5", "node_finished", "publish", "finished"),
+    ]
+    assert [c.values.text for c in told] == ["", "hi", "edited", "edited", "edited"]
+    assert told[2].changes == {"text": "edited"}
+    assert all(c.at is not None and c.at.tzinfo is not None for c in told)
+
+    fork = run.fork("3", update={"text": "forked"})
+    assert (await fork.result()).output == "hi?: forked!"
+    assert [c.checkpoint_id async for c in fork.history()] == ["5", "6"], "the update was the fourth"
+    assert run.get_state().values.text == "edited", "the old one stays as it was"
+    for missing in ("9", "0", "x"):
+        with pytest.raises(GraphInputError, match=f"The run has no checkpoint '{missing}'. It has 5 by now, from '1'."):
+            run.fork(missing)
+    with pytest.raises(GraphInputError, match="At this checkpoint the run was finished"):
+        run.fork("5")
+    with pytest.raises(RefusedError):
+        run.fork("2", update={"title": "?"})
+
+
+async def test_what_is_asked_of_a_run_that_has_not_started() -> None:
+    run = drafts.local()
+    with pytest.raises(GraphError, match="has not been started"):
+        run.get_state()
+    with pytest.raises(GraphError, match="has not been started"):
+        await run.update_state({"text": "x"})
+
+
+async def test_several_questions_are_answered_together_or_not_at_all() -> None:
+    g = GraphBuilder(name="asks_two", input_type=int, output_type=list[str], auto_instrument=False)
+
+    @g.step
+    async def ask_one(ctx: StepContext[None, None, int]) -> str:
+        return await interrupt("One?", response_type=str)
+
+    @g.step
+    async def ask_other(ctx: StepContext[None, None, int]) -> str:
+        return await interrupt("Other?", response_type=str)
+
+    both = g.join(reduce_list_append, initial_factory=list[str])
+    g.add(
+        g.edge_from(g.start_node).to(ask_one, ask_other),
+        g.edge_from(ask_one, ask_other).to(both),
+        g.edge_from(both).to(g.end_node),
+    )
+    run = TemporalGraph(g.build()).local()
+    await run.proceed(inputs=1)
+    for values, reason in (
+        ({"ask_one": "a", "ask_other": 1}, "invalid"),
+        ({"ask_one": "a", "nobody": "b"}, "unknown_interrupt"),
+        ({"ask_one": "a", "ask_one:1.0": "b"}, "ambiguous"),
+    ):
+        with pytest.raises(AnswerRefusedError) as caught:
+            await run.resume_all(values)
+        assert caught.value.reason == reason
+        assert len(run.pending_interrupts()) == 2
+    accepted = await run.resume_all({"ask_other": "b", "ask_one:1.0": "a"}, actor="ann")
+    assert [(item.interrupt_id, item.actor) for item in accepted] == [("ask_other:1.0", "ann"), ("ask_one:1.0", "ann")]
+    assert (await run.result()).output == ["a", "b"]
+
+
+async def test_an_answer_behind_which_the_run_fails_is_taken() -> None:
+    g = GraphBuilder(name="breaks_behind", input_type=int, output_type=float, auto_instrument=False)
+
+    @g.step
+    async def give(ctx: StepContext[None, None, int]) -> int:
+        return ctx.inputs
+
+    def divide(ctx: StepContext[None, None, int]) -> float:
+        return 1 / ctx.inputs
+
+    g.add(g.edge_from(g.start_node).to(give), g.edge_from(give).transform(divide).to(g.end_node))
+    run = TemporalGraph(g.build()).local(interrupt_after=["give"])
+    await run.proceed(inputs=0)
+    assert (await run.resume()).interrupt_id == "give:1.after"
+    with pytest.raises(GraphRunError, match="ZeroDivisionError"):
+        await run.proceed()

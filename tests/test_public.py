@@ -20,6 +20,8 @@ from tests.support.process import ROOT
 NAMES = [
     "Accepted",
     "AnswerRefusedError",
+    "Checkpoint",
+    "Command",
     "DepsError",
     "GraphDefinitionError",
     "GraphError",
@@ -35,14 +37,19 @@ NAMES = [
     "LocalRun",
     "Merge",
     "NodeOptions",
+    "RefusedError",
     "Required",
     "RunCancelledError",
+    "RunEvent",
     "RunNotFoundError",
     "RunState",
+    "Send",
     "StateConflictError",
     "Stop",
     "TemporalGraph",
+    "emit",
     "interrupt",
+    "send_to",
 ]
 
 BASES: dict[str, tuple[type[BaseException], ...]] = {
@@ -51,7 +58,8 @@ BASES: dict[str, tuple[type[BaseException], ...]] = {
     "GraphInputError": (errors.GraphError, ValueError),
     "GraphRunError": (errors.GraphError, RuntimeError),
     "StateConflictError": (errors.GraphRunError,),
-    "AnswerRefusedError": (errors.GraphError, ValueError),
+    "RefusedError": (errors.GraphError, ValueError),
+    "AnswerRefusedError": (errors.RefusedError,),
     "RunNotFoundError": (errors.GraphError, LookupError),
     "RunCancelledError": (errors.GraphError,),
     "DepsError": (errors.GraphError,),
@@ -93,8 +101,9 @@ def test_errors_carry_what_they_say() -> None:
     assert (failed.node_id, failed.error_type, failed.error_message) == ("Pay", "ValueError", "no money")
     conflict = errors.StateConflictError("Pay", "both", ("items", 0))
     assert (conflict.path, conflict.error_type) == (("items", 0), "StateConflictError")
-    refused = errors.AnswerRefusedError("invalid", "bad", [{"loc": ["a"]}])
-    assert (str(refused), refused.reason, refused.errors) == ("invalid: bad", "invalid", [{"loc": ["a"]}])
+    for refusal in (errors.RefusedError, errors.AnswerRefusedError):
+        refused = refusal("invalid", "bad", [{"loc": ["a"]}])
+        assert (str(refused), refused.reason, refused.errors) == ("invalid: bad", "invalid", [{"loc": ["a"]}])
     assert errors.GraphInputError("bad").errors == []
 
 

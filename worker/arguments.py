@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import logging
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from .failure import one_line
+from .logs import LOGGER, JsonFormatter
 
 DESCRIPTION = "Runs graphs for a Temporal server until it is stopped with SIGTERM or SIGINT (Ctrl-C)."
 EPILOG = """\
@@ -61,7 +65,10 @@ def parse(argv: list[str] | None = None) -> Arguments:
     Raises:
         SystemExit: It cannot be read (code 2, after one line on stderr), or asked for help (code 0).
     """
+    words = sys.argv[1:] if argv is None else argv
     parser = _parser()
+    # The line that says what is wrong is part of the log, whose format is not known to argparse before it has read it.
+    parser.as_json = "--log-format=json" in words or ("--log-format", "json") in itertools.pairwise(words)
     arguments = Arguments(**vars(parser.parse_args(argv)))
     if arguments.dev:
         for name in ("address", "tls", "api_key", "profile", "config_file"):
@@ -72,12 +79,18 @@ def parse(argv: list[str] | None = None) -> Arguments:
 
 
 class _Parser(argparse.ArgumentParser):
+    as_json = False
+
     def error(self, message: str) -> NoReturn:
         """Say on one line what is wrong, without the usage."""
-        self.exit(2, f"{self.prog}: error: {one_line(message)} (--help lists every flag)\n")
+        message = f"{one_line(message)} (--help lists every flag)"
+        if self.as_json:
+            record = logging.LogRecord(LOGGER.name, logging.ERROR, __file__, 0, message, None, None)
+            self.exit(2, f"{JsonFormatter().format(record)}\n")
+        self.exit(2, f"{self.prog}: error: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(
         prog="worker",
         description=DESCRIPTION,

@@ -84,7 +84,8 @@ def load(flag: str, name: str) -> Any:
             value = getattr(value, part)
         except AttributeError:
             owner = repr(module_name) if value is module else _what(value)
-            raise WorkerError(f"{flag} {name!r}: {owner} has no {part!r}. {_graphs_in(module)}") from None
+            choice = _deps_in(module) if flag == "--deps" else _graphs_in(module)
+            raise WorkerError(f"{flag} {name!r}: {owner} has no {part!r}. {choice}") from None
         except Exception as error:  # a property, or a module's __getattr__
             raise WorkerError(f"{flag} {name!r}: reading {part!r} failed with {describe(error)}") from error
     return value
@@ -157,6 +158,22 @@ def _graphs_in(module: ModuleType) -> str:
     if not names:
         return f"There is no graph in {module.__name__!r}"
     return f"The graphs in {module.__name__!r}: {', '.join(names)}"
+
+
+def _deps_in(module: ModuleType) -> str:
+    """A sentence that says what a module has that deps could be: what is its own, and no part of a graph."""
+    names = [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and getattr(value, "__module__", module.__name__) == module.__name__  # a plain value has none
+        and not isinstance(value, ModuleType | TemporalGraph)
+        and not type(value).__module__.startswith("pydantic_graph")
+        and not (inspect.isclass(value) and issubclass(value, BaseNode))
+    ]
+    if not names:
+        return f"There is nothing in {module.__name__!r} that deps could be"
+    return f"What deps could be in {module.__name__!r}: {', '.join(names)}"
 
 
 def _what(value: object) -> str:

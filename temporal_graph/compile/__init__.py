@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
@@ -20,8 +20,9 @@ from ..engine.state import AUTO, Plan
 from ..errors import GraphDefinitionError
 from . import hints
 from .answers import AnswerForm, required_fields
-from .build import Transforms, build
+from .build import Transforms, build, with_gotos
 from .functions import CompiledFunctions, JoinCode, transform_chain
+from .gotos import command_targets, gives_only_commands, without_commands
 from .hints import Namespace
 from .nodes import NodeCode, NodeRunner
 from .types import Types
@@ -84,7 +85,7 @@ class _Compiler:
         self.codec = Codec()
 
     def compile(self) -> CompiledGraph:
-        spec, transforms = build(self.graph, self.name)
+        spec, transforms = build(self.graph, self.name, lambda node_id: gives_only_commands(self.types.gives(node_id)))
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
         state, plan = self._state()
         steps: dict[str, Step[Any, Any, Any, Any]] = {
@@ -93,8 +94,12 @@ class _Compiler:
         takes: dict[str, ValueCodec] = {node_id: self._step_inputs(node_id, step) for node_id, step in steps.items()}
         takes[END] = self._codec_of(self.types.takes(END), "the graph's output")
         joins = self._joins()
+        edges = {node.id for node in spec.nodes.values() if isinstance(node, StepSpec) and node.path is not None}
+        gotos = {node_id: self._gotos(step, {*takes, *joins}) for node_id, step in steps.items()}
+        spec = with_gotos(spec, gotos)
         nodes = {
-            node_id: NodeCode(node_id, step, takes[node_id], self._output(step)) for node_id, step in steps.items()
+            node_id: NodeCode(node_id, step, takes[node_id], self._output(step), gotos[node_id], node_id in edges)
+            for node_id, step in steps.items()
         }
         targets = {**takes, **{join_id: join.inputs for join_id, join in joins.items()}}
         functions = CompiledFunctions(
@@ -141,7 +146,21 @@ class _Compiler:
                 f"Nothing says what step {step.id!r} of graph {self.name!r} returns. Annotate it: "
                 f"async def {step.id}(ctx: StepContext[...]) -> ..."
             )
-        return self._codec_of(type_, f"what step {step.id!r} returns")
+        return self._codec_of(without_commands(type_), f"what step {step.id!r} returns")
+
+    def _gotos(self, step: Step[Any, Any, Any, Any], known: Container[str]) -> tuple[str, ...]:
+        """Where the commands that a step returns lead, as far as it says."""
+        if isinstance(step, NodeStep):
+            return ()
+        targets = command_targets(self.types.gives(step.id))
+        unknown = [target for target in targets if target not in known]
+        if unknown:
+            names, nodes = (", ".join(map(repr, ids)) for ids in (unknown, self.graph.nodes))
+            raise GraphDefinitionError(
+                f"Step {step.id!r} of graph {self.name!r} returns a Command to {names}, which is no node of the graph. "
+                f"Its nodes: {nodes}."
+            )
+        return targets
 
     def _joins(self) -> dict[str, JoinCode]:
         joins: dict[str, JoinCode] = {}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
@@ -14,13 +14,13 @@ from ..codec import Codec, DecodeError
 from ..engine.state import Json
 from ..errors import GraphDefinitionError
 from ..interrupts import InterruptNode, Required
-from .hints import Namespace, union
+from .hints import Namespace, of_fields, union
 
 
 def required_fields(node_type: type[Any], namespace: Namespace) -> dict[str, Any]:
     """The fields that an answer must bring, with their types, which leave out the None of a node that still waits."""
     try:
-        hints = get_type_hints(node_type, localns=dict(namespace), include_extras=True)
+        hints = of_fields(node_type, namespace)
     except NameError as error:
         raise GraphDefinitionError(
             f"The fields of node {node_type.__name__!r} name {error.name!r}, which cannot be found from where the "

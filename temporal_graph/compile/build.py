@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from pydantic_graph import Graph
@@ -13,7 +14,18 @@ from pydantic_graph.paths import Path as GraphPath
 from pydantic_graph.paths import TransformMarker
 from pydantic_graph.step import NodeStep, Step
 
-from ..engine.spec import DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, NodeSpec, Path, StartSpec, StepSpec
+from ..engine.spec import (
+    START,
+    DecisionSpec,
+    EndSpec,
+    ForkSpec,
+    GraphSpec,
+    JoinSpec,
+    NodeSpec,
+    Path,
+    StartSpec,
+    StepSpec,
+)
 from ..errors import GraphDefinitionError
 from ..interrupts import InterruptNode
 from .types import destination
@@ -21,8 +33,15 @@ from .types import destination
 Transforms = dict[str, tuple[Callable[..., Any], ...]]
 
 
-def build(graph: Graph[Any, Any, Any, Any], name: str) -> tuple[GraphSpec, Transforms]:
+def build(
+    graph: Graph[Any, Any, Any, Any], name: str, only_commands: Callable[[str], bool]
+) -> tuple[GraphSpec, Transforms]:
     """Take a graph apart.
+
+    Args:
+        graph: The graph.
+        name: Its name.
+        only_commands: Whether a step returns nothing but commands, so that it needs no edge.
 
     Returns:
         Its spec, and the transforms by the id of the path that they are on.
@@ -33,11 +52,13 @@ def build(graph: Graph[Any, Any, Any, Any], name: str) -> tuple[GraphSpec, Trans
     transforms: Transforms = {}
     nodes: dict[str, NodeSpec] = {}
     for node_id, node in graph.nodes.items():
-        nodes[node_id] = _node(graph, node, transforms)
+        nodes[node_id] = _node(graph, node, transforms, only_commands)
     return GraphSpec(name, nodes), transforms
 
 
-def _node(graph: Graph[Any, Any, Any, Any], node: Any, transforms: Transforms) -> NodeSpec:
+def _node(
+    graph: Graph[Any, Any, Any, Any], node: Any, transforms: Transforms, only_commands: Callable[[str], bool]
+) -> NodeSpec:
     if isinstance(node, EndNode):
         return EndSpec(node.id)
     if isinstance(node, Decision):
@@ -47,6 +68,8 @@ def _node(graph: Graph[Any, Any, Any, Any], node: Any, transforms: Transforms) -
         node_type: type[Any] = cast("Any", node).node_type
         return StepSpec(node.id, None, waits=issubclass(node_type, InterruptNode))
     paths = _paths(node.id, graph.edges_by_source.get(node.id, []), transforms)
+    if not paths and isinstance(node, Step) and only_commands(node.id):
+        return StepSpec(node.id, None)
     if not paths:
         raise GraphDefinitionError(f"Node {node.id!r} of graph {graph.name!r} has no edge that leaves it.")
     if isinstance(node, Fork):
@@ -70,3 +93,43 @@ def _paths(source: str, paths: list[GraphPath], transforms: Transforms) -> tuple
             transforms[path_id] = functions
         made.append(Path(path_id, destination(path), bool(functions)))
     return tuple(made)
+
+
+def with_gotos(spec: GraphSpec, gotos: Mapping[str, tuple[str, ...]]) -> GraphSpec:
+    """The graph with the ways that commands take besides the edges: joins wait for who may still come that way."""
+    if not any(gotos.values()):
+        return spec
+    into: dict[str, list[str]] = {}
+    for node in spec.nodes.values():
+        for target in (*_edges(node), *gotos.get(node.id, ())):
+            into.setdefault(target, []).append(node.id)
+    nodes: dict[str, NodeSpec] = {}
+    for node in spec.nodes.values():
+        found = node
+        if isinstance(node, JoinSpec):
+            found = replace(node, region=_region(node, gotos, into))
+        elif isinstance(node, StepSpec) and gotos.get(node.id):
+            found = replace(node, gotos=gotos[node.id])
+        nodes[node.id] = found
+    return GraphSpec(spec.name, nodes)
+
+
+def _region(join: JoinSpec, gotos: Mapping[str, tuple[str, ...]], into: Mapping[str, list[str]]) -> frozenset[str]:
+    """The nodes that can reach a join, now that some can go elsewhere than along their edges."""
+    region = set(join.region)
+    added = [node_id for node_id, targets in gotos.items() if node_id not in region and region.intersection(targets)]
+    while added:
+        node_id = added.pop()
+        if node_id in region or node_id in (join.parent, START):
+            continue
+        region.add(node_id)
+        added.extend(into.get(node_id, ()))
+        added.extend(source for source, targets in gotos.items() if node_id in targets)
+    return frozenset(region)
+
+
+def _edges(node: NodeSpec) -> tuple[str, ...]:
+    if isinstance(node, ForkSpec | DecisionSpec):
+        return tuple(path.to for path in node.paths)
+    path = getattr(node, "path", None)
+    return () if path is None else (path.to,)

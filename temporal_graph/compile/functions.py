@@ -13,15 +13,17 @@ from pydantic_graph.decision import Decision, DecisionBranch
 from pydantic_graph.join import Join
 from pydantic_graph.util import unpack_type_expression
 
-from ..codec import Codec, EncodeError, ValueCodec
+from ..codec import Codec, DecodeError, EncodeError, ValueCodec
 from ..codec.answers import schema_validator
 from ..codec.text import compact, elements
+from ..commands import SendsTo
 from ..engine.events import Encoded
 from ..engine.functions import Value
 from ..engine.spec import END, Path
 from ..engine.state import Json, Plan
 from .answers import AnswerForm
 from .contexts import DriverReducerContext, DriverStepContext, StateCell
+from .editing import edited
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class CompiledFunctions:
         for index, branch in enumerate(decision.branches):
             if _matches(branch, loaded):
                 return index
-        branches = ", ".join(repr(unpack_type_expression(branch.source)) for branch in decision.branches)
+        branches = ", ".join(map(_describe, decision.branches))
         raise RuntimeError(f"No branch of decision {decision_id!r} matches {loaded!r}. Its branches match: {branches}.")
 
     def items(self, fork_id: str, value: Value) -> Sequence[Value]:
@@ -192,6 +194,19 @@ class CompiledFunctions:
         """See `Functions.check`."""
         return self._forms[node_id].errors(answer) if schema is None else schema_validator(schema)(answer)
 
+    def arrive(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
+        """See `Functions.arrive`."""
+        reader = self._inputs[node_id]
+        given: Json = {} if data is None and node_id in self._nodes else data
+        try:
+            return Encoded(reader.dump(reader.load(compact(given))).decode()), []
+        except DecodeError as error:
+            return None, error.errors
+
+    def edit(self, state: Json, update: Json) -> tuple[Json, list[dict[str, Any]]]:
+        """See `Functions.edit`."""
+        return edited(self._state, state, update)
+
     def fill(self, node_id: str, value: Encoded, answer: Json) -> Encoded:
         """See `Functions.fill`."""
         fields: dict[str, Json] = json.loads(value.data)
@@ -227,6 +242,13 @@ def _is_plain_array(codec: ValueCodec) -> bool:
     """Whether the JSON of a type is an array of its items, each written by the item's own type."""
     origin, args = get_origin(codec.type), get_args(codec.type)
     return origin in (list, set, frozenset) or (origin is tuple and len(args) == 2 and args[1] is Ellipsis)
+
+
+def _describe(branch: DecisionBranch[Any]) -> str:
+    if isinstance(branch.matches, SendsTo):
+        return repr(branch.matches)
+    source = repr(unpack_type_expression(branch.source))
+    return source if branch.matches is None else f"{source} if matches(value)"
 
 
 def _matches(branch: DecisionBranch[Any], value: Any) -> bool:

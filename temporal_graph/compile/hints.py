@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
+import sys
 import typing
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
 
@@ -24,7 +26,32 @@ class _Unknown:
 
 
 UNKNOWN: Any = _Unknown()
-Namespace = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """The local names around the call that wraps a graph, which annotations may name that are written there.
+
+    Attributes:
+        names: Those names; none where the call stands at the top of a module.
+        module: What its module has at its top.
+        scope: Qualified name of the function that it stands in.
+    """
+
+    names: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    module: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    scope: str = ""
+
+    def around(self, own: Mapping[str, Any], qualname: str) -> dict[str, Any]:
+        """What annotations may name, beside what the module has in which they are written.
+
+        Args:
+            own: What that module has. Its names mean what they mean there, whoever wraps the graph.
+            qualname: Qualified name of the function or class that the annotations belong to.
+        """
+        if own is self.module and qualname.startswith(f"{self.scope}.<locals>."):
+            return dict(self.names)  # it is defined there too, where local names go before the module's
+        return {name: value for name, value in self.names.items() if name not in own and not hasattr(builtins, name)}
 
 
 @dataclass(frozen=True)
@@ -77,11 +104,30 @@ def of_reducer(join_id: str, reducer: Callable[..., Any], namespace: Namespace) 
 
 def of_node(node_type: type[BaseNode[Any, Any, Any]], namespace: Namespace) -> Signature:
     """What a `BaseNode` declares: its state, and in `output` what it may end the run with."""
-    hints = _resolve(f"node {node_type.__name__!r}", node_type.run, namespace)
+    hints = _resolve(f"node {node_type.__name__!r}", node_type.run, namespace, node_type)
     state = _argument(_context(node_type.run, hints), GraphRunContext, 0)
     ends = [hint for hint in _union(hints.get("return", UNKNOWN)) if (get_origin(hint) or hint) is End]
     declared = [_known(get_args(end)[0]) if get_args(end) else Any for end in ends]
     return Signature(inputs=node_type, output=union(declared), state=state)
+
+
+def of_fields(cls: type[Any], namespace: Namespace) -> dict[str, Any]:
+    """The annotations of a class and its bases, as types; each class's own mean what they mean in its module.
+
+    Raises:
+        NameError: One of them names something that cannot be found.
+    """
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        annotations = inspect.get_annotations(base)
+        if not annotations:
+            continue
+        module = getattr(sys.modules.get(base.__module__), "__dict__", {})
+        names = {**namespace.around(module, base.__qualname__), **_type_params(base)}
+        # A class of its own for each: with other names around them, bases in other modules would be misread.
+        alone = type(base.__name__, (), {"__annotations__": annotations, "__module__": base.__module__})
+        found.update(typing.get_type_hints(alone, localns=names, include_extras=True))
+    return found
 
 
 def item_of(type_: Any) -> Any:
@@ -160,8 +206,16 @@ def substitute(type_: Any, bound: Mapping[Any, Any]) -> Any:
     return UNKNOWN if UNKNOWN in arguments else get_origin(type_)[arguments]
 
 
-def _resolve(what: str, function: Callable[..., Any], namespace: Namespace) -> dict[str, Any]:
+def _resolve(
+    what: str, function: Callable[..., Any], namespace: Namespace, owner: type[Any] | None = None
+) -> dict[str, Any]:
     """The annotations of a function, as types.
+
+    Args:
+        what: What the function is, for the error.
+        function: A function, a partial of one, or an object that can be called.
+        namespace: The names around the call that wraps the graph.
+        owner: The class that the function is a method of.
 
     Raises:
         GraphDefinitionError: One of them names something that cannot be found.
@@ -169,10 +223,14 @@ def _resolve(what: str, function: Callable[..., Any], namespace: Namespace) -> d
     while isinstance(function, functools.partial):
         function = function.func
     if not inspect.isroutine(function):
-        function = type(function).__call__  # an object that can be called
-    closed_over: Mapping[str, Any] = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
+        owner = type(function)
+        function = owner.__call__  # an object that can be called
+    written: Any = inspect.unwrap(function)  # where get_type_hints looks, too
+    closed_over: Mapping[str, Any] = inspect.getclosurevars(written).nonlocals if inspect.isfunction(written) else {}
+    around = namespace.around(getattr(written, "__globals__", {}), getattr(written, "__qualname__", ""))
     try:
-        return typing.get_type_hints(function, localns={**namespace, **closed_over}, include_extras=True)
+        names = {**around, **_type_params(owner), **closed_over}
+        return typing.get_type_hints(function, localns=names, include_extras=True)
     except NameError as error:
         raise GraphDefinitionError(
             f"The annotations of {what} name {error.name!r}, which cannot be found from where it is defined. Define it "
@@ -180,6 +238,11 @@ def _resolve(what: str, function: Callable[..., Any], namespace: Namespace) -> d
         ) from error
     except TypeError:
         return {}  # a builtin, such as operator.add, has none
+
+
+def _type_params(cls: type[Any] | None) -> dict[str, Any]:
+    """The type variables of `class C[T]`, by name."""
+    return {parameter.__name__: parameter for parameter in getattr(cls, "__type_params__", ())}
 
 
 def _streamed(call: Callable[..., Any]) -> Callable[..., Any] | None:

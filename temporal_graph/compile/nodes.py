@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections import ChainMap
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_origin
 
@@ -13,13 +14,16 @@ from pydantic_core import to_jsonable_python
 from pydantic_graph import BaseNode, End, JoinNode, StepContext, StepNode
 from pydantic_graph.step import NodeStep, Step
 
-from ..codec import Codec, DecodeError, ValueCodec
+from ..codec import Codec, DecodeError, EncodeError, ValueCodec
 from ..codec.text import compact
+from ..commands import Command, Send
+from ..emitting import Emit, current_emit
 from ..engine.spec import END
 from ..engine.state import Json, Plan, diff
 from ..errors import InterruptError
 from ..interrupts import current_asker
 from ..messages import NodeDone, NodeInput, NodeResult, Question
+from .editing import edited
 
 
 class Interrupted(BaseException):
@@ -47,12 +51,16 @@ class NodeCode:
         step: The author's step; for a `BaseNode` the `NodeStep` around it.
         inputs: The type that it takes.
         output: The type that it gives; None for a `BaseNode`, which names the next node itself.
+        targets: Where a `Command` that it returns may lead, as far as it says; empty for anywhere.
+        has_edge: Whether an edge leaves it; else it returns commands only.
     """
 
     id: str
     step: Step[Any, Any, Any, Any]
     inputs: ValueCodec
     output: ValueCodec | None
+    targets: tuple[str, ...] = ()
+    has_edge: bool = True
 
     @property
     def takes_stream(self) -> bool:
@@ -90,7 +98,9 @@ class NodeRunner:
         """The name of the type that writes a node's output, by where it goes."""
         return self._types[node_id]
 
-    async def run(self, node_id: str, message: NodeInput, deps: Any, ask: Ask | None = None) -> NodeResult:
+    async def run(
+        self, node_id: str, message: NodeInput, deps: Any, ask: Ask | None = None, emit: Emit | None = None
+    ) -> NodeResult:
         """Run a node once.
 
         Args:
@@ -98,6 +108,7 @@ class NodeRunner:
             message: What it gets.
             deps: What it sees as `ctx.deps`.
             ask: Waits for an answer; None to end the node instead, and have it run again.
+            emit: Takes what it tells its listeners; None for nobody.
 
         Returns:
             Its result, or the question that it asked.
@@ -113,22 +124,90 @@ class NodeRunner:
             inputs = DrainedStream(inputs)
         state = None if self._state is None or message.state is None else self._state.load(message.state)
         asker = _NodeAsker(self._codec, message.answers, ask)
-        token = current_asker.set(asker)
+        token, emitting = current_asker.set(asker), current_emit.set(emit)
         try:
             output = await code.step.call(StepContext(state=state, deps=deps, inputs=inputs))
             if isinstance(output, AsyncIterable):
                 output = [item async for item in output]  # pyright: ignore[reportUnknownVariableType]
         except Interrupted as interrupted:
             return interrupted.question
+        except BaseExceptionGroup as group:
+            asked = _asked_in(group)
+            if asked is None:
+                raise
+            return asked
         finally:
             with contextlib.suppress(ValueError):  # a node in the workflow is closed in another context than its own
                 current_asker.reset(token)
-        to, data = self._outcome(code, output)
-        return NodeDone(data, to, tuple(self._delta(message.state, state)))
+                current_emit.reset(emitting)
+        if asker.is_swallowed:
+            raise InterruptError(
+                f"Node {node_id!r} went on although it had asked a question with interrupt(): something around the "
+                "call swallowed what ends the node. Use `except Exception:` there instead of a bare `except:` or "
+                "`except BaseException:`, and no gather(return_exceptions=True)."
+            )
+        update: Mapping[str, Any] | None = None
+        if isinstance(output, Command):
+            command: Command[Any] = output  # pyright: ignore[reportUnknownVariableType]
+            update = command.update
+            to, data = self._commanded(code, command)
+        else:
+            to, data = self._outcome(code, output)
+        return NodeDone(data, to, tuple(self._delta(message.state, state, update)))
+
+    def _commanded(self, code: NodeCode, command: Command[Any]) -> tuple[str, str]:
+        """Where a command leads, and what is given to that node."""
+        if command.is_answer:
+            raise TypeError(f"Node {code.id!r} returned {command!r}; an answer comes from a person, not from a node.")
+        goto: Any = command.goto
+        if goto is None:
+            raise TypeError(
+                f"Node {code.id!r} returned {command!r}, which leads nowhere. Give it goto=...; only to change the "
+                "state, set fields of ctx.state and return a value."
+            )
+        value: Any
+        if isinstance(goto, Send):
+            to, value = goto.node, goto.arg
+        elif isinstance(goto, str):
+            to, value = goto, None
+        elif isinstance(goto, End | BaseNode | StepNode | JoinNode):
+            named, data = self._outcome(NodeCode(code.id, code.step, code.inputs, None), goto)
+            assert named is not None
+            return self._allowed(code, named), data
+        else:
+            raise TypeError(
+                f"Node {code.id!r} returned {command!r}; goto must be a node's id, a node instance, Send(id, input) or "
+                "End(output)."
+            )
+        target = self._targets.get(to)
+        if target is None:
+            known = ", ".join(repr(node_id) for node_id in self._targets)
+            raise TypeError(f"Node {code.id!r} goes to {to!r}, which is no node of this graph. Its nodes: {known}.")
+        try:
+            data = target.dump(value).decode()
+            if isinstance(goto, str):
+                target.load(data)  # nothing was given, and many a type would be written as that
+            return self._allowed(code, to), data
+        except (EncodeError, DecodeError) as error:
+            cure = f"; give it its input with goto=Send({to!r}, ...)" if isinstance(goto, str) else ""
+            raise EncodeError(f"Node {code.id!r} goes to {to!r} with {value!r}: {error}{cure}") from error
+
+    @staticmethod
+    def _allowed(code: NodeCode, to: str) -> str:
+        if code.targets and to not in code.targets:
+            declared = ", ".join(repr(node_id) for node_id in code.targets)
+            raise TypeError(
+                f"Node {code.id!r} goes to {to!r}; the Command that it is annotated to return leads to: {declared}."
+            )
+        return to
 
     def _outcome(self, code: NodeCode, output: Any) -> tuple[str | None, str]:
         to: str
         value: Any
+        if code.output is not None and not code.has_edge:
+            raise TypeError(
+                f"Node {code.id!r} returned {output!r}, and no edge leaves it; it must return a Command(goto=...)."
+            )
         if code.output is not None:
             return None, code.output.dump(output).decode()
         returned: Any = output
@@ -149,15 +228,44 @@ class NodeRunner:
             )
         return to, target.dump(value).decode()
 
-    def _delta(self, before: str | None, state: Any) -> list[Any]:
+    def _delta(self, before: str | None, state: Any, update: Mapping[str, Any] | None) -> list[Any]:
+        if update is not None:
+            now = None if self._state is None else json.loads(self._state.dump(state))
+            after, errors = edited(self._state, now, to_jsonable_python(dict(update)))
+            if errors:
+                listed = "; ".join(
+                    f"{'.'.join(map(str, error['loc'])) or 'update'}: {error['msg']}" for error in errors
+                )
+                raise EncodeError(f"The state cannot take the command's update {update!r}: {listed}.")
+            return diff(json.loads(before or "null"), after, self._plan)
         if self._state is None or before is None:
             return []
-        after = self._state.dump(state).decode()
-        return [] if after == before else diff(json.loads(before), json.loads(after), self._plan)
+        text = self._state.dump(state).decode()
+        return [] if text == before else diff(json.loads(before), json.loads(text), self._plan)
+
+
+def _asked_in(group: BaseExceptionGroup[BaseException]) -> Question | None:
+    """The first question in an exception group, as task groups make them, where nothing else went wrong."""
+    asked, others = group.split(Interrupted)
+    if asked is None or (others is not None and others.split(asyncio.CancelledError)[1] is not None):
+        return None
+    return min((found.question for found in _leaves(asked)), key=lambda question: question.position)
+
+
+def _leaves(group: BaseExceptionGroup[Interrupted]) -> Iterator[Interrupted]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 class _NodeAsker:
-    """Matches the `interrupt()` calls of one node, by position, with the answers there are."""
+    """Matches the `interrupt()` calls of one node, by position, with the answers there are.
+
+    Attributes:
+        is_swallowed: Whether it has raised what ends the node, for a node that goes on nevertheless.
+    """
 
     def __init__(self, codec: Codec, answers: Mapping[int, Json], ask: Ask | None) -> None:
         self._codec = codec
@@ -165,6 +273,7 @@ class _NodeAsker:
         self._ask = ask
         self._position = 0
         self._is_asking = False
+        self.is_swallowed = False
 
     async def ask(self, value: Any, response_type: Any) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
@@ -183,6 +292,7 @@ class _NodeAsker:
             elif self._ask is not None:
                 answer = await self._wait(self._ask, Question(position, shown, schema, errors))
             else:
+                self.is_swallowed = True  # unless it ends the node
                 raise Interrupted(Question(position, shown, schema, errors))
             try:
                 return codec.load(compact(answer))

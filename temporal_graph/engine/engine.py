@@ -1,131 +1,74 @@
 """The engine: a graph, what happened so far, and an event make what happens next.
 
-It does no I/O, has no clock and calls nothing but the graph's functions. Everything has one order: tokens first in,
-first out; branches as declared; items of a map by index.
+It does no I/O, has no clock and calls nothing but the graph's functions.
 """
 
 from __future__ import annotations
 
-from asyncio.exceptions import CancelledError
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from .breakpoints import ANY, Breakpoints
 from .events import (
-    Cancel,
     Command,
     Encoded,
     Ended,
     Event,
-    Fail,
     Failure,
-    Finish,
     NodeAsked,
     NodeFailed,
     NodeFinished,
     OpenInterrupt,
+    Outcome,
     Output,
     Run,
+    RunFailedError,
     Start,
     Work,
-    failure_of,
+    is_the_runtimes,
     message_of,
 )
-from .forks import ForkRuns, Joining, Runs
-from .functions import Functions, Value
-from .questions import Accepted, Answer, Interrupt, Questions, Refused
-from .spec import END, START, DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, Path, StartSpec, StepSpec
-from .state import AUTO, Conflict, Json, Op, Plan, Writes, apply, diff
-
-Status = Literal["new", "running", "finished", "failed"]
-TaskStatus = Literal["ready", "running", "waiting"]
-T = TypeVar("T")
+from .forks import Runs
+from .questions import Accepted, Answer, Interrupt, Refused
+from .spec import END, START, EndSpec, ForkSpec, JoinSpec, StepSpec
+from .state import Json
+from .walker import Task, Walker
 
 
 class EngineError(Exception):
     """An event that cannot be in the state the engine is in: a mistake of the shell, not of the user."""
 
 
-@dataclass(slots=True, eq=False)
-class Task:
-    """A token that rests at a step.
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What an answer that has been checked will do; nothing of it can fail any more.
 
     Attributes:
-        id: `node:visit`.
-        number: Its place in the order of all tasks; results that arrive together are applied in this order.
-        node_id: The step.
-        value: Its input.
-        runs: The fork runs that it is inside of.
-        holds: The joins that wait for it.
-        status: `ready` to run, `running`, or `waiting` for a person.
-        base: The state that it began with, while it runs, or waits where it is.
-        since: How much had been written to the state by then; None while it has not begun.
-        answers: What people answered to its `interrupt()` calls, by position.
+        interrupt: The question that it answers; None where a node that asks nothing is sent elsewhere.
+        task: The task that goes on, or is sent elsewhere.
+        value: An interrupt node with the answer's fields set.
+        state: The state with the answer's changes; None for none.
+        target: Where the run goes on instead, and what is given to that node.
     """
 
-    id: str
-    number: int
-    node_id: str
-    value: Encoded
-    runs: Runs
-    holds: tuple[Joining, ...]
-    status: TaskStatus = "ready"
-    base: Json = None
-    since: int | None = None
-    answers: dict[int, Json] = field(default_factory=dict[int, Json])
+    interrupt: Interrupt | None
+    task: Task
+    value: Encoded | None
+    state: tuple[Json] | None
+    target: tuple[str, Encoded] | None
 
 
-@dataclass(slots=True, eq=False)
-class _Token:
-    """A value on its way, at a node that the engine has yet to look at."""
-
-    node_id: str
-    value: Value
-    runs: Runs
-    holds: tuple[Joining, ...]
-    is_dropped: bool = False
-
-
-class _Stop(Exception):
-    """The run fails; unwinds to `apply`."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-class Engine:
+class Engine(Walker):
     """One run of a graph.
 
     Attributes:
-        status: Where the run stands.
-        state: The state of the graph as of now, a JSON tree that is never changed in place.
-        tasks: The tasks that have not ended, by id, in the order of their numbers.
-        output: What the run ended with, once it is `finished`.
-        failure: Why it failed, once it is `failed`.
-        questions: What is asked of people.
+        paused: Whether no new node is to start.
+        checkpoint: How often something has changed what comes next.
     """
 
-    def __init__(self, spec: GraphSpec, functions: Functions, plan: Plan = AUTO) -> None:
-        self.spec = spec
-        self.status: Status = "new"
-        self.state: Json = None
-        self.tasks: dict[str, Task] = {}
-        self.visits: dict[str, int] = dict.fromkeys(spec.step_ids, 0)
-        self.output: Encoded | None = None
-        self.failure: Failure | None = None
-        self.questions = Questions()
-        self.forks = ForkRuns(spec)
-        self.next_number = 0
-        self._functions = functions
-        self._plan = plan
-        self._queue: deque[_Token] = deque()
-        self._commands: list[Command] = []
-        self._writes = Writes()
-        self._begun = 0
-        self._running = 0
-        self._now = ""
+    paused = False
+    checkpoint = 0
 
     # -- What the shell calls ---------------------------------------------------------------------------------------
 
@@ -148,11 +91,14 @@ class Engine:
                 self._start(event)
             elif self.status == "new":
                 raise EngineError(f"{type(event).__name__} came before Start.")
-            elif event.task_id in self.tasks:
+            elif event.task_id not in self.tasks:
+                return []
+            else:
                 self._take_result(self.tasks[event.task_id], event)
             self._settle()
-        except _Stop as stop:
-            self._fail(stop.failure)
+            self._take_early()
+        except RunFailedError as error:
+            self._fail(error.failure)
         return self._take_commands()
 
     def begin(self, task_id: str) -> Work:
@@ -165,11 +111,11 @@ class Engine:
         if task.status != "ready":
             raise EngineError(f"Task {task_id!r} is {task.status}; only a ready task can begin.")
         task.status = "running"
-        if task.since is None:
-            self._begun += 1
-        task.base, task.since = self.state, self._writes.number
+        if task.base is not None:
+            self.shared.give_back()
+        task.base = self.shared.take()
         self._running += 1
-        return Work(task.id, task.node_id, task.value, task.base, dict(task.answers))
+        return Work(task.id, task.node_id, task.value, task.base.value, dict(task.answers))
 
     def resume(self, task_id: str) -> Work:
         """Note that a task goes on from the line where it asked, with the state that it began with.
@@ -178,11 +124,11 @@ class Engine:
             What it got when it began, with the answers there are by now.
         """
         task = self.tasks[task_id]
-        if task.status != "ready":
+        if task.status != "ready" or task.base is None:
             raise EngineError(f"Task {task_id!r} is {task.status}; only a task with an answer can go on.")
         task.status = "running"
         self._running += 1
-        return Work(task.id, task.node_id, task.value, task.base, dict(task.answers))
+        return Work(task.id, task.node_id, task.value, task.base.value, dict(task.answers))
 
     def release(self, task_id: str) -> None:
         """Note that a running task was given up without a result, and is ready to begin again."""
@@ -190,6 +136,27 @@ class Engine:
         if task.status == "running":
             self._stop_running(task)
             task.status = "ready"
+
+    def pause(self, paused: bool) -> None:
+        """Let no new node start; or let them start again."""
+        self.paused = paused
+
+    def cancel(self) -> list[Command]:
+        """End the run without an output: nodes that run are cancelled, questions are closed, the state stays."""
+        if self.status == "running":
+            self.checkpoint += 1
+            self._close()
+            self.status = "cancelled"
+        return self._take_commands()
+
+    def fail(self, failure: Failure) -> None:
+        """Let the run fail, for a reason of the shell's; also one that has finished, before anybody knows."""
+        self.checkpoint += 1
+        self.output = None
+        self._fail(failure)
+        self._commands = []
+
+    # -- Looking ----------------------------------------------------------------------------------------------------
 
     @property
     def ready(self) -> list[str]:
@@ -203,68 +170,45 @@ class Engine:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nothing happens before a person answers, or ever again."""
+        """Whether nothing happens before a person does something, or ever again."""
         if self.status == "running":
-            return all(task.status == "waiting" for task in self.tasks.values())
+            return all(t.status == "waiting" or (self.paused and t.status == "ready") for t in self.tasks.values())
         return self.status != "new"
 
-    def check(self, answer: Answer) -> Interrupt | Accepted | None:
-        """Look whether an answer would be taken; changes nothing.
+    @property
+    def now(self) -> str:
+        """When something last happened."""
+        return self._now
 
-        Returns:
-            The question that it answers; or the acceptance of the same answer, sent before; or None for an answer that
-            will be kept until its question opens.
+    @property
+    def standing(self) -> str:
+        """The status as people see it: `running`, `waiting`, `paused`, `finished`, `failed` or `cancelled`."""
+        if self.status != "running":
+            return self.status
+        if self.paused:
+            return "paused"
+        return "waiting" if self.is_stopped else "running"
 
-        Raises:
-            Refused: It would not be taken.
-        """
-        found = self.questions.find(answer, self.visits, self.tasks)
-        for name in ("state_update", "goto"):
-            if getattr(answer, name) is not None:
-                error = {"loc": [name], "msg": f"{name} is not supported", "type": "not_supported"}
-                raise Refused("invalid", f"An answer with {name} is not supported.", [error])
-        if isinstance(found, Interrupt):
-            self._validate(found, answer.value)
+    @property
+    def next_nodes(self) -> list[str]:
+        """Ids of the nodes that run, wait, or come next."""
+        found: list[str] = []
+        for task in self.tasks.values():
+            found.extend([task.node_id] if task.held is None else self._targets(task, task.held))
         return found
 
-    def _validate(self, interrupt: Interrupt, value: Json) -> None:
-        try:
-            errors = self._functions.check(interrupt.node_id, _schema_of(interrupt), value)
-        except Exception as error:
-            # A validator of the user's, which failed: no answer may fail a run.
-            errors = [_error(error)]
-        if errors:
-            raise Refused("invalid", _describe(interrupt.interrupt_id, errors), errors)
-
-    def answer(self, answer: Answer, now: str) -> tuple[Accepted, list[Command]]:
-        """Take an answer.
-
-        Returns:
-            The acceptance (of the first one, where the same answer was sent before), and what is to be done.
-
-        Raises:
-            Refused: It is not taken, and nothing has changed.
-        """
-        self._now = now
-        found = self.check(answer)
-        if isinstance(found, Accepted):
-            return found, []
-        if found is None:
-            assert answer.interrupt_id is not None
-            kept = Accepted(answer.interrupt_id, now, answer.actor, answer.answer_id, answer.value)
-            self.questions.early[answer.interrupt_id] = kept
-            return kept, []
-        return self._accept(found, answer), self._take_commands()
-
-    def reject(self, answer: Json, refused: Refused, now: str) -> None:
-        """Keep an answer that came where it cannot be refused to its sender."""
-        self.questions.reject(answer, refused, now)
-
-    def fail(self, failure: Failure) -> None:
-        """Let the run fail, for a reason of the shell's; also one that has finished, before anybody knows."""
-        self.output = None
-        self._fail(failure)
-        self._commands = []
+    def _targets(self, task: Task, outcome: Outcome) -> list[str]:
+        if isinstance(outcome, Ended):
+            return []
+        if not isinstance(outcome, Output):
+            return [outcome.node_id]
+        step = self.spec.nodes[task.node_id]
+        assert isinstance(step, StepSpec)
+        assert step.path is not None
+        node = self.spec.nodes[step.path.to]
+        if isinstance(node, EndSpec):
+            return []
+        return [path.to for path in node.paths] if isinstance(node, ForkSpec) else [node.id]
 
     # -- Results of tasks -------------------------------------------------------------------------------------------
 
@@ -272,34 +216,49 @@ class Engine:
         if self.status != "new":
             raise EngineError("A run starts once.")
         self.status = "running"
-        self.state = event.state
+        self.checkpoint = 1
+        self.shared.load(event.state, 0)
+        self.breakpoints = event.breakpoints
         runs = self.forks.open(START)
         if event.node_id is None:
             self._enter(START, event.value, runs)
         else:
-            self._enter_named("start_node", event.node_id, event.value, runs)
-            if event.is_answer and isinstance(self.spec.nodes[event.node_id], StepSpec):
-                self._rest(self._queue.popleft(), asks=False)
+            self._enter_named("start_node", event.node_id, event.value, runs, is_answered=event.is_answer)
 
     def _take_result(self, task: Task, event: NodeFinished | NodeFailed | NodeAsked) -> None:
         if task.status != "running":
             raise EngineError(f"{type(event).__name__} came for task {task.id!r}, which is {task.status}, not running.")
+        step = self.spec.nodes[task.node_id]
+        assert isinstance(step, StepSpec)
+        if step.path is None and isinstance(event, NodeFinished) and isinstance(event.outcome, Output):
+            raise EngineError(f"Node {task.node_id!r} has no path; its outcome must be Next or Ended.")
+        self.checkpoint += 1
         if isinstance(event, NodeAsked):
             self._ask(task, event)
             return
         try:
             if isinstance(event, NodeFailed):
-                raise _Stop(event.failure)
-            self._merge(task, event.delta)
+                raise RunFailedError(event.failure)
+            assert task.base is not None
+            self.shared.merge(task.node_id, event.delta, task.base)
+        except RunFailedError:
+            del self.tasks[task.id]
+            raise
         finally:
             self._stop_running(task)
-            del self.tasks[task.id]
-        outcome = event.outcome
+        if self.breakpoints.stops("after", task.node_id):
+            task.held = event.outcome
+            self._break(task, "after")
+        else:
+            self._end_task(task, event.outcome)
+
+    def _end_task(self, task: Task, outcome: Outcome) -> None:
+        """Let a task end, and its token go on."""
+        del self.tasks[task.id]
         if isinstance(outcome, Output):
             step = self.spec.nodes[task.node_id]
             assert isinstance(step, StepSpec)
-            if step.path is None:
-                raise EngineError(f"Node {task.node_id!r} has no path; its outcome must be Next or Ended.")
+            assert step.path is not None
             self._send(step.path, outcome.value, task.runs)
         elif isinstance(outcome, Ended):
             self._enter(END, outcome.value, task.runs)
@@ -307,56 +266,19 @@ class Engine:
             self._enter_named(task.node_id, outcome.node_id, outcome.value, task.runs)
         self._leave(task.holds)
 
-    def _enter_named(self, source: str, node_id: str, value: Encoded, runs: Runs) -> None:
+    def _enter_named(self, source: str, node_id: str, value: Encoded, runs: Runs, *, is_answered: bool = False) -> None:
         node = self.spec.nodes.get(node_id)
         if not isinstance(node, StepSpec | JoinSpec):
             known = ", ".join(repr(i) for i, n in self.spec.nodes.items() if isinstance(n, StepSpec | JoinSpec))
             message = (
                 f"{source} leads to {node_id!r}, which is no node of graph {self.spec.name!r}. Its nodes: {known}."
             )
-            raise _Stop(Failure(source, "UnknownNodeError", message))
-        self._enter(node_id, value, runs)
+            raise RunFailedError(Failure(source, "UnknownNodeError", message))
+        self._enter(node_id, value, runs, is_answered=is_answered)
 
     def _stop_running(self, task: Task) -> None:
         self._running -= 1
         self._forget_base(task)
-
-    def _forget_base(self, task: Task) -> None:
-        if task.since is not None:
-            task.base = task.since = None
-            self._begun -= 1
-            if not self._begun:
-                self._writes.forget()
-
-    def _merge(self, task: Task, delta: list[Op]) -> None:
-        if not delta:
-            return
-        assert task.since is not None
-        try:
-            self.state = apply(self.state, delta, self._plan, base=task.base, since=task.since, writes=self._writes)
-        except Conflict as conflict:
-            raise _Stop(self._describe_conflict(task.node_id, conflict)) from conflict
-        except (Exception, CancelledError) as error:
-            # A merge function of the user's, or a delta that is none.
-            message = f"Merging the state: {message_of(error)}"
-            raise _Stop(Failure(task.node_id, type(error).__name__, message)) from error
-        self._note(task.node_id, delta)
-
-    def _note(self, writer: str, delta: list[Op]) -> None:
-        if self._begun:
-            self._writes.note(writer, delta)
-
-    def _describe_conflict(self, node_id: str, conflict: Conflict) -> Failure:
-        path = conflict.path
-        other = repr(conflict.writer) if conflict.writer else "another branch"
-        place = "state" + "".join(f"[{key!r}]" if isinstance(key, int) else f".{key}" for key in path)
-        message = (
-            f"Parallel branches changed {place} differently: {other} made it {_short(conflict.current)}, "
-            f"{node_id!r} made it {_short(conflict.mine)}; it was {_short(conflict.base)}. Say how they merge, with "
-            "Annotated[..., Merge.sum], Merge.last, Merge.max or Merge(function) on the field, or let each branch "
-            "write to a place of its own."
-        )
-        return Failure(node_id, "StateConflictError", message, path)
 
     # -- Questions --------------------------------------------------------------------------------------------------
 
@@ -384,225 +306,325 @@ class Engine:
             )
         )
 
-    def _open(self, interrupt: Interrupt) -> None:
-        self.questions.open[interrupt.interrupt_id] = interrupt
-        kept = self.questions.early.pop(interrupt.interrupt_id, None)
-        if kept is not None:
+    def _take_early(self) -> None:
+        """Answer what has just opened with what was kept for it."""
+        while self._opened:
+            interrupt = self._opened.pop(0)
+            if self.questions.open.get(interrupt.interrupt_id) is not interrupt:
+                continue
+            kept = self.questions.early.pop(interrupt.interrupt_id, None)
+            if kept is None:
+                continue
             early = Answer(kept.interrupt_id, kept.value, actor=kept.actor, answer_id=kept.answer_id)
             try:
-                self.check(early)
-                self._accept(interrupt, early)
-                return
+                planned = self._plan(early)
             except Refused as refused:
                 self.questions.reject(early.value, refused, self._now)
-        self._commands.append(OpenInterrupt(interrupt.interrupt_id))
+                continue
+            if not isinstance(planned, _Planned):
+                continue  # the same answer has been taken for another question
+            self._commands.remove(OpenInterrupt(interrupt.interrupt_id))
+            self._accept(planned, early)
+            self._carry_out(planned, early)
 
-    def _accept(self, interrupt: Interrupt, answer: Answer) -> Accepted:
-        task = self.tasks[interrupt.task_id]
-        if interrupt.position is None:
-            try:
-                task.value = self._functions.fill(task.node_id, task.value, answer.value)
-            except Exception as error:
-                errors = [_error(error)]
-                raise Refused("invalid", _describe(interrupt.interrupt_id, errors), errors) from error
-        else:
-            task.answers[interrupt.position] = answer.value
-        accepted = self.questions.accept(interrupt.interrupt_id, answer, self._now)
-        task.status = "ready"
-        self._commands.append(Run(task.id))
-        return accepted
+    # -- Answers ----------------------------------------------------------------------------------------------------
 
-    # -- Tokens -----------------------------------------------------------------------------------------------------
+    def check(self, answer: Answer) -> None:
+        """Look whether an answer would be taken; changes nothing.
 
-    def _enter(self, node_id: str, value: Value, runs: Runs) -> None:
-        runs = self.forks.alive(runs)
-        self._queue.append(_Token(node_id, value, runs, self.forks.enter(node_id, runs)))
+        Raises:
+            Refused: It would not be taken.
+        """
+        self._plan(answer)
 
-    def _leave(self, holds: tuple[Joining, ...]) -> None:
-        for joining in self.forks.leave(holds):
-            # Firing one can only count others up or down; it may have been fired or dropped by one before it.
-            if joining.is_due:
-                self._fire(joining)
+    def answer(self, answer: Answer, now: str) -> tuple[Accepted, list[Command]]:
+        """Take an answer.
 
-    def _send(self, path: Path, value: Value, runs: Runs) -> None:
-        if path.transforms:
-            value, state = self._guard(path.id, self._functions.walk, path, value, self.state)
-            self._commit(path.id, state)
-        self._enter(path.to, value, runs)
+        Returns:
+            The acceptance (of the first one, where the same answer was sent before), and what is to be done.
 
-    def _commit(self, writer: str, state: Json) -> None:
-        """Take over a state that a function in the driver may have changed."""
-        if state is not self.state:
-            if self._begun:
-                self._note(writer, diff(self.state, state, self._plan))
-            self.state = state
+        Raises:
+            Refused: It is not taken, and nothing has changed.
+        """
+        [accepted], commands = self.answer_all([answer], now)
+        return accepted, commands
 
-    def _settle(self) -> None:
-        """Let every token go as far as it can, in the order in which they came."""
-        while self._queue and self.status == "running":
-            token = self._queue.popleft()
-            if not token.is_dropped:
-                self._move(token)
-        if self.status == "running" and not self.tasks:
-            message = "The run has nothing left to do, and no branch has reached the end node."
-            raise _Stop(Failure(END, "NoOutputError", message))
+    def check_all(self, answers: Sequence[Answer]) -> None:
+        """Look whether several answers would be taken together; changes nothing.
 
-    def _move(self, token: _Token) -> None:
-        node = self.spec.nodes[token.node_id]
-        if isinstance(node, StepSpec):
-            self._rest(token, asks=node.waits)
-            return
-        if isinstance(node, EndSpec):
-            self._finish(self._guard(node.id, self._functions.rest, node.id, token.value))
-            return
-        if isinstance(node, JoinSpec):
-            self._reduce(node, token)
-        elif isinstance(node, StartSpec):
-            self._send(node.path, token.value, token.runs)
-        elif isinstance(node, DecisionSpec):
-            index = self._guard(node.id, self._functions.choose, node.id, token.value)
-            self._send(node.paths[index], token.value, token.runs)
-        else:
-            self._fork(node, token)
-        self._leave(token.holds)
+        Raises:
+            Refused: They would not.
+        """
+        self._plan_all(answers)
 
-    def _rest(self, token: _Token, *, asks: bool) -> None:
-        node_id = token.node_id
-        value = self._guard(node_id, self._functions.rest, node_id, token.value)
-        self.visits[node_id] += 1
-        task = Task(f"{node_id}:{self.visits[node_id]}", self.next_number, node_id, value, token.runs, token.holds)
-        self.next_number += 1
-        self.tasks[task.id] = task
-        if not asks:
-            self._commands.append(Run(task.id))
-            return
-        task.status = "waiting"
-        shown, schema = self._guard(node_id, self._functions.ask, node_id, value)
-        self._open(Interrupt(task.id, node_id, "node", shown, schema, self._now, task.id))
+    def answer_all(self, answers: Sequence[Answer], now: str) -> tuple[list[Accepted], list[Command]]:
+        """Take several answers; all of them, or none.
 
-    def _fork(self, node: ForkSpec, token: _Token) -> None:
-        own = self.forks.open(node.id)
-        runs = (*token.runs, *own)
-        if node.downstream_join is not None:
-            self._begin_ahead(node.downstream_join, runs)
-        if node.is_map:
-            (path,) = node.paths
-            for item in self._guard(node.id, self._functions.items, node.id, token.value):
-                self._send(path, item, runs)
-        else:
-            for path in node.paths:
-                self._send(path, token.value, runs)
-        for run in own:
-            # A map of nothing: no token will ever leave, so what is due is due now.
-            for joining in self.forks.joinings(run):
-                if joining.is_due:
-                    self._fire(joining)
-            self.forks.forget_if_dead(run)
+        Returns:
+            The acceptances, and what is to be done.
 
-    def _begin_ahead(self, join_id: str, runs: Runs) -> None:
-        """Let a join fire, with its initial value, even if nothing ever reaches it."""
-        join = self.spec.nodes[join_id]
-        assert isinstance(join, JoinSpec)
-        joining, below = self._find_joining(join, runs)
-        if not joining.collecting:
-            self.forks.collect(joining, self._guard(join.id, self._functions.initial, join.id), below)
-
-    # -- Joins ------------------------------------------------------------------------------------------------------
-
-    def _find_joining(self, join: JoinSpec, runs: Runs) -> tuple[Joining, Runs]:
-        found = self.forks.find(join, runs)
-        if found is None:
-            message = f"A value reached join {join.id!r} outside of any run of its parent fork {join.parent!r}."
-            raise _Stop(Failure(join.id, "NoForkRunError", message))
-        return found
-
-    def _reduce(self, join: JoinSpec, token: _Token) -> None:
-        joining, runs = self._find_joining(join, token.runs)
-        if not joining.collecting:
-            self.forks.collect(joining, self._guard(join.id, self._functions.initial, join.id), runs)
-        joining.current, cancels, state = self._guard(
-            join.id, self._functions.reduce, join.id, joining.current, token.value, self.state
-        )
-        self._commit(join.id, state)
-        if cancels:
-            self._cancel_siblings(joining, token)
-
-    def _fire(self, joining: Joining) -> None:
-        value = self._guard(joining.join.id, self._functions.joined, joining.join.id, joining.current)
-        runs = joining.runs
-        holds = self.forks.stop(joining)
-        self._send(joining.join.path, value, runs)
-        self._leave(holds)
-        self.forks.forget_if_dead(joining.run)
-
-    def _cancel_siblings(self, joining: Joining, arriving: _Token) -> None:
-        """Drop everything that the join's fork run started, but the value that arrives."""
-        holds: list[Joining] = []
-        for other in list(self.forks.below(joining)):
-            holds.extend(self.forks.stop(other))
-        for token in self._queue:
-            if joining.run in token.runs and token is not arriving:
-                token.is_dropped = True
-                holds.extend(token.holds)
-        for task in [task for task in self.tasks.values() if joining.run in task.runs]:
-            holds.extend(task.holds)
-            self._drop(task)
-        self._leave(tuple(holds))
-
-    def _drop(self, task: Task) -> None:
-        del self.tasks[task.id]
-        asked = self.questions.close(task.id)
-        self._commands = [command for command in self._commands if not _is_of(command, task.id, asked)]
-        if task.since is not None:  # it runs, or waits at the line where it asks
-            self._commands.append(Cancel(task.id))
-        if task.status == "running":
-            self._running -= 1
-        self._forget_base(task)
-
-    # -- The end ----------------------------------------------------------------------------------------------------
-
-    def _finish(self, output: Encoded) -> None:
-        self._close()
-        self.status = "finished"
-        self.output = output
-        self._commands.append(Finish(output))
-
-    def _fail(self, failure: Failure) -> None:
-        self._close()
-        self.status = "failed"
-        self.failure = failure
-        self._commands.append(Fail(failure))
-
-    def _close(self) -> None:
-        self._commands = [command for command in self._commands if isinstance(command, Cancel)]
-        for task in list(self.tasks.values()):
-            self._drop(task)
-        self._queue.clear()
-        self.questions.closed = True
-
-    def _take_commands(self) -> list[Command]:
-        commands, self._commands = self._commands, []
-        return commands
-
-    def _guard(self, where: str, function: Callable[..., T], *args: Any) -> T:
-        """Call a function of the graph; what it raises fails the run, and says where it came from."""
+        Raises:
+            Refused: One of them is not taken, and nothing has changed.
+        """
+        planned = self._plan_all(answers)
+        self._now = now
+        if any(isinstance(plan, _Planned) for plan in planned):
+            self.checkpoint += 1
+        accepted: list[Accepted] = []
+        taken: list[tuple[_Planned, Answer]] = []
+        for answer, plan in zip(answers, planned, strict=True):
+            if isinstance(plan, Accepted):
+                accepted.append(plan)
+            elif plan is None:
+                accepted.append(self._keep(answer))
+            else:
+                accepted.append(self._accept(plan, answer))
+                taken.append((plan, answer))
         try:
-            return function(*args)
-        except (Exception, CancelledError) as error:
-            # Cancelled: by the function itself, for it awaits nothing that somebody else could have cancelled.
-            raise _Stop(failure_of(where, error)) from error
+            for plan, answer in taken:
+                self._carry_out(plan, answer)
+            self._settle_answers()
+        except RunFailedError as error:
+            self._fail(error.failure)
+        return accepted, self._take_commands()
+
+    def _settle_answers(self) -> None:
+        if self.status == "running":
+            self._settle()
+            self._take_early()
+
+    def reject(self, answer: Json, refused: Refused, now: str) -> None:
+        """Keep an answer that came where it cannot be refused to its sender."""
+        self.questions.reject(answer, refused, now)
+
+    def _plan_all(self, answers: Sequence[Answer]) -> list[_Planned | Accepted | None]:
+        planned = [self._plan(answer) for answer in answers]
+        if len(answers) > 1:
+            self._check_together(answers, planned)
+        return planned
+
+    def _check_together(self, answers: Sequence[Answer], planned: Sequence[_Planned | Accepted | None]) -> None:
+        seen: dict[str, None] = {}
+        answer_ids: dict[str, None] = {}
+        for answer, plan in zip(answers, planned, strict=True):
+            if answer.goto is not None or answer.state_update is not None:
+                raise Refused(
+                    "invalid", "Of several answers none can have goto or state_update; send such a one alone."
+                )
+            interrupt_id = answer.interrupt_id if plan is None else None
+            if isinstance(plan, _Planned) and plan.interrupt is not None:
+                interrupt_id = plan.interrupt.interrupt_id
+            if interrupt_id is not None and interrupt_id in seen:
+                raise Refused("ambiguous", f"Two of the answers are for {interrupt_id!r}.")
+            if interrupt_id is not None:
+                seen[interrupt_id] = None
+            if answer.answer_id is not None and not isinstance(plan, Accepted):
+                if answer.answer_id in answer_ids:
+                    raise Refused("ambiguous", f"Two of the answers have the answer_id {answer.answer_id!r}.")
+                answer_ids[answer.answer_id] = None
+        self.questions.check_room([answer for answer, plan in zip(answers, planned, strict=True) if plan is None])
+
+    def _plan(self, answer: Answer) -> _Planned | Accepted | None:
+        """Look what an answer would do: None for one that will be kept until its question opens."""
+        found = self._find(answer)
+        if isinstance(found, Accepted):
+            return found
+        if found is None:
+            if answer.goto is not None or answer.state_update is not None:
+                message = f"{answer.interrupt_id!r} is not open yet; an answer with goto or state_update cannot wait."
+                raise Refused("unknown_interrupt", message)
+            return None
+        interrupt, task = found
+        target = None if answer.goto is None else self._plan_goto(task, answer.goto)
+        state = None if answer.state_update is None else (self._edited(answer.state_update),)
+        value = None
+        if interrupt is not None and (target is None or answer.value is not None):
+            value = self._plan_value(interrupt, task, answer.value)
+        return _Planned(interrupt, task, value, state, target)
+
+    def _find(self, answer: Answer) -> tuple[Interrupt | None, Task] | Accepted | None:
+        if answer.goto is not None and not self.questions.closed and self.questions.known(answer) is None:
+            if answer.interrupt_id in self.tasks and answer.interrupt_id not in self.questions.open:
+                return None, self.tasks[answer.interrupt_id]
+            if answer.interrupt_id is None and not self.questions.open and self.tasks:
+                if len(self.tasks) == 1:
+                    return None, next(iter(self.tasks.values()))
+                ids = ", ".join(repr(task_id) for task_id in self.tasks)
+                raise Refused(
+                    "ambiguous", f"{len(self.tasks)} nodes are on their way. Say which with interrupt_id: {ids}."
+                )
+        will_ask = [task.id for task in self.tasks.values() if self._will_ask(task)]
+        found = self.questions.find(answer, self.visits, self.tasks, will_ask)
+        return (found, self.tasks[found.task_id]) if isinstance(found, Interrupt) else found
+
+    def _will_ask(self, task: Task) -> bool:
+        """Whether it is an interrupt node that stands at a breakpoint before its own question."""
+        node = self.spec.nodes[task.node_id]
+        is_asking = isinstance(node, StepSpec) and node.waits and not task.is_answered
+        return is_asking and f"{task.id}.before" in self.questions.open
+
+    def _plan_value(self, interrupt: Interrupt, task: Task, value: Json) -> Encoded | None:
+        if interrupt.kind in ("before", "after"):
+            return None
+        try:
+            errors = self.functions.check(interrupt.node_id, _schema_of(interrupt), value)
+            if not errors:
+                return self.functions.fill(task.node_id, task.value, value) if interrupt.kind == "node" else None
+        except BaseException as error:
+            # A validator of the user's, which failed: no answer may fail a run.
+            if is_the_runtimes(error):
+                raise
+            errors = [_error(error)]
+        raise Refused("invalid", _describe(interrupt.interrupt_id, errors), errors)
+
+    def _plan_goto(self, task: Task, goto: dict[str, Json]) -> tuple[str, Encoded]:
+        node_id, data = goto.get("node_id"), goto.get("data")
+        node = self.spec.nodes.get(node_id) if isinstance(node_id, str) else None
+        if not isinstance(node, StepSpec | EndSpec):
+            raise _invalid("goto", f"There is no node {node_id!r} to go to. The nodes: {self._known()}.")
+        fork_id = self.forks.lacking(node.id, task.runs)
+        if fork_id is not None:
+            message = (
+                f"Node {node.id!r} is behind fork {fork_id!r}, of which {task.id!r} is no branch; a join waits there."
+            )
+            raise _invalid("goto", message)
+        try:
+            value, errors = self.functions.arrive(node.id, data)
+        except BaseException as error:
+            if is_the_runtimes(error):
+                raise
+            value, errors = None, [_error(error)]
+        if value is None:
+            errors = [{**error, "loc": ["goto", "data", *error["loc"]]} for error in errors]
+            raise Refused("invalid", f"This cannot be given to node {node.id!r}: {_listed(errors)}.", errors)
+        return node.id, value
+
+    def _keep(self, answer: Answer) -> Accepted:
+        assert answer.interrupt_id is not None
+        kept = Accepted(answer.interrupt_id, self._now, answer.actor, answer.answer_id, answer.value)
+        self.questions.early[answer.interrupt_id] = kept
+        return kept
+
+    def _accept(self, plan: _Planned, answer: Answer) -> Accepted:
+        if plan.state is not None:
+            self.shared.edit(plan.state[0])
+        name = plan.interrupt.interrupt_id if plan.interrupt is not None else plan.task.id
+        return self.questions.accept(name, answer, self._now)
+
+    def _carry_out(self, plan: _Planned, answer: Answer) -> None:
+        task, interrupt = plan.task, plan.interrupt
+        if plan.target is not None:
+            self._go(task, *plan.target)
+        elif interrupt is not None:
+            self._go_on(task, interrupt, plan.value, answer.value)
+
+    def _go_on(self, task: Task, interrupt: Interrupt, filled: Encoded | None, answer: Json) -> None:
+        if interrupt.kind == "after":
+            assert task.held is not None
+            self._end_task(task, task.held)
+        elif interrupt.kind == "before":
+            self._be_ready(task)
+        else:
+            if filled is not None:
+                task.value, task.is_answered = filled, True
+            elif interrupt.position is not None:
+                task.answers[interrupt.position] = answer
+            task.status = "ready"
+            self._commands.append(Run(task.id))
+
+    def _go(self, task: Task, node_id: str, value: Encoded) -> None:
+        """Send the token of a task elsewhere; what the task does is not wanted any more."""
+        self._drop(task)
+        self._enter(node_id, value, task.runs)
+        self._leave(task.holds)
+
+    # -- The state --------------------------------------------------------------------------------------------------
+
+    def check_update(self, update: Json, expected_version: int | None) -> Json:
+        """Look whether the state can be changed by a person; changes nothing.
+
+        Args:
+            update: The fields to change, with their new values.
+            expected_version: The version that the person saw; None for any.
+
+        Returns:
+            The state as it would be.
+
+        Raises:
+            Refused: It cannot.
+        """
+        if self.status != "running":
+            raise Refused("closed", f"The run is {self.status}; its state cannot be changed any more.")
+        if expected_version is not None and expected_version != self.shared.version:
+            raise Refused(
+                "conflict",
+                f"The state has version {self.shared.version} by now, not {expected_version}: somebody, or a node, has "
+                "changed it since. Look at it again.",
+            )
+        return self._edited(update)
+
+    def update(self, update: Json, expected_version: int | None, now: str) -> None:
+        """Change the state for a person; see `check_update`."""
+        state = self.check_update(update, expected_version)
+        self._now = now
+        self.checkpoint += 1
+        self.shared.edit(state)
+
+    def _edited(self, update: Json) -> Json:
+        try:
+            state, errors = self.functions.edit(self.state, update)
+        except BaseException as error:
+            if is_the_runtimes(error):
+                raise
+            state, errors = None, [_error(error)]
+        if errors:
+            raise Refused("invalid", f"The state cannot take this: {_listed(errors)}.", errors)
+        return state
+
+    # -- Breakpoints ------------------------------------------------------------------------------------------------
+
+    def check_breakpoints(self, breakpoints: Breakpoints) -> None:
+        """Look whether there are these nodes; changes nothing.
+
+        Raises:
+            Refused: There are not; or the run has ended.
+        """
+        if self.status != "running":
+            raise Refused("closed", f"The run is {self.status}; it does not stop anywhere.")
+        for name in (*breakpoints.before, *breakpoints.after):
+            if name != ANY and not isinstance(self.spec.nodes.get(name), StepSpec):
+                raise _invalid(
+                    "breakpoints", f"There is no node {name!r} to stop at. The nodes: {self._known()}; or '*'."
+                )
+
+    def set_breakpoints(self, breakpoints: Breakpoints, now: str) -> list[Command]:
+        """Say where the run stops for people from now on; also before nodes that are ready and have not begun.
+
+        Raises:
+            Refused: See `check_breakpoints`.
+        """
+        self.check_breakpoints(breakpoints)
+        self._now = now
+        self.breakpoints = breakpoints
+        for task in self.tasks.values():
+            is_fresh = task.status == "ready" and task.base is None and not task.answers
+            has_passed = f"{task.id}.before" in self.questions.accepted
+            if is_fresh and not has_passed and breakpoints.stops("before", task.node_id):
+                self._break(task, "before")
+        self._opened.clear()
+        return self._take_commands()
+
+    def _known(self) -> str:
+        return ", ".join(repr(node_id) for node_id, node in self.spec.nodes.items() if isinstance(node, StepSpec))
 
 
-def _error(error: Exception) -> dict[str, Any]:
+def _invalid(place: str, message: str) -> Refused:
+    return Refused("invalid", message, [{"loc": [place], "msg": message, "type": place}])
+
+
+def _error(error: BaseException) -> dict[str, Any]:
     """What is wrong with an answer, where that was found out by an exception."""
     return {"loc": [], "msg": f"{type(error).__name__}: {message_of(error)}", "type": "error"}
-
-
-def _is_of(command: Command, task_id: str, asked: list[str]) -> bool:
-    """Whether a command that nobody has seen yet is about a task that is gone."""
-    if isinstance(command, Run):
-        return command.task_id == task_id
-    return isinstance(command, OpenInterrupt) and command.interrupt_id in asked
 
 
 def _schema_of(interrupt: Interrupt) -> dict[str, Any] | None:
@@ -610,10 +632,8 @@ def _schema_of(interrupt: Interrupt) -> dict[str, Any] | None:
 
 
 def _describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
-    fields = "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'value'}: {e['msg']}" for e in errors)
-    return f"The answer does not fit {interrupt_id!r}: {fields}."
+    return f"The answer does not fit {interrupt_id!r}: {_listed(errors)}."
 
 
-def _short(value: Json) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _listed(errors: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'value'}: {e['msg']}" for e in errors)

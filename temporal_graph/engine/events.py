@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from .breakpoints import NO_BREAKPOINTS, Breakpoints
 from .state import Json, Op
 
 LONGEST_MESSAGE = 10_000
@@ -58,12 +59,27 @@ def failure_of(node_id: str, error: BaseException) -> Failure:
     return Failure(node_id, type(error).__name__, message_of(error))
 
 
+def is_the_runtimes(error: BaseException) -> bool:
+    """Whether an exception is not the graph's own, but ends what runs it: it must not be taken for a failure."""
+    if isinstance(error, GeneratorExit | KeyboardInterrupt):
+        return True
+    return type(error).__module__.partition(".")[0] == "temporalio" and not isinstance(error, Exception)
+
+
 def message_of(error: BaseException) -> str:
     """What an exception says; whatever it does when it is asked."""
     try:
         return str(error)
     except Exception as other:
         return f"(it has no message: its __str__ raised {type(other).__name__})"
+
+
+class RunFailedError(Exception):
+    """A run cannot go on; `Engine.apply` makes it fail."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 # -- Outcomes: how a step ended -------------------------------------------------------------------------------------
@@ -105,6 +121,7 @@ class Start:
         value: The inputs, or what the node gets.
         state: The first state.
         node_id: The node to begin at; None for the start node.
+        breakpoints: Where the run is to stop for people.
         is_answer: The value already holds what a person has to say to the node, so that it does not wait.
     """
 
@@ -112,6 +129,7 @@ class Start:
     state: Json = None
     node_id: str | None = None
     is_answer: bool = False
+    breakpoints: Breakpoints = NO_BREAKPOINTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,14 @@ class Functions(Protocol):
         """What is wrong with an answer, by field; for an interrupt node (`schema` None) or for a call's schema."""
         ...
 
+    def arrive(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
+        """What a person gives to a node (or to the end) that the run is sent to; or what is wrong with it."""
+        ...
+
+    def edit(self, state: Json, update: Json) -> tuple[Json, list[dict[str, Any]]]:
+        """The state with some fields changed by a person; or what is wrong with the change."""
+        ...
+
     def fill(self, node_id: str, value: Encoded, answer: Json) -> Encoded:
         """An interrupt node with the answer's fields set."""
         ...

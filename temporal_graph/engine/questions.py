@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -11,7 +11,9 @@ from .events import clipped
 from .state import Json
 
 Kind = Literal["node", "call", "before", "after", "failure"]
-Reason = Literal["invalid", "already_answered", "expired", "unknown_interrupt", "ambiguous", "not_authorized", "closed"]
+Reason = Literal[
+    "invalid", "already_answered", "expired", "unknown_interrupt", "ambiguous", "not_authorized", "closed", "conflict"
+]
 
 MEMORY = 500
 """How many answers a run remembers, so that the same one, sent again, is known: a run may live for years."""
@@ -143,13 +145,16 @@ class Questions:
         self.rejected: list[dict[str, Any]] = []
         self.closed = False
 
-    def find(self, answer: Answer, visits: Mapping[str, int], live: Container[str]) -> Interrupt | Accepted | None:
+    def find(
+        self, answer: Answer, visits: Mapping[str, int], live: Container[str], will_ask: Container[str] = ()
+    ) -> Interrupt | Accepted | None:
         """Find what an answer belongs to.
 
         Args:
             answer: The answer.
             visits: The graph's steps, and how often each has been reached.
             live: Ids of the tasks that have not ended.
+            will_ask: Ids of the tasks that are interrupt nodes and have yet to ask.
 
         Returns:
             The open question; or the acceptance of the same answer, sent before; or None for the answer to a question
@@ -158,10 +163,9 @@ class Questions:
         Raises:
             Refused: There is no such question.
         """
-        if answer.answer_id is not None:
-            for accepted in (*self.accepted.values(), *self.early.values()):
-                if accepted.answer_id == answer.answer_id:
-                    return accepted
+        known = self.known(answer)
+        if known is not None:
+            return known
         if self.closed:
             raise Refused("closed", "The run has ended; it asks nothing any more.")
         if answer.interrupt_id is None:
@@ -172,7 +176,15 @@ class Questions:
         if answer.interrupt_id in visits:
             of_node = [i for i in self.open.values() if i.node_id == answer.interrupt_id]
             return self._only(of_node, f"{answer.interrupt_id!r} is a node; say which of its questions you mean")
-        self._check_future(answer, answer.interrupt_id, visits, live)
+        self._check_future(answer, answer.interrupt_id, visits, live, will_ask)
+        return None
+
+    def known(self, answer: Answer) -> Accepted | None:
+        """The acceptance of the same answer, if it was sent before."""
+        if answer.answer_id is not None:
+            for accepted in (*self.accepted.values(), *self.early.values()):
+                if accepted.answer_id == answer.answer_id:
+                    return accepted
         return None
 
     def _only(self, candidates: Iterable[Interrupt], hint: str) -> Interrupt:
@@ -184,7 +196,14 @@ class Questions:
             raise Refused("ambiguous", f"{len(found)} questions are open. {hint}: {ids}.")
         raise Refused("unknown_interrupt", f"No such question is open. {self._open_ids()}")
 
-    def _check_future(self, answer: Answer, interrupt_id: str, visits: Mapping[str, int], live: Container[str]) -> None:
+    def _check_future(
+        self,
+        answer: Answer,
+        interrupt_id: str,
+        visits: Mapping[str, int],
+        live: Container[str],
+        will_ask: Container[str],
+    ) -> None:
         """Refuse an answer to a question that is not open, unless the question may still come."""
         accepted = self.accepted.get(interrupt_id)
         if accepted is not None:
@@ -194,14 +213,23 @@ class Questions:
         number, dot, position = visit.partition(".")
         if node_id not in visits or not _is_number(number) or (dot and not _is_number(position)):
             raise Refused("unknown_interrupt", f"There is no question {interrupt_id!r}. {self._open_ids()}")
-        task_may_ask = dot and f"{node_id}:{number}" in live
+        task_may_ask = (dot and f"{node_id}:{number}" in live) or interrupt_id in will_ask
         if int(number) <= visits[node_id] and not task_may_ask:
             raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
         if interrupt_id in self.early:
             raise Refused("already_answered", f"An answer to {interrupt_id!r} is kept already, for when it opens.")
-        size = sum(len(json.dumps(kept.value)) for kept in self.early.values()) + len(json.dumps(answer.value))
-        if len(self.early) >= EARLY or size > EARLY_SIZE:
-            raise Refused("unknown_interrupt", f"{interrupt_id!r} is not open, and no more answers are kept ahead.")
+        self.check_room([answer])
+
+    def check_room(self, answers: Sequence[Answer]) -> None:
+        """Refuse answers to questions that are not open, where no more are kept.
+
+        Raises:
+            Refused: There are too many, or they are too large.
+        """
+        size = sum(len(json.dumps(kept.value)) for kept in (*self.early.values(), *answers))
+        if answers and (len(self.early) + len(answers) > EARLY or size > EARLY_SIZE):
+            ids = ", ".join(repr(answer.interrupt_id) for answer in answers)
+            raise Refused("unknown_interrupt", f"{ids} is not open, and no more answers are kept ahead.")
 
     def _open_ids(self) -> str:
         if not self.open:
@@ -247,7 +275,7 @@ class Questions:
             "open": [asdict(interrupt) for interrupt in self.open.values()],
             "accepted": [asdict(accepted) for accepted in self.accepted.values()],
             "early": [asdict(kept) for kept in self.early.values()],
-            "rejected": self.rejected,
+            "rejected": list(self.rejected),
         }
 
     def load(self, data: Mapping[str, Any]) -> None:

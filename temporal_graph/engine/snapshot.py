@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .engine import Engine, Task
-from .events import Encoded, Failure
+from .breakpoints import Breakpoints
+from .engine import Engine
+from .events import Encoded, Ended, Failure, Next, Outcome, Output
 from .functions import Functions
-from .spec import GraphSpec, JoinSpec, StepSpec
+from .spec import END, GraphSpec, JoinSpec, StepSpec
 from .state import AUTO, Plan
+from .walker import Task
 
 VERSION = 1
 
@@ -18,7 +20,7 @@ class SnapshotError(ValueError):
     """A snapshot that this graph cannot go on from."""
 
 
-def dump(engine: Engine, functions: Functions) -> dict[str, Any]:
+def dump(engine: Engine) -> dict[str, Any]:
     """Write a run down.
 
     A task that runs is written as ready: whoever loads the snapshot begins it again, with the state of that moment.
@@ -31,6 +33,10 @@ def dump(engine: Engine, functions: Functions) -> dict[str, Any]:
         "graph": engine.spec.name,
         "status": engine.status,
         "state": engine.state,
+        "state_version": engine.shared.version,
+        "checkpoint": engine.checkpoint,
+        "paused": engine.paused,
+        "breakpoints": {"before": list(engine.breakpoints.before), "after": list(engine.breakpoints.after)},
         "output": _dump_value(engine.output) if engine.output is not None else None,
         "failure": _dump_failure(engine.failure) if engine.failure is not None else None,
         "visits": {node_id: count for node_id, count in engine.visits.items() if count},
@@ -42,7 +48,7 @@ def dump(engine: Engine, functions: Functions) -> dict[str, Any]:
                 "join": joining.join.id,
                 "run": joining.run,
                 "runs": list(joining.runs),
-                "current": functions.dump_join(joining.join.id, joining.current),
+                "current": engine.functions.dump_join(joining.join.id, joining.current),
             }
             for _, _, joinings in engine.forks.all()
             for joining in joinings
@@ -56,6 +62,8 @@ def dump(engine: Engine, functions: Functions) -> dict[str, Any]:
                 "value": _dump_value(task.value),
                 "runs": list(task.runs),
                 "waits": task.status == "waiting",
+                "answered": task.is_answered,
+                "held": _dump_outcome(task.held) if task.held is not None else None,
                 "answers": [[position, value] for position, value in sorted(task.answers.items())],
             }
             for task in engine.tasks.values()
@@ -79,10 +87,26 @@ def load(data: dict[str, Any], spec: GraphSpec, functions: Functions, plan: Plan
     Raises:
         SnapshotError: The snapshot is of another version or graph, or needs nodes that the graph has not.
     """
-    _check(data, spec)
     engine = Engine(spec, functions, plan)
+    restore(engine, data)
+    return engine
+
+
+def restore(engine: Engine, data: dict[str, Any]) -> None:
+    """Put a new engine where another one was when it was dumped.
+
+    Raises:
+        SnapshotError: See `load`.
+    """
+    spec, functions = engine.spec, engine.functions
+    _check(data, spec)
     engine.status = data["status"]
-    engine.state = data["state"]
+    # What earlier releases did not write has a default.
+    engine.shared.load(data["state"], data.get("state_version", 0))
+    engine.checkpoint = data.get("checkpoint", 0)
+    engine.paused = data.get("paused", False)
+    breakpoints = data.get("breakpoints", {})
+    engine.breakpoints = Breakpoints(tuple(breakpoints.get("before", ())), tuple(breakpoints.get("after", ())))
     engine.output = _load_value(data["output"]) if data["output"] is not None else None
     engine.failure = _load_failure(data["failure"]) if data["failure"] is not None else None
     engine.visits.update((node_id, count) for node_id, count in data["visits"].items())
@@ -106,11 +130,12 @@ def load(data: dict[str, Any], spec: GraphSpec, functions: Functions, plan: Plan
             engine.forks.enter(item["node"], runs),
             "waiting" if item["waits"] else "ready",
             answers=dict(item["answers"]),
+            is_answered=item.get("answered", _waits(spec, item["node"]) and not item["waits"]),
+            held=_load_outcome(item["held"]) if item.get("held") is not None else None,
         )
         engine.tasks[task.id] = task
     engine.questions.load(data["questions"])
-    engine.questions.closed = engine.status in ("finished", "failed")
-    return engine
+    engine.questions.closed = engine.status in ("finished", "failed", "cancelled")
 
 
 def _check(data: dict[str, Any], spec: GraphSpec) -> None:
@@ -122,6 +147,13 @@ def _check(data: dict[str, Any], spec: GraphSpec) -> None:
     missing = dict.fromkeys(
         [
             *(item["node"] for item in data["tasks"] if not _is_step(spec, item["node"], asks=item["id"] in asking)),
+            *(
+                item["held"]["to"]
+                for item in data["tasks"]
+                if item.get("held") is not None
+                and item["held"]["to"] not in (None, END)
+                and not isinstance(spec.nodes.get(item["held"]["to"]), StepSpec | JoinSpec)
+            ),
             *(item["join"] for item in data["joins"] if not isinstance(spec.nodes.get(item["join"]), JoinSpec)),
             *(item["fork"] for item in data["forks"] if item["fork"] not in spec.joins_of),
         ]
@@ -132,6 +164,11 @@ def _check(data: dict[str, Any], spec: GraphSpec) -> None:
             f"The snapshot needs {needed}, which graph {spec.name!r} has not, or not as the same kind of node. It has: "
             f"{has}."
         )
+
+
+def _waits(spec: GraphSpec, node_id: str) -> bool:
+    node = spec.nodes[node_id]
+    return isinstance(node, StepSpec) and node.waits
 
 
 def _is_step(spec: GraphSpec, node_id: str, *, asks: bool) -> bool:
@@ -148,6 +185,18 @@ def _dump_value(value: Encoded) -> dict[str, Any]:
 
 def _load_value(data: dict[str, Any]) -> Encoded:
     return Encoded(json.dumps(data["data"], ensure_ascii=False, separators=(",", ":")), data.get("type"))
+
+
+def _dump_outcome(outcome: Outcome) -> dict[str, Any]:
+    to = END if isinstance(outcome, Ended) else outcome.node_id if isinstance(outcome, Next) else None
+    return {"to": to, **_dump_value(outcome.value)}
+
+
+def _load_outcome(data: dict[str, Any]) -> Outcome:
+    value = _load_value(data)
+    if data["to"] is None:
+        return Output(value)
+    return Ended(value) if data["to"] == END else Next(data["to"], value)
 
 
 def _dump_failure(failure: Failure) -> dict[str, Any]:

@@ -41,11 +41,13 @@ class StepSpec:
         id: The node's id.
         path: Where its output goes; None for a `BaseNode`, whose outcome names the next node itself.
         waits: Whether a person's answer is needed before it runs (an interrupt node).
+        gotos: Where it may go besides, as far as it says.
     """
 
     id: str
     path: Path | None
     waits: bool = False
+    gotos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,7 +320,9 @@ def _changed(current: Json, change: _Change) -> Json:
     if kind == "set":
         return mine
     if kind == "create":
-        return mine if current is _MISSING else _unite(current, mine, change.plan, change.op[1])
+        if current is _MISSING or not change.is_contested:  # what is there uncontested, a person has put there
+            return mine
+        return _unite(current, mine, change.plan, change.op[1])
     if not isinstance(current, list):
         raise ValueError(f"The state has no list at {change.op[1]!r}.")
     items = cast("list[Json]", current)

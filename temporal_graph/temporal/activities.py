@@ -12,15 +12,18 @@ from temporalio.exceptions import ApplicationError
 
 from ..codec import DecodeError, EncodeError
 from ..deps import Deps
-from ..engine.events import clipped, message_of
+from ..engine.events import clipped, is_the_runtimes, message_of
 from ..errors import GraphError
 from ..messages import dump_result, load_input
 from ..registry import Registry
+from .emitter import Emitter
 from .names import PAYLOAD_TOO_LARGE, activity_name
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 
 Activity = Callable[[RawValue], Awaitable[RawValue]]
 
+BEAT = 3
+"""Seconds between two signs of life, at most: a node hears that it is cancelled with the answer to one."""
 MISTAKES = (TypeError, NameError, AttributeError, ImportError, NotImplementedError, AssertionError, SyntaxError)
 """Errors of programming, which another attempt would only repeat."""
 
@@ -35,8 +38,9 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
     async def run_node(message: RawValue) -> RawValue:
         graph = registry[name]
         try:
-            async with _heartbeats():
-                result = await graph.compiled.runner.run(node_id, load_input(from_raw(message)), deps.value)
+            given = load_input(from_raw(message))
+            async with _heartbeats(), Emitter(node_id, given.task_id) as emitter:
+                result = await graph.compiled.runner.run(node_id, given, deps.value, emit=emitter.emit)
             what = f"The result of node {node_id!r} (its output and changes to the state)"
             return to_raw(dump_result(result), what, graph.payload_limit)
         except PayloadTooLargeError as error:
@@ -52,6 +56,13 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
                 raise
             # The SDK would tell neither its type nor its message, or nothing at all.
             raise ApplicationError(clipped(message_of(error)), type=type(error).__name__) from None
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            if is_the_runtimes(error):
+                raise
+            # It would leave the event loop, and end the worker: sys.exit(), or an exception of the user's own.
+            raise _final(error) from None
 
     return run_node
 
@@ -69,7 +80,7 @@ def _can_be_sent(error: BaseException | None) -> bool:
     return True
 
 
-def _final(error: Exception, type_: str | None = None) -> ApplicationError:
+def _final(error: BaseException, type_: str | None = None) -> ApplicationError:
     """An error that another attempt would only repeat."""
     return ApplicationError(clipped(message_of(error)), type=type_ or type(error).__name__, non_retryable=True)
 
@@ -84,7 +95,7 @@ async def _heartbeats() -> AsyncGenerator[None]:
 
     async def beat() -> None:
         while True:
-            await asyncio.sleep(timeout.total_seconds() / 3)
+            await asyncio.sleep(min(timeout.total_seconds() / 3, BEAT))
             activity.heartbeat()
 
     task = asyncio.create_task(beat())

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import Generator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, cast
@@ -22,31 +22,38 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import RawValue, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.contrib.workflow_streams import WorkflowStreamClient
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..codec.text import compact, members
+from ..engine.events import clipped
 from ..errors import (
     AnswerRefusedError,
     GraphError,
     GraphInputError,
     GraphRunError,
+    RefusedError,
     RunCancelledError,
     RunNotFoundError,
-    StateConflictError,
 )
+from ..views import raise_run_error
 from .names import (
     ANSWER_REFUSED,
     CONTINUED,
     GET_STATE,
     GRAPH_INPUT_ERROR,
     GRAPH_RUN_ERROR,
+    HISTORY,
     PAYLOAD_TOO_LARGE,
     PROCEED,
     RESUME,
+    RESUME_ALL,
     RUN_CANCELLED,
+    SNAPSHOT,
 )
 from .payloads import PayloadTooLargeError, from_raw, limit_of, to_raw
+from .streaming import TOPIC
 
 Json = Any
 
@@ -98,10 +105,28 @@ def answer_argument(client: Client, answer: Mapping[str, Json] | None) -> RawVal
     Raises:
         AnswerRefusedError: It is larger than Temporal takes.
     """
+    return argument_of(client, RESUME, answer)
+
+
+def argument_of(client: Client, name: str, sent: Json) -> RawValue:
+    """What is sent with an update.
+
+    Raises:
+        RefusedError: It is larger than Temporal takes.
+    """
+    what = "The answer" if name in _ANSWERS else f"What is sent with {name}"
     try:
-        return to_raw(compact(answer), "The answer", limit_of(client.data_converter))
+        return to_raw(compact(sent), what, limit_of(client.data_converter))
     except PayloadTooLargeError as error:
-        raise AnswerRefusedError("invalid", str(error)) from error
+        raise _refused(name, "invalid", str(error)) from error
+
+
+_ANSWERS = (RESUME, RESUME_ALL, PROCEED)
+
+
+def _refused(name: str, reason: str, message: str, errors: Iterable[dict[str, Any]] = ()) -> RefusedError:
+    kind = AnswerRefusedError if name in _ANSWERS else RefusedError
+    return kind(reason, message, errors)
 
 
 async def result(handle: WorkflowHandle[Any, Any]) -> Outcome:
@@ -134,13 +159,6 @@ def raise_failure(run_id: str, error: WorkflowFailureError) -> NoReturn:
     raise RunCancelledError(f"Run {run_id!r} has no output: {cause}") from error
 
 
-def raise_run_error(failure: Mapping[str, Any]) -> NoReturn:
-    """Raise the failure of a run."""
-    if failure["path"] is not None:
-        raise StateConflictError(failure["node_id"], failure["message"], tuple(failure["path"]))
-    raise GraphRunError(failure["node_id"], failure["type"], failure["message"])
-
-
 def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
     """Raise what went wrong between client and server, in our terms."""
     if error.status == RPCStatusCode.NOT_FOUND:
@@ -157,7 +175,7 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
     raise error
 
 
-async def query(handle: WorkflowHandle[Any, Any], name: str) -> Any:
+async def query(handle: WorkflowHandle[Any, Any], name: str, *args: Any) -> Any:
     """Ask a run something.
 
     Raises:
@@ -165,11 +183,21 @@ async def query(handle: WorkflowHandle[Any, Any], name: str) -> Any:
         GraphError: No worker answers.
     """
     try:
-        return await handle.query(name, rpc_timeout=timedelta(seconds=WAIT))
+        return await handle.query(name, *args, rpc_timeout=timedelta(seconds=WAIT))
     except WorkflowQueryFailedError as error:
         raise GraphError(f"Run {handle.id!r} could not answer {name!r}: {error}") from error
     except RPCError as error:
         raise_rpc(handle.id, error)
+
+
+async def ask(client: Client, run_id: str, name: str, sent: Json) -> Any:
+    """Send an update to a run, and have it done.
+
+    Raises:
+        RefusedError: The run does not take it.
+        RunNotFoundError: There is no such run.
+    """
+    return await _ask(client, run_id, name, argument_of(client, name, sent), None)
 
 
 async def resume(client: Client, run_id: str, answer: Mapping[str, Json]) -> Mapping[str, Any]:
@@ -179,29 +207,62 @@ async def resume(client: Client, run_id: str, answer: Mapping[str, Json]) -> Map
         AnswerRefusedError: The answer is not taken.
         RunNotFoundError: There is no such run.
     """
-    argument = answer_argument(client, answer)
+    accepted = await _ask(client, run_id, RESUME, answer_argument(client, answer), answer)
+    return {**accepted, "value": answer["value"]}
+
+
+async def _ask(client: Client, run_id: str, name: str, argument: RawValue, answer: Mapping[str, Json] | None) -> Any:
     handle = handle_of(client, run_id)
     attempts = 0
     while True:
         try:
             async with asyncio.timeout(WAIT):
-                accepted = await _update(handle, RESUME, argument)
-                return {**accepted, "value": answer["value"]}
+                return await _update(handle, name, argument)
         except TimeoutError as error:
+            again = (
+                "" if answer is None else f"; sent again with answer_id={answer['answer_id']!r}, it is the same answer"
+            )
             raise GraphError(
                 f"No worker answered for run {handle.id!r} in {WAIT} seconds. Is one running on its task queue, with "
-                "this graph? One that comes later may still take the answer; sent again with "
-                f"answer_id={answer['answer_id']!r}, it is the same answer."
+                f"this graph? One that comes later may still take what was sent{again}."
             ) from error
         except WorkflowUpdateFailedError as error:
-            raise_refusal(error)
+            if not is_continued(error) or attempts == ATTEMPTS:
+                raise_refusal(error, name)
+            attempts += 1
         except RPCError as error:
             attempts += 1
             if attempts == ATTEMPTS or not await _may_retry(handle, error):
                 taken = await _taken_before(handle, error, answer)
                 if taken is not None:
-                    return {**taken, "value": answer["value"]}
-                await raise_closed(handle, error)
+                    return taken
+                await raise_closed(handle, error, name)
+
+
+async def signal(handle: WorkflowHandle[Any, Any], name: str) -> None:
+    """Send a signal without an argument.
+
+    Raises:
+        RefusedError: The run has ended.
+        RunNotFoundError: There is no such run.
+    """
+    try:
+        await handle.signal(name)
+    except RPCError as error:
+        await raise_closed(handle, error, name)
+
+
+async def cancel(handle: WorkflowHandle[Any, Any]) -> None:
+    """Ask for a run to be cancelled.
+
+    Raises:
+        RefusedError: The run has ended.
+        RunNotFoundError: There is no such run.
+    """
+    try:
+        await handle.cancel()
+    except RPCError as error:
+        await raise_closed(handle, error, "cancel")
 
 
 async def proceed(
@@ -229,7 +290,7 @@ async def proceed(
             return await _update(handle, PROCEED, argument)
         except WorkflowUpdateFailedError as error:
             if not is_continued(error):
-                raise_refusal(error)
+                raise_refusal(error, PROCEED)
             is_taken = True
         except RPCError as error:
             attempts += 1
@@ -237,7 +298,7 @@ async def proceed(
                 is_closed = error.status == RPCStatusCode.NOT_FOUND
                 if is_closed and (is_taken or await _taken_before(handle, error, answer) is not None):
                     return await _end(handle)
-                await raise_closed(handle, error)
+                await raise_closed(handle, error, PROCEED)
 
 
 async def _taken_before(
@@ -299,17 +360,17 @@ async def start_or_proceed(
     except WorkflowUpdateFailedError as error:
         if is_continued(error):
             return await proceed(client, id, answer, is_taken=True)
-        raise_refusal(error)
+        raise_refusal(error, PROCEED)
     except WorkflowAlreadyStartedError as error:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await operation.workflow_handle()  # or asyncio complains that nobody has looked at its error
         if answer is None:
             return await _end(handle)
-        await raise_closed(handle, error)
+        await raise_closed(handle, error, PROCEED)
     except RPCError as error:
         if await _may_retry(handle, error) or (answer is None and error.status == RPCStatusCode.NOT_FOUND):
             return await proceed(client, id, answer)
-        await raise_closed(handle, error)
+        await raise_closed(handle, error, PROCEED)
 
 
 async def _update(handle: WorkflowHandle[Any, Any], name: str, argument: RawValue) -> Mapping[str, Any]:
@@ -336,12 +397,12 @@ def is_continued(error: WorkflowUpdateFailedError) -> bool:
     )
 
 
-def raise_refusal(error: WorkflowUpdateFailedError) -> NoReturn:
-    """Raise why an answer was not taken."""
+def raise_refusal(error: WorkflowUpdateFailedError, name: str) -> NoReturn:
+    """Raise why an update was not taken."""
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type == ANSWER_REFUSED and cause.details:
         details: Mapping[str, Any] = cause.details[0]
-        raise AnswerRefusedError(details["reason"], details["message"], details["errors"]) from error
+        raise _refused(name, details["reason"], details["message"], details["errors"]) from error
     if isinstance(cause, ApplicationError) and cause.type == RUN_CANCELLED:
         raise RunCancelledError(cause.message) from error
     if isinstance(cause, ApplicationError) and cause.type == PAYLOAD_TOO_LARGE:
@@ -367,7 +428,7 @@ async def _may_retry(handle: WorkflowHandle[Any, Any], error: RPCError) -> bool:
     return True
 
 
-async def raise_closed(handle: WorkflowHandle[Any, Any], error: BaseException) -> NoReturn:
+async def raise_closed(handle: WorkflowHandle[Any, Any], error: BaseException, name: str) -> NoReturn:
     """Raise that a run has ended, and with what."""
     if isinstance(error, RPCError) and error.status != RPCStatusCode.NOT_FOUND:
         raise_rpc(handle.id, error)
@@ -376,7 +437,88 @@ async def raise_closed(handle: WorkflowHandle[Any, Any], error: BaseException) -
     except RPCError as missing:
         raise_rpc(handle.id, missing)
     outcome = await result(handle)
-    raise AnswerRefusedError("closed", f"Run {handle.id!r} has ended; its output is {outcome.output}.") from error
+    raise _refused(name, "closed", f"Run {handle.id!r} has ended; its output is {clipped(outcome.output)}.") from error
+
+
+async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int, Mapping[str, Any]]]:
+    """The events of a run from a number on, until it has ended.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        GraphError: No worker answers.
+    """
+    stream = WorkflowStreamClient.create(client, id)
+    try:
+        async for item in stream.subscribe([TOPIC], first, result_type=RawValue):
+            try:
+                event = json.loads(from_raw(item.data))
+            except ValueError:
+                continue  # somebody else's
+            if isinstance(event, dict) and _EVENT.issubset(cast("dict[str, Any]", event)):
+                yield item.offset, cast("dict[str, Any]", event)
+    except WorkflowQueryFailedError as error:
+        raise GraphError(f"Run {id!r} could not tell its last events: {error}") from error
+    except RPCError as error:
+        raise_rpc(id, error)
+
+
+_EVENT = {"kind", "node_id", "at", "data"}
+
+
+async def checkpoints(client: Client, id: str, run_id: str | None, after: int) -> Mapping[str, Any]:
+    """A page of the past of one history; see `past.page`.
+
+    Raises:
+        RunNotFoundError: There is no such run, or the server has forgotten it.
+        GraphError: No worker answers.
+    """
+    return await query(client.get_workflow_handle(id, run_id=run_id), HISTORY, after)
+
+
+async def past(client: Client, id: str) -> list[tuple[str | None, Mapping[str, Any]]]:
+    """The first page of each history of a run that continued as new, oldest first, as far as the server has them.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        GraphError: No worker answers.
+    """
+    pages: list[tuple[str | None, Mapping[str, Any]]] = []
+    run_id: str | None = None
+    while True:
+        try:
+            page = await checkpoints(client, id, run_id, 0)
+        except RunNotFoundError:
+            if not pages:
+                raise
+            break  # forgotten
+        pages.append((run_id, page))
+        run_id = page["previous_run_id"]
+        if run_id is None:
+            break
+    return pages[::-1]
+
+
+async def snapshot_at(client: Client, id: str, checkpoint_id: str) -> dict[str, Any]:
+    """The whole run as it was after a checkpoint.
+
+    Raises:
+        GraphInputError: There is no such checkpoint.
+        RunNotFoundError: There is no such run.
+        GraphError: No worker answers.
+    """
+    number = int(checkpoint_id) if checkpoint_id.isdecimal() and checkpoint_id.isascii() else 0
+    run_id: str | None = None
+    latest = ""
+    while True:
+        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(id, run_id=run_id)
+        found = await query(handle, SNAPSHOT, number)
+        if found is not None:
+            return found
+        page = await checkpoints(client, id, run_id, max(0, number - 1))
+        run_id = page["previous_run_id"]
+        latest = latest or f"It has {page['latest']} by now, from '1'."
+        if run_id is None or number > page["origin"]:
+            raise GraphInputError(f"Run {id!r} has no checkpoint {checkpoint_id!r}. {latest}")
 
 
 def handle_of(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:

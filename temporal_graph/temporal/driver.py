@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -16,18 +17,33 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from ..codec.text import compact
 from ..compile.contexts import NoDeps
 from ..engine import snapshot
-from ..engine.engine import Engine
-from ..engine.events import Cancel, Command, Event, Failure, NodeAsked, NodeFailed, Work, failure_of
+from ..engine.breakpoints import Breakpoints
+from ..engine.events import (
+    Cancel,
+    Command,
+    Event,
+    Failure,
+    NodeAsked,
+    NodeFailed,
+    NodeFinished,
+    OpenInterrupt,
+    Start,
+    Work,
+    failure_of,
+    is_the_runtimes,
+)
 from ..engine.questions import Accepted, Answer
+from ..engine.recording import RecordingEngine
 from ..engine.spec import END
-from ..engine.state import Json
+from ..engine.state import Json, diff
 from ..messages import NodeInput, Question, dump_input, dump_result, load_result
 from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
-from .messages import StartMessage
+from .messages import StartMessage, StateUpdate
 from .names import PAYLOAD_TOO_LARGE, activity_name
 from .payloads import PayloadTooLargeError, from_raw, to_raw
+from .streaming import LONGEST, Events, changes
 
 SUGGESTED = 4_096
 """Events after which servers, as they are set up, suggest to continue as new; they do not see one long task grow."""
@@ -53,8 +69,9 @@ class Driver:
         is_leaving: The run is about to continue as new; what waits in it must go and come again.
     """
 
-    def __init__(self, graph: RegisteredGraph, start: StartMessage) -> None:
+    def __init__(self, graph: RegisteredGraph, start: StartMessage, events: Events) -> None:
         self.graph = graph
+        self.events = events
         self.is_leaving = False
         self._running: dict[str, asyncio.Future[Any]] = {}
         self._suspended: dict[str, dict[int, asyncio.Future[Json]]] = {}
@@ -65,24 +82,55 @@ class Driver:
         self._local = (0, 0)
         self._patience: asyncio.TimerHandle | None = None
         self._not_before = 0
+        self._is_over = False
         self._state_text: tuple[Json, str | None] = (None, None)
         compiled = graph.compiled
-        if start.snapshot is not None:
-            data = json.loads(start.snapshot)
-            self.engine = snapshot.load(data, compiled.spec, compiled.functions, compiled.plan)
-        else:
-            self.engine = Engine(compiled.spec, compiled.functions, compiled.plan)
-            event = load_start(compiled, start.inputs, start.state, start.start_node)
-            self._do(self.engine.apply(event, _now()))
+        origin = json.loads(start.snapshot) if start.snapshot is not None else None
+        self.engine = RecordingEngine(compiled.spec, compiled.functions, compiled.plan, origin)
+        if origin is None:
+            breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
+            event = load_start(compiled, start.inputs, start.state, start.start_node, breakpoints)
+            self._apply(event)
 
     # -- What handlers call -----------------------------------------------------------------------------------------
 
-    def answer(self, answer: Answer) -> Accepted:
-        """Take an answer; see `Engine.answer`."""
-        accepted, commands = self.engine.answer(answer, _now())
+    def answer(self, answers: Sequence[Answer]) -> list[Accepted]:
+        """Take answers; see `Engine.answer_all`."""
+        before, was = self.engine.state, self.engine.checkpoint
+        accepted, commands = self.engine.answer_all(answers, _now())
+        if self.engine.checkpoint != was:
+            for item in accepted:
+                node_id = item.interrupt_id.rpartition(":")[0]
+                self.events.add("interrupt_answered", node_id, item.public())
+        self._tell(before, commands)
         self._do(commands)
+        self._check_end()
         self._is_woken = True
         return accepted
+
+    def update(self, update: StateUpdate) -> None:
+        """Change the state for a person; see `Engine.update`."""
+        before = self.engine.state
+        self.engine.update(update.values, update.expected_version, _now())
+        self._tell(before, [])
+
+    def set_breakpoints(self, breakpoints: Breakpoints) -> None:
+        """Say where the run stops for people; see `Engine.set_breakpoints`."""
+        commands = self.engine.set_breakpoints(breakpoints, _now())
+        self._tell(self.engine.state, commands)
+        self._do(commands)
+
+    def pause(self, paused: bool) -> None:
+        """Let no new node start, or let them start again."""
+        if paused != self.engine.paused:
+            self.events.add("run_paused" if paused else "run_unpaused")
+        self.engine.pause(paused)
+        self._is_woken = True
+
+    def cancel(self) -> None:
+        """End the run without an output."""
+        self._do(self.engine.cancel())
+        self.events.add("run_cancelled")
 
     def to_raw(self, text: str, what: str) -> RawValue:
         """JSON text as a payload; see `payloads.to_raw`."""
@@ -106,7 +154,7 @@ class Driver:
                     continue
                 if is_draining:
                     self._be_patient()
-                else:
+                elif not self.engine.paused:
                     self._start_ready()
                 await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
                 self._is_woken = False
@@ -147,6 +195,7 @@ class Driver:
 
     async def _leave(self) -> str | None:
         self.is_leaving = True
+        self.events.drain()
         if not workflow.all_handlers_finished():
             await workflow.wait_condition(workflow.all_handlers_finished)
         if self.engine.status != "running":
@@ -155,13 +204,14 @@ class Driver:
         for task_id in list(self._running):
             self._suspended.pop(task_id, None)
             self._running.pop(task_id).cancel()
-        text = compact({"snapshot": snapshot.dump(self.engine, self.graph.compiled.functions)})
+        text = compact({"snapshot": snapshot.dump(self.engine), "stream": self.events.dump()})
         try:
             self.to_raw(text, "The snapshot of the run")
         except PayloadTooLargeError as error:
             workflow.logger.warning("The run cannot continue as new and goes on in its history: %s", error)
             self._is_full = True
             self.is_leaving = False
+            self.events.fill()
             return None
         return text
 
@@ -173,8 +223,34 @@ class Driver:
             event = result if not isinstance(result, asyncio.Future) else self._event(task_id, result)
             if event is not None:
                 self._has_moved = True
-                self._do(self.engine.apply(event, _now()))
+                self._apply(event)
         self._check_end()
+
+    def _apply(self, event: Event) -> None:
+        before = self.engine.state
+        task = None if isinstance(event, Start) else self.engine.tasks.get(event.task_id)
+        commands = self.engine.apply(event, _now())
+        if task is None:
+            self.events.add("run_started")
+        elif isinstance(event, NodeFinished):
+            output = event.outcome.value.data
+            data = {"output": json.loads(output)} if len(output) < LONGEST else {}
+            self.events.add("node_finished", task.node_id, {"task_id": task.id, **data})
+        elif isinstance(event, NodeFailed):
+            self.events.add("node_failed", task.node_id, {"task_id": task.id, **asdict(event.failure)})
+        self._tell(before, commands)
+        self._do(commands)
+
+    def _tell(self, before: Json, commands: Sequence[Command]) -> None:
+        """Tell what an event has led to."""
+        engine = self.engine
+        if engine.state is not before:
+            ops = diff(before, engine.state, self.graph.compiled.plan)
+            self.events.add("state_changed", None, {"changes": changes(ops), "version": engine.shared.version})
+        for command in commands:
+            if isinstance(command, OpenInterrupt) and command.interrupt_id in engine.questions.open:
+                interrupt = engine.questions.open[command.interrupt_id]
+                self.events.add("interrupt_opened", interrupt.node_id, interrupt.public())
 
     def _check_end(self) -> None:
         """Let a run fail whose result is too large, before anybody is told that it has finished."""
@@ -183,6 +259,17 @@ class Driver:
                 self.result()
             except PayloadTooLargeError as error:
                 self.engine.fail(Failure(END, PAYLOAD_TOO_LARGE, str(error)))
+        if self.engine.status != "running" and not self._is_over:
+            self._is_over = True
+            self._tell_end()
+
+    def _tell_end(self) -> None:
+        engine = self.engine
+        if engine.output is not None:
+            data = {"output": json.loads(engine.output.data)} if len(engine.output.data) < LONGEST else {}
+            self.events.add("run_finished", None, data)
+        elif engine.failure is not None:
+            self.events.add("run_failed", engine.failure.node_id, asdict(engine.failure))
 
     def result(self) -> RawValue:
         """What a run that has finished returns.
@@ -259,6 +346,7 @@ class Driver:
             self._is_woken = True
             return 0
         self._running[work.task_id] = future
+        self.events.add("node_started", work.node_id, {"task_id": work.task_id})
         number = self.engine.tasks[work.task_id].number
         future.add_done_callback(functools.partial(self._on_done, number, work.task_id))
         return len(text)
@@ -297,8 +385,21 @@ class Driver:
 
     async def _run_here(self, work: Work, message: NodeInput) -> str:
         deps = NoDeps(f"Node {work.node_id!r}")
+        emit = functools.partial(self._emit, work)
         ask = functools.partial(self._ask, work.task_id)
-        return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, ask))
+        try:
+            return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, ask, emit))
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            if is_the_runtimes(error):
+                raise
+            # It would leave the event loop, and end the worker: sys.exit(), or an exception of the user's own.
+            failure = failure_of(work.node_id, error)
+            raise ApplicationError(failure.message, type=failure.type, non_retryable=True) from None
+
+    async def _emit(self, work: Work, data: Json) -> None:
+        self.events.add("emitted", work.node_id, {"task_id": work.task_id, "data": data})
 
     def _ask(self, task_id: str, question: Question) -> Awaitable[Json]:
         """Suspend a node at its own line until its question is answered."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import cast
 
 from temporalio.common import RawValue
 
 from ..codec.text import compact, members
+from ..engine.breakpoints import Breakpoints
 from ..engine.events import clipped
 from ..engine.questions import Answer, Refused
 from ..engine.state import Json
@@ -30,6 +31,8 @@ class StartMessage:
         start_node: The node to begin at, and its fields.
         snapshot: What a run that continues as new goes on from.
         answer_id: An answer with this id is this very start.
+        breakpoints: Where the run is to stop for people; None for where its graph says.
+        stream: The latest events, which go along when a run continues as new.
     """
 
     inputs: str | None = None
@@ -37,9 +40,35 @@ class StartMessage:
     start_node: tuple[str, str] | None = None
     snapshot: str | None = None
     answer_id: str | None = None
+    breakpoints: Breakpoints | None = None
+    stream: Json = None
 
 
-_START_FIELDS = tuple(field.name for field in fields(StartMessage))
+@dataclass(frozen=True, slots=True)
+class StateUpdate:
+    """What a person changes in the state.
+
+    Attributes:
+        values: The fields, with their new values.
+        expected_version: The version of the state that the person saw; None for any.
+        actor: Who they are.
+    """
+
+    values: Json
+    expected_version: int | None = None
+    actor: str | None = None
+
+
+_START_FIELDS = (
+    "inputs",
+    "state",
+    "start_node",
+    "interrupt_before",
+    "interrupt_after",
+    "snapshot",
+    "answer_id",
+    "stream",
+)
 _ANSWER_FIELDS = tuple(field.name for field in fields(Answer))
 
 
@@ -50,19 +79,32 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
         StartError: It is not what a run is started with.
     """
     if len(args) > 1:
-        raise StartError(f"A run takes one argument, an object with {_listed(_START_FIELDS[:3])}; it got {len(args)}.")
+        raise StartError(f"A run takes one argument, an object with {_START_SHOWN}; it got {len(args)}.")
     try:
         text = from_raw(args[0]) if args else "null"
         found = {} if text.strip() == "null" else members(text)
         unknown = [name for name in found if name not in _START_FIELDS]
         if unknown:
-            raise ValueError(f"{_listed(unknown)} is not among {_listed(_START_FIELDS[:3])}")
+            raise ValueError(f"{_listed(unknown)} is not among {_START_SHOWN}")
         node = _start_node(found.get("start_node", "null"))
         answer_id = json.loads(found.get("answer_id", "null"))
+        stops = {name: json.loads(found.get(f"interrupt_{name}", "null")) for name in ("before", "after")}
+        breakpoints = None
+        if stops["before"] is not None or stops["after"] is not None:
+            breakpoints = Breakpoints(
+                tuple(_names("interrupt_before", stops["before"]) or ()),
+                tuple(_names("interrupt_after", stops["after"]) or ()),
+            )
     except (ValueError, RecursionError) as error:
-        raise StartError(f"A run takes an object with {_listed(_START_FIELDS[:3])}, each optional: {error}.") from error
+        raise StartError(f"A run takes an object with {_START_SHOWN}, each optional: {error}.") from error
     given = {name: None if found.get(name) == "null" else found.get(name) for name in ("inputs", "state", "snapshot")}
-    return StartMessage(**given, start_node=node, answer_id=answer_id if isinstance(answer_id, str) else None)
+    return StartMessage(
+        **given,
+        start_node=node,
+        answer_id=answer_id if isinstance(answer_id, str) else None,
+        breakpoints=breakpoints,
+        stream=json.loads(found.get("stream", "null")),
+    )
 
 
 def _start_node(text: str) -> tuple[str, str] | None:
@@ -84,34 +126,105 @@ def read_answer(args: Sequence[RawValue]) -> Answer | None:
     Raises:
         Refused: It is no answer.
     """
+    try:
+        data = _argument(args)
+        return None if data is None else _answer(data)
+    except (ValueError, RecursionError) as error:
+        raise _invalid("answer", f"An answer is an object with {_listed(_ANSWER_FIELDS)}: {error}.") from error
+
+
+def read_answers(args: Sequence[RawValue]) -> list[Answer]:
+    """Read the argument of `resume_all`.
+
+    Raises:
+        Refused: It is no list of answers, or an empty one.
+    """
+    try:
+        data = _argument(args)
+        if not isinstance(data, list) or not data:
+            raise ValueError(f"it is {_shown(data)}")
+        return [_answer(item) for item in cast("list[Json]", data)]
+    except (ValueError, RecursionError) as error:
+        message = f"resume_all takes a list of answers, each an object with {_listed(_ANSWER_FIELDS)}: {error}."
+        raise _invalid("answers", message) from error
+
+
+def _answer(data: Json) -> Answer:
+    kinds = {"interrupt_id": str, "actor": str, "answer_id": str, "state_update": dict, "goto": dict}
+    return Answer(**_fields(data, _ANSWER_FIELDS, kinds))
+
+
+def read_update(args: Sequence[RawValue]) -> StateUpdate:
+    """Read the argument of `update_state`.
+
+    Raises:
+        Refused: It is none.
+    """
+    names = tuple(field.name for field in fields(StateUpdate))
+    try:
+        sent = _fields(_argument(args), names, {"values": dict, "expected_version": int, "actor": str})
+        if sent.get("values") is None:
+            raise ValueError("it has no values")
+        return StateUpdate(**sent)
+    except (ValueError, RecursionError) as error:
+        raise _invalid("update", f"A change of the state is an object with {_listed(names)}: {error}.") from error
+
+
+def read_breakpoints(args: Sequence[RawValue]) -> dict[str, Sequence[str] | None]:
+    """Read the argument of `set_breakpoints`.
+
+    Raises:
+        Refused: It is none.
+    """
+    try:
+        sent = _fields(_argument(args), ("before", "after"), {})
+        return {name: _names(name, sent.get(name)) for name in ("before", "after")}
+    except (ValueError, RecursionError) as error:
+        message = f"Breakpoints are an object with 'before' and 'after', each a list of node ids or null: {error}."
+        raise _invalid("breakpoints", message) from error
+
+
+def read_nothing(args: Sequence[RawValue]) -> None:
+    """Read the argument of what takes none; whatever is sent does no harm."""
+
+
+def _names(place: str, value: Json) -> list[str] | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return [value]
+    items = cast("list[Json]", value) if isinstance(value, list) else None
+    if items is None or not all(isinstance(item, str) for item in items):
+        raise ValueError(f"{place} is {_shown(value)}; it must be a list of node ids")
+    return items
+
+
+def _argument(args: Sequence[RawValue]) -> Json:
     if not args:
         return None
-    try:
-        if len(args) > 1:
-            raise ValueError(f"one argument is taken, and {len(args)} were sent")
-        data: Json = json.loads(from_raw(args[0]))
-        if data is None:
-            return None
-        compact(data).encode()  # half of a surrogate pair is no text
-        if not isinstance(data, dict):
-            raise ValueError(f"it is {_shown(data)}")
-        sent = cast("dict[str, Json]", data)
-        unknown = [name for name in sent if name not in _ANSWER_FIELDS]
-        if unknown:
-            raise ValueError(f"{_shown(unknown)} is not among its fields")
-        for name, kind in (
-            ("interrupt_id", str),
-            ("actor", str),
-            ("answer_id", str),
-            ("state_update", dict),
-            ("goto", dict),
-        ):
-            if sent.get(name) is not None and not isinstance(sent[name], kind):
-                raise ValueError(f"{name} is {_shown(sent[name])}")
-    except (ValueError, RecursionError) as error:
-        message = f"An answer is an object with {_listed(_ANSWER_FIELDS)}: {error}."
-        raise Refused("invalid", message, [{"loc": [], "msg": message, "type": "answer"}]) from error
-    return Answer(**sent)
+    if len(args) > 1:
+        raise ValueError(f"one argument is taken, and {len(args)} were sent")
+    data: Json = json.loads(from_raw(args[0]))
+    compact(data).encode()  # half of a surrogate pair is no text
+    return data
+
+
+def _fields(data: Json, names: Sequence[str], kinds: Mapping[str, type]) -> dict[str, Json]:
+    if not isinstance(data, dict):
+        raise ValueError(f"it is {_shown(data)}")
+    sent = cast("dict[str, Json]", data)
+    unknown = [name for name in sent if name not in names]
+    if unknown:
+        raise ValueError(f"{_shown(unknown)} is not among its fields")
+    for name, kind in kinds.items():
+        value = sent.get(name)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise ValueError(f"{name} is {_shown(value)}")
+    return sent
+
+
+def _invalid(type_: str, message: str) -> Refused:
+    return Refused("invalid", message, [{"loc": [], "msg": message, "type": type_}])
 
 
 def shown(args: Sequence[RawValue]) -> Json:
@@ -135,3 +248,6 @@ def _shown(value: Json) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names)
+
+
+_START_SHOWN = _listed(_START_FIELDS[:5])  # the others are between runs

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 RESUME = "resume"
+RESUME_ALL = "resume_all"
 PROCEED = "proceed"
+UPDATE_STATE = "update_state"
+SET_BREAKPOINTS = "set_breakpoints"
+PAUSE = "pause"
+UNPAUSE = "unpause"
 PENDING_INTERRUPTS = "pending_interrupts"
 GET_STATE = "get_state"
+HISTORY = "history"
+IS_HEARD = "is_heard"
+SNAPSHOT = "snapshot"
 
 GRAPH_RUN_ERROR = "GraphRunError"
 """Type of the application error with which a run fails; its first detail is the failure."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from temporalio.api.common.v1 import Priority as PriorityMessage
-from temporalio.api.common.v1 import RetryPolicy as RetryPolicyMessage
-
 from ..errors import GraphDefinitionError
 from ..options import NodeOptions
 
@@ -20,8 +17,12 @@ def check_options(node_id: str, options: NodeOptions) -> None:
     """
     try:
         if options.retry_policy is not None:
+            from temporalio.api.common.v1 import RetryPolicy as RetryPolicyMessage  # it takes long to import
+
             options.retry_policy.apply_to_proto(RetryPolicyMessage())
         if options.priority is not None:
+            from temporalio.api.common.v1 import Priority as PriorityMessage
+
             PriorityMessage().CopyFrom(options.priority._to_proto())  # pyright: ignore[reportPrivateUsage]
     except (ValueError, TypeError, OverflowError) as error:
         raise GraphDefinitionError(f"The options of node {node_id!r}: {error}.") from error

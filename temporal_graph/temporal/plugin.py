@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -25,11 +27,14 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from ..deps import Deps
+from ..errors import GraphDefinitionError
 from ..registry import RegisteredGraph, Registry
 from .activities import activities
 from .names import FIND_GRAPH
 from .payloads import limit_of
 from .workflow import GraphWorkflow
+
+logger = logging.getLogger(__name__)
 
 GRACE = timedelta(seconds=10)
 """How long running nodes get when a worker stops; Temporal's default, none at all, costs each an attempt."""
@@ -58,7 +63,13 @@ class Plugin(SimplePlugin):
         return self._registry.names
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
-        """See base class."""
+        """See base class.
+
+        Raises:
+            GraphDefinitionError: Another plugin of the worker has one of the graphs.
+        """
+        if self._is_in(cast("dict[str, Any]", config).get("interceptors") or ()):
+            return config  # given to the worker, too, though those of its client come with it
         config = super().configure_worker(config)
         client = cast("dict[str, Any]", config).get("client")
         if client is not None:
@@ -74,10 +85,34 @@ class Plugin(SimplePlugin):
         )
         return super().configure_replayer(config)
 
+    def _is_in(self, interceptors: Sequence[Any]) -> bool:
+        """Whether a worker has this very plugin already."""
+        for other in interceptors:
+            if isinstance(other, _FindGraph):
+                if other.registry is self._registry:
+                    return True
+                for name in self.names:
+                    if name in other.registry.names:
+                        raise GraphDefinitionError(
+                            f"Two GraphPlugins of one worker have the graph {name!r}. The plugins of its client are "
+                            "the worker's, too; give each graph to one GraphPlugin, on the client or on the worker."
+                        )
+        return False
+
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
-        """Have the deps while the worker runs."""
-        async with self._deps.running(self._registry):
-            await next(worker)
+        """Have the deps while the worker runs.
+
+        Raises:
+            DepsError: They are not what a graph declares.
+            Exception: Whatever was raised where they are made.
+        """
+        try:
+            async with self._deps.running(self._registry):
+                await next(worker)
+        except BaseException as error:
+            if not worker.is_running and not worker.is_shutdown:
+                await _never_started(worker, error)
+            raise
 
     def run_replayer(  # pyright: ignore[reportIncompatibleMethodOverride] - the base class names a private type
         self,
@@ -95,6 +130,9 @@ class Plugin(SimplePlugin):
         runner = existing or SandboxedWorkflowRunner()
         if not isinstance(runner, SandboxedWorkflowRunner):
             return runner
+        # The whole package that a node is in, not its module alone: what a transform imports when it is called would be
+        # another copy inside the sandbox, with classes that no value of the graph is an instance of. The price is that
+        # workflows which somebody keeps in that package are not sandboxed either.
         own = {
             step.step.call.__module__.partition(".")[0]
             for graph in self._registry
@@ -102,6 +140,25 @@ class Plugin(SimplePlugin):
         }
         passed = runner.restrictions.with_passthrough_modules(*PASSED_THROUGH, *sorted(own - {"__main__"}))
         return dataclasses.replace(runner, restrictions=passed)
+
+
+async def _never_started(worker: Worker, error: BaseException) -> None:
+    """Let nobody wait for the shutdown of a worker that an error kept from starting.
+
+    `async with Worker(...)` would, for ever: only the worker's own run, which was never reached, says that it is over.
+    To go on into that run with a shutdown requested would say it too, but poll first, and take nodes that have no deps.
+    """
+    over = getattr(worker, "_shutdown_complete_event", None)
+    if not isinstance(over, asyncio.Event):
+        logger.error("The worker cannot start", exc_info=error)  # another SDK: at least say why it hangs
+        return
+    requested = getattr(worker, "_shutdown_event", None)
+    if isinstance(requested, asyncio.Event) and requested.is_set() and isinstance(error, Exception):
+        # The block under `async with` has ended already, and the SDK raises nothing from there any more.
+        logger.error("The worker could not start before it was shut down", exc_info=error)
+    over.set()
+    # Who waits for it goes on before the error is raised: the SDK then does not cancel what comes after the block.
+    await asyncio.sleep(0)
 
 
 def _add_workflow(existing: Sequence[type] | None) -> Sequence[type]:
@@ -113,7 +170,7 @@ class _FindGraph(Interceptor):
     """Lets workflows find the worker's graphs, from inside the sandbox."""
 
     def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+        self.registry = registry
 
     def workflow_interceptor_class(
         self, input: WorkflowInterceptorClassInput
@@ -121,10 +178,10 @@ class _FindGraph(Interceptor):
         """See base class."""
         functions = cast("dict[str, Callable[[str], RegisteredGraph | str]]", input.unsafe_extern_functions)
         others = functions.get(FIND_GRAPH)
-        known: list[str] = [*getattr(others, "names", []), *self._registry.names]
+        known: list[str] = [*getattr(others, "names", []), *self.registry.names]
 
         def find(name: str) -> RegisteredGraph | str:
-            graph = self._registry.get(name)
+            graph = self.registry.get(name)
             if graph is not None:
                 return graph
             if others is not None and name in getattr(others, "names", ()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
@@ -13,9 +12,11 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from ..codec.text import compact
-from ..engine.questions import Accepted, Answer, Refused, shortened
+from ..engine import looking
+from ..engine.questions import Answer, Refused
 from ..errors import GraphInputError
 from ..registry import RegisteredGraph
+from . import past
 from .driver import Driver
 from .messages import StartError, StartMessage, read_answer, read_start, shown
 from .names import (
@@ -25,13 +26,17 @@ from .names import (
     GET_STATE,
     GRAPH_INPUT_ERROR,
     GRAPH_RUN_ERROR,
+    HISTORY,
+    IS_HEARD,
     PAYLOAD_TOO_LARGE,
     PENDING_INTERRUPTS,
     PROCEED,
-    RESUME,
     RUN_CANCELLED,
+    SNAPSHOT,
 )
 from .payloads import NOTHING, PayloadTooLargeError, to_raw
+from .requests import request
+from .streaming import PUBLISH, Events
 
 Functions = Mapping[str, Callable[[str], RegisteredGraph | str]]
 
@@ -50,6 +55,7 @@ class GraphWorkflow:
         find = cast("Functions", cast("Any", workflow).extern_functions())[FIND_GRAPH]
         graph = find(workflow.info().workflow_type)
         self._start = StartMessage()
+        self._events: Events | None = None
         self._driver: Driver | None = None
         self._refusal = ""
         self._is_cancelled = False
@@ -58,7 +64,8 @@ class GraphWorkflow:
             return
         try:
             self._start = read_start(args)
-            self._driver = Driver(graph, self._start)
+            self._events = _events(self._start)
+            self._driver = Driver(graph, self._start, self._events)
         except (StartError, GraphInputError) as error:
             self._refusal = str(error)
         except Exception as error:
@@ -85,10 +92,13 @@ class GraphWorkflow:
             snapshot = await self._driver.run()
         except asyncio.CancelledError:
             self._is_cancelled = True
+            self._driver.cancel()
+            self._driver.events.drain()
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise
         if snapshot is not None:
             workflow.continue_as_new(args=[self._driver.to_raw(snapshot, "The snapshot of the run")])
+        self._driver.events.drain()
         if not workflow.all_handlers_finished():
             await workflow.wait_condition(workflow.all_handlers_finished)
         return self._end(self._driver)
@@ -112,39 +122,47 @@ class GraphWorkflow:
         """
         if self._driver is None:
             return
+        if name == PUBLISH:
+            self._publish(self._driver, args)
+            return
         try:
-            if name != RESUME:
-                raise Refused("invalid", f"There is no signal {name!r}; the signals are: {RESUME!r}.")
-            answer = read_answer(args)
-            if answer is None:
-                raise Refused("invalid", f"The signal {RESUME!r} came without an answer.")
-            self._driver.answer(answer)
+            asked = request(name)
+            asked.do(self._driver, asked.read(args))
         except Refused as refused:
             self._driver.engine.reject(shown(args), refused, workflow.now().isoformat())
 
-    @workflow.update(name=RESUME)
-    def resume(self, answer: RawValue = NOTHING) -> dict[str, Any]:
-        """Take an answer.
+    def _publish(self, driver: Driver, args: Sequence[RawValue]) -> None:
+        try:
+            driver.events.publish(args)
+        except ValueError as error:
+            refused = Refused("invalid", f"These are no events: {error}")
+            driver.engine.reject(shown(args), refused, workflow.now().isoformat())
+
+    @workflow.update(dynamic=True)
+    def on_update(self, name: str, args: Sequence[RawValue]) -> RawValue:
+        """Do what is asked for.
 
         Returns:
-            The answer as it was accepted; a long value is cut.
+            For `resume` the answer as it was accepted (a long value is cut), for `resume_all` a list of these; for
+            `update_state` the new `values` and `version`; for `set_breakpoints` those of now.
 
         Raises:
             ApplicationError: `AnswerRefused`, with the refusal as its first detail.
         """
         try:
-            accepted = asdict(self._take(answer))
-            return {**accepted, "value": shortened(accepted["value"])}
+            asked = request(name)
+            return _looked_at(asked.do(self._open(), asked.read(args)))
         except Refused as refused:
             raise _refuse(refused) from None  # the SDK would send both
 
-    @resume.validator
-    def check_resume(self, answer: RawValue = NOTHING) -> None:
-        """Refuse an answer before anything is written to history."""
+    @on_update.validator
+    def check_update(self, name: str, args: Sequence[RawValue]) -> None:
+        """Refuse what cannot be done before anything is written to history."""
         try:
-            self._check(answer, optional=False)
+            asked = request(name)
+            asked.check(self._open(), asked.read(args))
         except Refused as refused:
-            raise _refuse(refused) from None  # the SDK would send both
+            raise _refuse(refused) from None
 
     @workflow.update(name=PROCEED)
     async def proceed(self, answer: RawValue = NOTHING) -> RawValue:
@@ -157,11 +175,12 @@ class GraphWorkflow:
             ApplicationError: `AnswerRefused`; or `ContinuedAsNew`, then the same update is to be sent again.
         """
         try:
-            if not self._is_start(read_answer([answer])):
-                self._take(answer)
+            sent = read_answer([answer])
+            driver = self._open()
+            if sent is not None and not self._is_start(sent):
+                driver.answer([sent])
         except Refused as refused:
-            raise _refuse(refused) from None  # the SDK would send both
-        driver = self._open()
+            raise _refuse(refused) from None
         await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving or self._is_cancelled)
         if self._is_cancelled:
             raise ApplicationError("The run was cancelled.", type=RUN_CANCELLED, non_retryable=True)
@@ -169,7 +188,9 @@ class GraphWorkflow:
             message = "The run continues as new and is still on its way; send the update again."
             raise ApplicationError(message, type=CONTINUED, non_retryable=True)
         try:
-            return driver.to_raw(compact(_stop(driver)), "What the run stopped at (questions, output and state)")
+            return driver.to_raw(
+                compact(looking.stopped(driver.engine)), "What the run stopped at (questions, output and state)"
+            )
         except PayloadTooLargeError as error:
             raise ApplicationError(str(error), type=PAYLOAD_TOO_LARGE, non_retryable=True) from error
 
@@ -177,27 +198,16 @@ class GraphWorkflow:
     def check_proceed(self, answer: RawValue = NOTHING) -> None:
         """Refuse an answer before anything is written to history."""
         try:
-            self._check(answer, optional=True)
+            sent = read_answer([answer])
+            driver = self._open()
+            if sent is not None and not self._is_start(sent):
+                driver.engine.check(sent)
         except Refused as refused:
-            raise _refuse(refused) from None  # the SDK would send both
+            raise _refuse(refused) from None
 
-    def _check(self, raw: RawValue, *, optional: bool) -> None:
-        answer = read_answer([raw])
-        driver = self._open()
-        if answer is None and not optional:
-            raise Refused("invalid", f"The update {RESUME!r} takes an answer.")
-        if not self._is_start(answer):
-            assert answer is not None
-            driver.engine.check(answer)
-
-    def _take(self, raw: RawValue) -> Accepted:
-        answer = read_answer([raw])
-        assert answer is not None
-        return self._open().answer(answer)
-
-    def _is_start(self, answer: Answer | None) -> bool:
-        """Whether there is nothing to answer: no answer, or the one that this very run was started with."""
-        return answer is None or (answer.answer_id is not None and answer.answer_id == self._start.answer_id)
+    def _is_start(self, answer: Answer) -> bool:
+        """Whether an answer is the one that this very run was started with."""
+        return answer.answer_id is not None and answer.answer_id == self._start.answer_id
 
     def _open(self) -> Driver:
         if self._driver is None:
@@ -209,31 +219,34 @@ class GraphWorkflow:
     @workflow.query(name=PENDING_INTERRUPTS)
     def pending_interrupts(self) -> RawValue:
         """The questions that are open, oldest first."""
-        return _looked_at(self._interrupts())
-
-    def _interrupts(self) -> list[dict[str, Any]]:
-        if self._driver is None:
-            return []
-        return [interrupt.public() for interrupt in self._driver.engine.questions.open.values()]
+        return _looked_at([] if self._driver is None else looking.interrupts(self._driver.engine))
 
     @workflow.query(name=GET_STATE)
     def get_state(self) -> RawValue:
-        """Where the run stands: `values`, `next`, `interrupts`, `status`, `answered`, `rejected`."""
-        if self._driver is None:
-            nothing: dict[str, Any] = {"next": [], "interrupts": [], "answered": [], "rejected": []}
-            return _looked_at({"status": "failed", "values": None, **nothing})
-        engine = self._driver.engine
-        is_waiting = engine.status == "running" and engine.is_stopped
-        return _looked_at(
-            {
-                "status": "waiting" if is_waiting else engine.status,
-                "values": engine.state,
-                "next": [task.node_id for task in engine.tasks.values()],
-                "interrupts": self._interrupts(),
-                "answered": [accepted.public() for accepted in engine.questions.accepted.values()],
-                "rejected": engine.questions.rejected,
-            }
-        )
+        """Where the run stands: `values`, `next`, `interrupts`, `status`, `answered`, `rejected`, and so on."""
+        return _looked_at(looking.nothing() if self._driver is None else looking.standing(self._driver.engine))
+
+    @workflow.query(name=IS_HEARD)
+    def is_heard(self) -> bool:
+        """Whether somebody listens to what happens in the run."""
+        return self._driver is not None and self._driver.events.is_heard
+
+    @workflow.query(name=HISTORY)
+    def history(self, question: RawValue = NOTHING) -> RawValue:
+        """The checkpoints since this history began; see `past.pages`."""
+        return _looked_at(None if self._driver is None else past.page(self._driver.engine, question))
+
+    @workflow.query(name=SNAPSHOT)
+    def snapshot(self, question: RawValue = NOTHING) -> RawValue:
+        """The whole run as it was after a checkpoint."""
+        return _looked_at(None if self._driver is None else past.snapshot_at(self._driver.engine, question))
+
+
+def _events(start: StartMessage) -> Events:
+    try:
+        return Events(start.stream)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StartError(f"The stream of a run cannot be {start.stream!r}: {error}") from error
 
 
 def _looked_at(value: Any) -> RawValue:
@@ -244,14 +257,3 @@ def _looked_at(value: Any) -> RawValue:
 def _refuse(refused: Refused) -> ApplicationError:
     details = {"reason": refused.reason, "message": refused.message, "errors": refused.errors}
     return ApplicationError(f"{refused.reason}: {refused.message}", details, type=ANSWER_REFUSED, non_retryable=True)
-
-
-def _stop(driver: Driver) -> dict[str, Any]:
-    engine = driver.engine
-    return {
-        "status": "waiting" if engine.status == "running" else engine.status,
-        "interrupts": [interrupt.public() for interrupt in engine.questions.open.values()],
-        "output": json.loads(engine.output.data) if engine.output is not None else None,
-        "state": engine.state,
-        "failure": asdict(engine.failure) if engine.failure is not None else None,
-    }

@@ -232,7 +232,7 @@ def test_a_decision_that_nothing_matches() -> None:
         asyncio.run(graph.local().proceed(inputs=1))
     assert (caught.value.node_id, caught.value.error_type) == ("choice", "RuntimeError")
     assert caught.value.error_message == (
-        "No branch of decision 'choice' matches 1. Its branches match: <class 'int'>."
+        "No branch of decision 'choice' matches 1. Its branches match: <class 'int'> if matches(value)."
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any
 
 import pytest
@@ -593,6 +594,75 @@ def test_a_temporal_graph_has_the_name_of_its_graph() -> None:
         assert refused(lambda name=name: TemporalGraph(one_step(echo, name=name, input_type=int))) == UNNAMED
 
 
+wrapped_at_the_top = TemporalGraph(one_step(echo, name=None, input_type=int))
+
+
+def test_a_temporal_graph_of_an_unnamed_graph_has_the_name_of_its_variable() -> None:
+    unnamed = one_step(echo, name=None, input_type=int)
+    in_a_function = TemporalGraph(unnamed)
+    typed = TemporalGraph[None, None, int, int](unnamed, name=None)
+    names = [graph.name for graph in (wrapped_at_the_top, in_a_function, typed)]
+    assert names == ["wrapped_at_the_top", "in_a_function", "typed"]
+    assert unnamed.name is None
+    assert refused(lambda: GraphPlugin(TemporalGraph(unnamed))) == UNNAMED
+
+
+class Named(StrEnum):
+    REFUND = "refund"
+
+
+def test_a_name_may_be_a_text_of_any_kind() -> None:
+    plain = one_step(echo, input_type=int)
+    assert [TemporalGraph(plain, name=name).name for name in ("Rück zahlung/7", Named.REFUND, "n" * 995)] == [
+        "Rück zahlung/7",
+        "refund",
+        "n" * 995,
+    ]
+    assert type(TemporalGraph(plain, name=Named.REFUND).name) is str
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (5, "The graph's name is 5; it must be a text, such as name='refund'."),
+        (b"refund", "The graph's name is b'refund'; it must be a text"),
+        ("a\nb", r"The graph's name is 'a\nb'; it must be one line of characters that can be printed"),
+        (" refund", "The graph's name is ' refund'; it must be one line"),
+        ("\ud800", r"The graph's name is '\ud800'; it must be one line"),
+        (
+            "n" * 2000,
+            f"The graph's name is '{'n' * 50}'..., of 2000 bytes. It is the Temporal workflow type of its runs",
+        ),
+    ],
+    ids=["number", "bytes", "two lines", "space", "surrogate", "long"],
+)
+def test_a_name_that_runs_cannot_be_called_by(name: Any, says: str) -> None:
+    assert refused(lambda: TemporalGraph(one_step(echo, input_type=int), name=name)).startswith(says)
+    assert refused(lambda: TemporalGraph(one_step(echo, name=name, input_type=int))).startswith(says)
+    assert refused(lambda: InterruptibleGraph([Fine], name=name)).startswith(says)
+
+
+def test_a_name_that_is_too_long_with_that_of_a_node() -> None:
+    assert refused(lambda: InterruptibleGraph([Fine], name="ü" * 498)) == (
+        f"Node 'Fine' of graph '{'ü' * 50}'... runs as an activity named '{{graph}}.{{node}}', which takes 1000 bytes, "
+        "and these are 1001. Give the graph or the node a shorter name."
+    )
+
+
+@pytest.mark.parametrize(
+    ("node_id", "says"),
+    [
+        ("a\tb", r"The id of a node is 'a\tb'; it must be one line of characters that can be printed"),
+        ("n" * 997, f"Node '{'n' * 50}'... of graph 'one' runs as an activity named"),
+    ],
+)
+def test_a_node_that_no_activity_can_be_called_by(node_id: str, says: str) -> None:
+    g: GraphBuilder[Any, Any, Any, Any] = GraphBuilder(name="one", input_type=int, auto_instrument=False)
+    step = g.step(echo, node_id=node_id)
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    assert refused(lambda: TemporalGraph(g.build())).startswith(says)
+
+
 def test_a_subclass_of_our_own() -> None:
     class Mine(InterruptibleGraph):
         pass
@@ -606,6 +676,20 @@ def test_two_graphs_of_one_name() -> None:
     message = "Two graphs are named 'same'. A run finds its graph by this name; give one another."
     assert refused(lambda: GraphPlugin(first, second)) == message
     assert GraphPlugin(first).names == ["same"]
+
+
+@pytest.mark.parametrize(
+    ("things", "says"),
+    [
+        ([one_step(echo, input_type=int)], "pydantic_graph.Graph 'one' as it is; wrap it: GraphPlugin(TemporalGraph("),
+        ([[at_the_top]], "nodes=['Fine'])]; unpack the list: GraphPlugin(*graphs)."),
+        ([(at_the_top,)], "unpack the tuple: GraphPlugin(*graphs)."),
+        ([at_the_top, 5], "and got 5. Deps are given by name: GraphPlugin(graph, deps=...)."),
+        ([Fine], "InterruptibleGraph([...]) makes them, and got <class "),
+    ],
+)
+def test_what_a_plugin_takes(things: list[Any], says: str) -> None:
+    assert says in refused(lambda: GraphPlugin(*things))
 
 
 def test_a_graph_says_what_it_is() -> None:

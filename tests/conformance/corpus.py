@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.conformance.case import Case
-from tests.conformance.graphs import decisions, endings, forks, joins, nodes, reducers, states, steps, values
+from tests.conformance.graphs import decisions, endings, forks, joins, nodes, reducers, sends, states, steps, values
 
-MODULES = (steps, decisions, forks, joins, reducers, endings, nodes, states, values)
+MODULES = (steps, decisions, forks, joins, reducers, endings, nodes, sends, states, values)
 CASES: list[Case] = [case for module in MODULES for case in module.CASES]
 
 

@@ -54,7 +54,7 @@ async def run_in_pieces(graph: TemporalGraph, value: Value) -> object:
         sent = load_input(dump_input(NodeInput(work.task_id, work.value, json.dumps(work.state), work.answers)))
         result = dump_result(await compiled.runner.run(work.node_id, sent, None))
         engine.apply(load_result(work.task_id, result, compiled.runner.types(work.node_id)), "")
-        written = json.dumps(snapshot.dump(engine, compiled.functions))
+        written = json.dumps(snapshot.dump(engine))
         engine = snapshot.load(json.loads(written), compiled.spec, compiled.functions, compiled.plan)
     assert engine.failure is None, engine.failure
     assert engine.output is not None

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from temporal_graph.engine import snapshot
+from temporal_graph.engine.breakpoints import Breakpoints
 from temporal_graph.engine.engine import Engine
 from temporal_graph.engine.events import (
     Command,
@@ -21,7 +24,8 @@ from temporal_graph.engine.events import (
     Output,
     Start,
 )
-from temporal_graph.engine.questions import Accepted, Answer
+from temporal_graph.engine.questions import Accepted, Answer, Refused
+from temporal_graph.engine.recording import Checkpoint, RecordingEngine
 from temporal_graph.engine.spec import (
     END,
     START,
@@ -35,7 +39,7 @@ from temporal_graph.engine.spec import (
     StartSpec,
     StepSpec,
 )
-from temporal_graph.engine.state import AUTO, Op, Plan
+from temporal_graph.engine.state import AUTO, Op, Plan, Writes, apply
 
 NOW = "2030-01-01T12:00:00+00:00"
 LATER = "2030-01-02T12:00:00+00:00"
@@ -91,7 +95,9 @@ class Toy:
     """See `temporal_graph.engine.functions.Functions`.
 
     A transform is `(value, state) -> (value, state)`, a decision `value -> index`. A join collects a list, and cancels
-    its siblings when `cancels` says so. An answer to a node is an object that goes into the node's own.
+    its siblings when `cancels` says so. An answer to a node is an object that goes into the node's own. No node takes
+    the text "unfit" from a person. The state is an object with fields that are there from the beginning; a field keeps
+    its JSON type.
     """
 
     transforms: Mapping[str, Callable[[Any, Any], tuple[Any, Any]]] = field(default_factory=dict)
@@ -135,6 +141,16 @@ class Toy:
             return []
         return [{"loc": ["approved"] if schema is None else [], "msg": "Input should fit", "type": "unfit"}]
 
+    def arrive(self, node_id: str, data: Any) -> tuple[Encoded | None, list[dict[str, Any]]]:
+        if data == "unfit":
+            return None, [{"loc": ["amount"], "msg": "Input should fit", "type": "unfit"}]
+        return enc(data), []
+
+    def edit(self, state: Any, update: Any) -> tuple[Any, list[dict[str, Any]]]:
+        wrong = [name for name in update if type(state.get(name)) is not type(update[name])]
+        errors = [{"loc": [name], "msg": "no such field, or not its type", "type": "state"} for name in wrong]
+        return ({**state, **update}, []) if not errors else (None, errors)
+
     def fill(self, node_id: str, value: Encoded, answer: Any) -> Encoded:
         return enc({"was": read(value), **answer})
 
@@ -155,6 +171,7 @@ class Run:
 
     def __init__(self, spec: GraphSpec, functions: Any = None, plan: Plan = AUTO) -> None:
         self.functions: Any = Toy() if functions is None else functions
+        self.plan = plan
         self.engine = Engine(spec, self.functions, plan)
 
     def start(self, value: Any = None, state: Any = None, **words: Any) -> list[Command]:
@@ -192,10 +209,27 @@ class Run:
     ) -> tuple[Accepted, list[Command]]:
         return self.engine.answer(Answer(interrupt_id, value, **words), LATER)
 
+    def answer_all(self, values: Mapping[str, Any], **words: Any) -> tuple[list[Accepted], list[Command]]:
+        """Answer several questions together."""
+        return self.engine.answer_all([Answer(name, value, **words) for name, value in values.items()], LATER)
+
+    def goto(self, node_id: Any, data: Any = None, interrupt_id: str | None = None, **words: Any) -> list[Command]:
+        """Send the run on to another node."""
+        return self.answer(interrupt_id=interrupt_id, goto={"node_id": node_id, "data": data}, **words)[1]
+
+    def stop(self, before: Sequence[str] = (), after: Sequence[str] = ()) -> list[Command]:
+        """Say where it stops for people."""
+        return self.engine.set_breakpoints(Breakpoints(tuple(before), tuple(after)), LATER)
+
+    def update(self, expected_version: int | None = None, **fields: Any) -> Any:
+        """Change fields of the state, as a person does."""
+        self.engine.update(fields, expected_version, LATER)
+        return self.engine.state
+
     def reload(self) -> None:
         """Go on from a snapshot of this moment, which has been JSON text in between."""
-        written = json.dumps(snapshot.dump(self.engine, self.functions))
-        self.engine = snapshot.load(json.loads(written), self.engine.spec, self.functions)
+        written = json.dumps(snapshot.dump(self.engine))
+        self.engine = snapshot.load(json.loads(written), self.engine.spec, self.functions, self.plan)
 
     @property
     def output(self) -> Any:
@@ -211,3 +245,78 @@ class Run:
     @property
     def open(self) -> list[str]:
         return list(self.engine.questions.open)
+
+
+class RecordedRun(Run):
+    """A run whose engine can tell its past."""
+
+    def __init__(
+        self, spec: GraphSpec, functions: Any = None, plan: Plan = AUTO, origin: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(spec, functions, plan)
+        self.recorder = RecordingEngine(spec, self.functions, plan, origin)
+        self.engine = self.recorder
+
+    def reload(self) -> None:
+        written = json.loads(json.dumps(snapshot.dump(self.engine)))
+        self.recorder = RecordingEngine(self.engine.spec, self.functions, self.plan, written)
+        self.engine = self.recorder
+
+    @property
+    def past(self) -> list[Checkpoint]:
+        """Its checkpoints; made again, they come to where the run is."""
+        return [checkpoint for checkpoint, _ in told(self.recorder, self.plan)]
+
+
+def told(recorder: RecordingEngine, plan: Plan = AUTO) -> list[tuple[Checkpoint, str]]:
+    """The past of a run: its checkpoints, each with the snapshot of then.
+
+    They are numbered without a gap, each changes the state of the one before, and when they are all made again the
+    engine is where the live one is.
+    """
+    number, state = recorder.origin
+    found: list[tuple[Checkpoint, str]] = []
+    engine: Engine | None = None
+    for checkpoint, engine in recorder.checkpoints():
+        assert checkpoint.number == number + 1
+        number = checkpoint.number
+        state = apply(state, checkpoint.changes, plan, writes=Writes())
+        assert state == engine.state
+        found.append((checkpoint, json.dumps(snapshot.dump(engine))))
+    assert number == recorder.checkpoint
+    if engine is not None:
+        assert json.dumps(snapshot.dump(engine)) == json.dumps(snapshot.dump(recorder))
+        assert engine.standing == recorder.standing
+    return found
+
+
+def refused(call: Callable[[], Any]) -> Refused:
+    """Why something is refused."""
+    with pytest.raises(Refused) as caught:
+        call()
+    return caught.value
+
+
+def breaks(before: Sequence[str] = (), after: Sequence[str] = ()) -> dict[str, Any]:
+    """Breakpoints to start with."""
+    return {"breakpoints": Breakpoints(tuple(before), tuple(after))}
+
+
+class Rude(BaseException):
+    """What no code should raise, and some does."""
+
+
+class TheRuntimes(BaseException):
+    """How Temporal ends a workflow that it evicts, as seen by the code in it."""
+
+
+TheRuntimes.__module__ = "temporalio.worker.workflow_sandbox"
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    """A function that raises."""
+
+    def function(*args: Any) -> Any:
+        raise error
+
+    return function

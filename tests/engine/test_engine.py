@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from typing import Any
 
 import pytest
@@ -23,7 +24,9 @@ from temporal_graph.engine.spec import END, START
 from temporal_graph.engine.state import Plan
 from tests.engine.machine import (
     NOW,
+    Rude,
     Run,
+    TheRuntimes,
     Toy,
     asking,
     decision,
@@ -32,6 +35,7 @@ from tests.engine.machine import (
     graph,
     join,
     mapping,
+    raising,
     read,
     start,
     step,
@@ -543,7 +547,7 @@ def test_what_was_written_is_forgotten_when_nobody_works_on_an_older_state() -> 
     """Or a run of years would remember every place that was ever written to."""
     run = Run(graph(start("f"), fork("f", "a", "b", "c"), *(step(i, i) for i in "abc")))
     run.start(state={})
-    written = run.engine._writes._at  # pyright: ignore[reportPrivateUsage]
+    written = run.engine.shared._writes._at  # pyright: ignore[reportPrivateUsage]
     for task_id in ("a:1", "b:1", "c:1"):
         run.engine.begin(task_id)
     for task_id in ("a:1", "b:1"):
@@ -613,3 +617,42 @@ def test_a_join_that_cancels_and_goes_to_the_end_at_once() -> None:
 def test_a_task_that_becomes_ready_and_is_dropped_at_once() -> None:
     spec = graph(start("f"), fork("f", "a", "j"), step("a"), join("j", "f", "a", to="b"), step("b"))
     assert Run(spec, Toy(cancels=lambda value: True)).start(1) == [RunTask("b:1")]
+
+
+def test_a_question_that_opens_and_is_dropped_at_once() -> None:
+    spec = graph(start("f"), fork("f", "q", "j"), asking("q"), join("j", "f", "q", to="b"), step("b"))
+    run = Run(spec, Toy(cancels=lambda value: True))
+    run.answer({}, "q:1")
+    assert run.start(1) == [RunTask("b:1")]
+    assert (run.open, list(run.engine.questions.early)) == ([], ["q:1"])
+
+
+# -- What the graph's functions may raise -----------------------------------------------------------------------------
+
+
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise ValueError("not even this")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (Rude("no"), "no"),
+        (SystemExit(1), "1"),
+        (CancelledError("so"), "so"),
+        (Speechless(), "(it has no message: its __str__ raised ValueError)"),
+    ],
+)
+def test_whatever_they_raise_fails_the_run(error: BaseException, message: str) -> None:
+    run = Run(graph(start("a", transforms=True), step("a")), Toy(transforms={"__start__->a": raising(error)}))
+    run.start()
+    assert run.failure == ("__start__->a", type(error).__name__, message)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), TheRuntimes()])
+def test_what_ends_the_process_is_not_taken_for_a_failure(error: BaseException) -> None:
+    run = Run(graph(start("a", transforms=True), step("a")), Toy(transforms={"__start__->a": raising(error)}))
+    with pytest.raises(type(error)):
+        run.start()
+    assert run.engine.failure is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from temporal_graph.engine.events import Cancel, Finish, OpenInterrupt
 from temporal_graph.engine.events import Run as RunTask
 from temporal_graph.engine.questions import EARLY, EARLY_SIZE, LONGEST, MEMORY, REFUSALS, Accepted, Answer, Refused
+from temporal_graph.engine.snapshot import dump
 from temporal_graph.engine.spec import END
-from tests.engine.machine import LATER, NOW, Run, Toy, asking, enc, fork, graph, read, start, step
+from tests.engine.machine import LATER, NOW, Run, Toy, asking, enc, fork, graph, read, refused, start, step
 
 ONE = graph(start("q"), asking("q"), step("a", None))
 TWO = graph(start("f"), fork("f", "q", "r"), asking("q"), asking("r"), step("a", None))
@@ -22,12 +22,6 @@ def started(spec: Any, value: Any = None, functions: Any = None) -> Run:
     run = Run(spec, functions)
     run.start(value)
     return run
-
-
-def refused(call: Callable[[], Any]) -> Refused:
-    with pytest.raises(Refused) as caught:
-        call()
-    return caught.value
 
 
 # -- A node that waits ------------------------------------------------------------------------------------------------
@@ -71,16 +65,6 @@ def test_an_answer_that_does_not_fit_changes_nothing() -> None:
     assert run.open == ["q:1"]
     assert run.engine.questions.rejected == [], "its sender was told"
     assert run.answer({})[1] == [RunTask("q:1")]
-
-
-@pytest.mark.parametrize("words", [{"state_update": {"n": 1}}, {"goto": {"node_id": "a"}}])
-def test_what_an_answer_cannot_bring_yet(words: Any) -> None:
-    run = started(ONE)
-    error = refused(lambda: run.answer({}, **words))
-    (name,) = words
-    assert error.reason == "invalid"
-    assert error.errors == [{"loc": [name], "msg": f"{name} is not supported", "type": "not_supported"}]
-    assert run.open == ["q:1"]
 
 
 def explode(*args: Any) -> Any:
@@ -177,12 +161,19 @@ def test_an_answer_to_what_is_over() -> None:
 
 def test_looking_changes_nothing() -> None:
     run = started(ONE)
-    question = run.engine.check(Answer("q:1", {}))
-    assert question is run.engine.questions.open["q:1"]
-    assert run.engine.check(Answer("q:2", {})) is None
-    assert run.engine.questions.early == {}
-    taken, _ = run.answer({}, answer_id="x")
-    assert run.engine.check(Answer(answer_id="x")) == taken
+    before = dump(run.engine)
+    run.engine.check(Answer("q:1", {}))
+    run.engine.check(Answer("q:2", {}))
+    run.engine.check_all([Answer("q:1", {}), Answer("q:2", {})])
+    assert refused(lambda: run.engine.check(Answer("q:1", "no object"))).reason == "invalid"
+    assert refused(lambda: run.engine.check(Answer("nobody:1", {}))).reason == "unknown_interrupt"
+    assert dump(run.engine) == before
+    assert run.engine.now == NOW
+    run.answer({}, answer_id="x")
+    after = dump(run.engine)
+    run.engine.check(Answer(answer_id="x"))
+    assert refused(lambda: run.engine.check(Answer("q:1", {}))).reason == "already_answered"
+    assert dump(run.engine) == after
 
 
 # -- Answers that come early ------------------------------------------------------------------------------------------

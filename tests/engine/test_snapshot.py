@@ -5,25 +5,41 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from temporal_graph import TemporalGraph
 from temporal_graph.compile import CompiledGraph
-from temporal_graph.engine.engine import Engine
+from temporal_graph.engine.breakpoints import ANY, Breakpoints
 from temporal_graph.engine.events import Encoded, NodeAsked, NodeFinished, Work
 from temporal_graph.engine.questions import Accepted, Answer, Refused
+from temporal_graph.engine.recording import RecordingEngine
 from temporal_graph.engine.snapshot import SnapshotError, dump, load
 from temporal_graph.engine.spec import END, START, GraphSpec, StepSpec
 from temporal_graph.messages import NodeInput, dump_input, dump_result, load_input, load_result
 from temporal_graph.starting import dump_start, load_start
 from tests.conformance.random_graphs import Outcome, State, build, oracle, outcome, programs
-from tests.engine.machine import LATER, NOW, Run, Toy, asking, fork, graph, join, mapping, read, start, step
+from tests.engine.machine import (
+    LATER,
+    NOW,
+    Run,
+    Toy,
+    asking,
+    breaks,
+    fork,
+    graph,
+    join,
+    mapping,
+    read,
+    start,
+    step,
+    told,
+)
 
 # -- By hand ----------------------------------------------------------------------------------------------------------
 
@@ -122,6 +138,103 @@ def in_conflict() -> Run:
     return run
 
 
+# At breakpoints, steered by people
+
+OUTSIDE = graph(*NESTED.nodes.values(), step("out", None))
+
+
+def stopping(*before: str, after: Sequence[str] = (), value: Any = (1, 2), **words: Any) -> Run:
+    run = Run(OUTSIDE)
+    run.start(list(value), state={"n": 1, "items": [1, 2]}, **breaks(before, after), **words)
+    return run
+
+
+def at_breakpoints() -> Run:
+    run = stopping("a", "q", "z")
+    run.answer(interrupt_id="a:2.before")
+    run.answer(interrupt_id="q:1.before")
+    return run
+
+
+def at_every_breakpoint() -> Run:
+    run = stopping("*", after=["*"])
+    run.answer(interrupt_id="b:1.before")
+    run.finish("b:1", "b", delta=[["set", ["n"], 2]])
+    return run
+
+
+def with_outcomes_held() -> Run:
+    """One of each kind: along its path, to another node, to a join, to the end."""
+    run = stopping(after=["a", "q", "z"], value=[1, 2, 3])
+    run.finish("a:1", {"held": 1})
+    for number, to in enumerate(("out", "i", END), start=1):
+        run.answer({}, f"q:{number}")
+        run.finish(f"q:{number}", [number], to=to)
+    return run
+
+
+def breakpoints_changed() -> Run:
+    run = stopping("a", "b")
+    run.answer(interrupt_id="a:1.before")
+    run.stop(["a", "q", "z"], ["b"])
+    return run
+
+
+def started_with_an_answer_at_a_breakpoint() -> Run:
+    run = Run(OUTSIDE)
+    run.start(3, node_id="q", is_answer=True, **breaks(["q"]))
+    return run
+
+
+def sent_around() -> Run:
+    """To another branch of the same fork run, out of every fork, into the same node; from each kind of task."""
+    run = stopping()
+    run.engine.begin("a:1")
+    run.goto("b", "sent", "a:1")
+    run.ask("a:2")
+    run.goto("out", "sent out", "a:2.0")
+    run.goto("q", "again", "q:1", value={})
+    run.goto("q", "and again", "q:3")
+    return run
+
+
+def sent_to_the_end() -> Run:
+    run = sent_around()
+    run.goto(END, "sent", "out:1")
+    return run
+
+
+def paused() -> Run:
+    run = at_breakpoints()
+    run.engine.begin("b:1")
+    run.engine.pause(True)
+    return run
+
+
+def cancelled() -> Run:
+    run = paused()
+    run.answer({}, "q:7", answer_id="early")
+    run.engine.cancel()
+    return run
+
+
+def edited() -> Run:
+    run = stopping()
+    run.engine.begin("a:1")
+    run.update(items=[], n=3)
+    run.finish("a:1", "a", delta=[["set", ["items", 0], 9]])
+    run.answer({}, "q:2", state_update={"n": 4})
+    run.finish("q:2", "q", to="i")
+    return run
+
+
+def kept_ahead_of_a_breakpoint() -> Run:
+    run = Run(OUTSIDE)
+    run.answer({"n": 9}, "q:1", answer_id="early")
+    run.start([1], **breaks(["q"]))
+    return run
+
+
 MOMENTS: list[Callable[[], Run]] = [
     new_run,
     waiting,
@@ -134,6 +247,17 @@ MOMENTS: list[Callable[[], Run]] = [
     at_the_end,
     failed,
     in_conflict,
+    at_breakpoints,
+    at_every_breakpoint,
+    with_outcomes_held,
+    breakpoints_changed,
+    started_with_an_answer_at_a_breakpoint,
+    sent_around,
+    sent_to_the_end,
+    paused,
+    cancelled,
+    edited,
+    kept_ahead_of_a_breakpoint,
 ]
 
 
@@ -149,7 +273,7 @@ def go_on(run: Run) -> list[Any]:
         if run.engine.ready:
             task_id = run.engine.ready[-1]
             seen.append(run.engine.begin(task_id))
-            to = END if task_id.startswith("z") else "i" if task_id.startswith("q") else None
+            to = {"z": END, "out": END, "q": "i"}.get(run.engine.tasks[task_id].node_id)
             seen.append(run.finish(task_id, task_id, to=to))
         else:
             interrupt_id = run.open[0]
@@ -162,7 +286,8 @@ def go_on(run: Run) -> list[Any]:
         except Refused as refused:
             seen.append((refused.reason, refused.message))
     output = None if run.engine.output is None else read(run.engine.output)
-    return [*seen, output, run.engine.failure, run.engine.state, run.engine.visits]
+    numbers = (run.engine.shared.version, run.engine.checkpoint, run.engine.standing)
+    return [*seen, output, run.engine.failure, run.engine.state, run.engine.visits, numbers]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -170,6 +295,10 @@ def test_a_run_goes_on_from_its_snapshot(moment: Callable[[], Run]) -> None:
     original, other = moment(), moment()
     other.reload()
     assert other.engine.status == original.engine.status
+    assert other.engine.next_nodes == original.engine.next_nodes
+    assert other.engine.breakpoints == original.engine.breakpoints
+    assert other.engine.paused == original.engine.paused
+    assert other.engine.shared.version == original.engine.shared.version
     assert other.engine.questions.rejected == original.engine.questions.rejected
     assert [i.public() for i in other.engine.questions.open.values()] == [
         i.public() for i in original.engine.questions.open.values()
@@ -180,16 +309,16 @@ def test_a_run_goes_on_from_its_snapshot(moment: Callable[[], Run]) -> None:
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_snapshot_of_a_snapshot_is_the_same(moment: Callable[[], Run]) -> None:
     run = moment()
-    written = dump(run.engine, run.functions)
+    written = dump(run.engine)
     assert json.loads(json.dumps(written)) == written, "it is JSON"
-    again = dump(load(written, run.engine.spec, run.functions), run.functions)
+    again = dump(load(written, run.engine.spec, run.functions))
     assert json.dumps(again) == json.dumps(written)
 
 
 def test_writing_it_down_changes_nothing() -> None:
     run = running()
-    before = dump(run.engine, run.functions)
-    assert dump(run.engine, run.functions) == before
+    before = dump(run.engine)
+    assert dump(run.engine) == before
     assert (run.engine.running, run.engine.tasks["b:1"].status) == (2, "running")
     assert run.finish("b:1", "b") == []
 
@@ -225,7 +354,7 @@ def test_a_state_that_is_no_object_goes_along() -> None:
 def test_nodes_that_are_new_have_no_visits() -> None:
     run = waiting()
     spec = GraphSpec("toy", {**NESTED.nodes, "new": step("new")})
-    engine = load(dump(run.engine, run.functions), spec, run.functions)
+    engine = load(dump(run.engine), spec, run.functions)
     assert engine.visits["new"] == 0
     assert engine.visits["a"] == 1
 
@@ -239,7 +368,7 @@ def without(*node_ids: str) -> GraphSpec:
 
 @pytest.mark.parametrize("version", [None, 0, 2, "1"])
 def test_another_version(version: Any) -> None:
-    data = {**dump(waiting().engine, Toy()), "version": version}
+    data = {**dump(waiting().engine), "version": version}
     with pytest.raises(SnapshotError) as caught:
         load(data, NESTED, Toy())
     assert str(caught.value) == f"The snapshot has version {version!r}; this release reads version 1."
@@ -250,14 +379,14 @@ def test_another_version(version: Any) -> None:
 
 def test_another_graph() -> None:
     with pytest.raises(SnapshotError) as caught:
-        load(dump(waiting().engine, Toy()), GraphSpec("other", NESTED.nodes), Toy())
+        load(dump(waiting().engine), GraphSpec("other", NESTED.nodes), Toy())
     assert str(caught.value) == "The snapshot is of graph 'toy', not of 'other'."
 
 
 def missing_in(spec: GraphSpec) -> str:
     """What a half-filled run misses in another graph."""
     with pytest.raises(SnapshotError) as caught:
-        load(dump(half_filled().engine, Toy()), spec, Toy())
+        load(dump(half_filled().engine), spec, Toy())
     message = str(caught.value)
     nodes = ", ".join(repr(node_id) for node_id in spec.nodes)
     end = f", which graph 'toy' has not, or not as the same kind of node. It has: {nodes}."
@@ -292,7 +421,7 @@ def test_a_join_that_has_another_parent_fork() -> None:
     other = join("i", "m", "f", "a", "b", "q", to="j", final=False)
     spec = GraphSpec("toy", {**NESTED.nodes, "i": other, "k": join("k", "f", "a", "b", "q", to="j")})
     with pytest.raises(SnapshotError, match="'i'"):
-        load(dump(half_filled().engine, Toy()), spec, Toy())
+        load(dump(half_filled().engine), spec, Toy())
 
 
 def test_a_node_that_waits_and_has_become_one_that_does_not() -> None:
@@ -301,7 +430,7 @@ def test_a_node_that_waits_and_has_become_one_that_does_not() -> None:
 
 def test_a_node_that_is_gone_and_not_needed() -> None:
     run = at_the_end()
-    engine = load(dump(run.engine, run.functions), graph(start("other"), step("other")), Toy())
+    engine = load(dump(run.engine), graph(start("other"), step("other")), Toy())
     assert (engine.status, engine.output) == ("finished", Encoded('{"out":1}'))
     assert engine.is_stopped
 
@@ -336,13 +465,16 @@ class Asking:
 class AnyRun(RuleBasedStateMachine):
     """A random graph run by a random shell: nodes end in any order, are given up, ask, and are answered well and badly.
 
-    Whatever it does, the run comes to what the oracle says.
+    People stop it and let it go on, send nodes back to where they are, and edit the state, all in the middle. Whatever
+    it does, the run comes to what the oracle says, and what it tells of its past comes to where it is.
     """
 
     @initialize(
-        case=st.sampled_from(["explicit", "closest", "farthest"]).flatmap(programs), asks=st.sets(st.integers(0, 30))
+        case=st.sampled_from(["explicit", "closest", "farthest"]).flatmap(programs),
+        asks=st.sets(st.integers(0, 30)),
+        stops=st.just([]) | st.just([ANY]),
     )
-    def begin_a_run(self, case: Any, asks: set[int]) -> None:
+    def begin_a_run(self, case: Any, asks: set[int], stops: list[str]) -> None:
         program, value = case
         self.expected: Outcome = oracle(program, value)
         self.compiled = TemporalGraph(build(program), name="random").registered.compiled
@@ -352,9 +484,10 @@ class AnyRun(RuleBasedStateMachine):
         }
         self.spec = GraphSpec("random", nodes)
         self.functions: Any = Asking(self.compiled)
-        self.engine = Engine(self.spec, self.functions, self.compiled.plan)
+        self.engine = RecordingEngine(self.spec, self.functions, self.compiled.plan)
         message = dump_start(self.compiled, None, value, State())
-        self.engine.apply(load_start(self.compiled, message["inputs"], message["state"], None), NOW)
+        breakpoints = Breakpoints(tuple(stops))
+        self.engine.apply(load_start(self.compiled, message["inputs"], message["state"], None, breakpoints), NOW)
         self.results: dict[str, NodeFinished] = {}
         """What the tasks that run will have given."""
         self.over: list[NodeFinished] = []
@@ -378,11 +511,11 @@ class AnyRun(RuleBasedStateMachine):
         assert isinstance(result, NodeFinished)
         self.results[work.task_id] = result
 
-    @precondition(lambda self: self.is_any("ready"))
+    @precondition(lambda self: self.is_any("ready") and not self.engine.paused)
     @rule(data=st.data(), goes_on=st.booleans())
     def begin(self, data: st.DataObject, goes_on: bool) -> None:
         task_id = self.one(data, "ready")
-        if goes_on and self.engine.tasks[task_id].since is not None:
+        if goes_on and self.engine.tasks[task_id].base is not None:
             self.engine.resume(task_id)  # with the result that it had in mind when it asked
         else:
             self.run_node(self.engine.begin(task_id))
@@ -422,42 +555,65 @@ class AnyRun(RuleBasedStateMachine):
 
     @rule()
     def write_down_and_go_on(self) -> None:
-        written = json.dumps(dump(self.engine, self.functions))
-        self.engine = load(json.loads(written), self.spec, self.functions, self.compiled.plan)
-        assert json.dumps(dump(self.engine, self.functions)) == written
+        written = json.dumps(dump(self.engine))
+        number = self.engine.checkpoint
+        self.engine = RecordingEngine(self.spec, self.functions, self.compiled.plan, json.loads(written))
+        assert self.engine.origin == (number, json.loads(written)["state"])
+        assert json.dumps(dump(self.engine)) == written
 
     # -- What people do -----------------------------------------------------------------------------------------------
+
+    def questions(self, *kinds: str) -> list[str]:
+        """The open questions that are of some kinds."""
+        return [i.interrupt_id for i in self.engine.questions.open.values() if i.kind in kinds]
 
     @precondition(lambda self: self.engine.questions.open)
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
         interrupt_id = data.draw(st.sampled_from(list(self.engine.questions.open)))
+        is_held = interrupt_id in self.questions("after")
         self.taken[interrupt_id], commands = self.engine.answer(
             Answer(interrupt_id, FINE, answer_id=interrupt_id), LATER
         )
-        assert len(commands) == 1
+        assert is_held or len(commands) == 1
 
-    @precondition(lambda self: self.engine.questions.open)
+    @precondition(lambda self: len(self.engine.questions.open) > 1)
+    @rule(data=st.data())
+    def answer_some_together(self, data: st.DataObject) -> None:
+        ids = data.draw(st.lists(st.sampled_from(list(self.engine.questions.open)), unique=True, min_size=2))
+        answers = [Answer(interrupt_id, FINE, answer_id=interrupt_id) for interrupt_id in ids]
+        wrong = data.draw(
+            st.sampled_from([Answer("nobody:1", FINE), Answer(ids[0], FINE, goto={"node_id": "__end__"})])
+        )
+        before = dump(self.engine)
+        with pytest.raises(Refused):
+            self.engine.answer_all([*answers, wrong], LATER)
+        assert dump(self.engine) == before
+        accepted, _ = self.engine.answer_all(answers, LATER)
+        assert [item.interrupt_id for item in accepted] == ids
+        self.taken.update(zip(ids, accepted, strict=True))
+
+    @precondition(lambda self: self.questions("node", "call"))
     @rule(data=st.data(), value=ALMOST_ANYTHING)
     def answer_badly(self, data: st.DataObject, value: Any) -> None:
-        interrupt_id = data.draw(st.sampled_from(list(self.engine.questions.open)))
-        before = dump(self.engine, self.functions)
+        interrupt_id = data.draw(st.sampled_from(self.questions("node", "call")))
+        before = dump(self.engine)
         with pytest.raises(Refused) as caught:
             self.engine.answer(Answer(interrupt_id, value), LATER)
         assert caught.value.reason == "invalid"
-        assert dump(self.engine, self.functions) == before
+        assert dump(self.engine) == before
 
     @precondition(lambda self: self.taken)
     @rule(data=st.data())
     def answer_again(self, data: st.DataObject) -> None:
         interrupt_id = data.draw(st.sampled_from(list(self.taken)))
-        before = dump(self.engine, self.functions)
+        before = dump(self.engine)
         accepted, commands = self.engine.answer(Answer(interrupt_id, None, answer_id=interrupt_id), LATER)
         assert (accepted.interrupt_id, commands) == (interrupt_id, [])
         with pytest.raises(Refused) as caught:
             self.engine.answer(Answer(interrupt_id, FINE), LATER)
         assert caught.value.reason in ("already_answered", "closed")
-        assert dump(self.engine, self.functions) == before
+        assert dump(self.engine) == before
 
     @rule(data=st.data(), visit=st.integers(1, 4), is_good=st.booleans(), is_call=st.booleans())
     def answer_ahead(self, data: st.DataObject, visit: int, is_good: bool, is_call: bool) -> None:
@@ -479,14 +635,52 @@ class AnyRun(RuleBasedStateMachine):
 
     @rule(interrupt_id=st.none() | st.text(max_size=6), value=ALMOST_ANYTHING)
     def answer_nonsense(self, interrupt_id: str | None, value: Any) -> None:
+        if interrupt_id is None and len(self.engine.questions.open) == 1 and self.questions("before", "after"):
+            return  # that stops for any answer
         with pytest.raises(Refused):
             self.engine.answer(Answer(interrupt_id, value), LATER)
+
+    @precondition(lambda self: any(task.held is None for task in self.engine.tasks.values()))
+    @rule(data=st.data(), is_named=st.booleans())
+    def send_back_to_where_it_is(self, data: st.DataObject, is_named: bool) -> None:
+        task = data.draw(st.sampled_from([task for task in self.engine.tasks.values() if task.held is None]))
+        asked = [i.interrupt_id for i in self.engine.questions.open.values() if i.task_id == task.id]
+        where: dict[str, Any] = {"node_id": task.node_id, "data": json.loads(task.value.data)}
+        self.engine.answer(Answer(asked[0] if asked and is_named else task.id, goto=where), LATER)
+        assert task.id not in self.engine.tasks
+
+    @precondition(lambda self: self.engine.status == "running")
+    @rule(data=st.data())
+    def stop_elsewhere(self, data: st.DataObject) -> None:
+        nodes = st.lists(st.sampled_from([ANY, *self.spec.step_ids]), max_size=2).map(tuple)
+        self.engine.set_breakpoints(Breakpoints(data.draw(nodes), data.draw(nodes)), LATER)
+
+    @rule(paused=st.booleans())
+    def pause(self, paused: bool) -> None:
+        self.engine.pause(paused)
+
+    @precondition(lambda self: self.engine.status == "running")
+    @rule(data=st.data(), sees=st.booleans())
+    def edit(self, data: st.DataObject, sees: bool) -> None:
+        """Put the visits in another order, in which nobody is interested."""
+        visits = data.draw(st.permutations(self.engine.state["visits"]))
+        version = self.engine.shared.version
+        with pytest.raises(Refused):
+            self.engine.update({"visits": visits}, version + 1, LATER)
+        self.engine.update({"visits": visits}, version if sees else None, LATER)
+        assert self.engine.state["visits"] == visits
+
+    @invariant()
+    def its_past_comes_to_where_it_is(self) -> None:
+        if hasattr(self, "engine"):
+            told(self.engine, self.compiled.plan)
 
     # -- The end ------------------------------------------------------------------------------------------------------
 
     def teardown(self) -> None:
         if not hasattr(self, "engine"):
             return
+        self.engine.pause(False)
         while self.engine.status == "running":
             assert not self.engine.is_stopped or self.engine.questions.open
             for interrupt_id in list(self.engine.questions.open):

@@ -11,7 +11,7 @@ from tests.support.server import free_port
 from tests.worker.command import GRAPHS, refused
 from worker.arguments import parse
 from worker.failure import WorkerError
-from worker.loading import load_graphs
+from worker.loading import load, load_graphs
 
 GRAPH = f"{GRAPHS}:waiting"
 
@@ -113,10 +113,28 @@ def test_a_flag(flags: list[str], says: str, capsys: pytest.CaptureFixture[str])
     assert says in line
 
 
+@pytest.mark.parametrize("flag", [["--log-format", "json"], ["--log-format=json"]])
+def test_a_flag_where_the_log_is_json(flag: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse([*flag, "--graph", GRAPH, "--speed", "9"])
+    assert caught.value.code == 2
+    line = json.loads(capsys.readouterr().err)
+    assert (line["level"], line["logger"]) == ("error", "temporal_graph.worker")
+    assert line["event"] == "unrecognized arguments: --speed 9 (--help lists every flag)"
+
+
 def test_deps_that_are_not_there() -> None:
     assert f"--deps '{GRAPHS}:nothing': '{GRAPHS}' has no 'nothing'" in refused(
         "--graph", GRAPH, "--deps", f"{GRAPHS}:nothing"
     )
+    with pytest.raises(WorkerError) as caught:
+        load("--deps", f"{GRAPHS}:tool")
+    assert str(caught.value) == (
+        f"--deps '{GRAPHS}:tool': '{GRAPHS}' has no 'tool'. What deps could be in '{GRAPHS}': NO_GRAPH, Namespace, "
+        "Tools, tools, broken_tools"
+    )
+    with pytest.raises(WorkerError, match=r"There is nothing in 'tests\.worker' that deps could be"):
+        load("--deps", "tests.worker:tool")
 
 
 def test_a_server_that_cannot_be_reached() -> None:

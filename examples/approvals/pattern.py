@@ -1,0 +1,36 @@
+"""What each pattern brings: its graph, what a run of it begins with, and how its questions are put to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from examples.terminal import ask
+from temporal_graph import Stop, TemporalGraph
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern.
+
+    Attributes:
+        graph: The graph.
+        inputs: What a run begins with.
+        answer: Asks whoever sits at the terminal what a run asks; gives the answer, or a `Command`.
+    """
+
+    graph: TemporalGraph[Any, Any, Any, Any]
+    inputs: Any
+    answer: Callable[[Stop[Any, Any]], Awaitable[Any]]
+
+
+async def choose(prompt: str, *words: str) -> str:
+    """Ask until one of some words, or the beginning of one, is typed."""
+    while True:
+        typed = (await ask(f"{prompt} [{'/'.join(words)}] ")).strip().lower()
+        found = [word for word in words if typed and word.startswith(typed)]
+        if len(found) == 1:
+            return found[0]
+        if typed:
+            print(f"{typed!r} is none of them.")

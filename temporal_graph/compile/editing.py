@@ -1,0 +1,43 @@
+"""Changing fields of the state from outside of a node: by a person, or by a `Command`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from ..codec import DecodeError, ValueCodec
+from ..codec.text import compact
+from ..engine.state import Json, same
+
+
+def edited(codec: ValueCodec | None, state: Json, update: Json) -> tuple[Json, list[dict[str, Any]]]:
+    """The state with some fields changed.
+
+    Args:
+        codec: The type of the state; None for a graph without one.
+        state: The state as JSON.
+        update: An object: fields with their new values.
+
+    Returns:
+        The new state, in which what has not changed is the same object; and what is wrong with the update, as `loc`,
+        `msg`, `type`, in which case there is no state.
+    """
+    if codec is None:
+        return None, [_wrong([], "the graph has no state_type, so there is no state to change")]
+    if not isinstance(state, dict) or not isinstance(update, dict):
+        return None, [_wrong([], "an update is an object with fields of the state")]
+    before, fields = cast("dict[str, Json]", state), cast("dict[str, Json]", update)
+    try:
+        after = json.loads(codec.dump(codec.load(compact({**before, **fields}))))
+    except DecodeError as error:
+        return None, error.errors
+    unknown = [name for name in fields if name not in after]
+    if unknown:
+        known = ", ".join(repr(name) for name in after)
+        return None, [_wrong([name], f"the state has no such field; its fields: {known}") for name in unknown]
+    kept = {name: before[name] for name, item in after.items() if name in before and same(before[name], item)}
+    return {name: kept.get(name, item) for name, item in after.items()}, []
+
+
+def _wrong(place: list[str], message: str) -> dict[str, Any]:
+    return {"loc": place, "msg": message, "type": "state"}

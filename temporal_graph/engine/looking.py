@@ -1,0 +1,47 @@
+"""A run as JSON for people: the answers to `get_state` and `proceed` of the wire contract."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from .engine import Engine
+from .state import Json
+
+
+def interrupts(engine: Engine) -> list[dict[str, Json]]:
+    """The questions that are open, oldest first."""
+    return [interrupt.public() for interrupt in engine.questions.open.values()]
+
+
+def standing(engine: Engine) -> dict[str, Any]:
+    """Where a run stands."""
+    return {
+        "status": engine.standing,
+        "values": engine.state,
+        "version": engine.shared.version,
+        "next": engine.next_nodes,
+        "interrupts": interrupts(engine),
+        "breakpoints": {"before": list(engine.breakpoints.before), "after": list(engine.breakpoints.after)},
+        "answered": [accepted.public() for accepted in engine.questions.accepted.values()],
+        "rejected": list(engine.questions.rejected),
+    }
+
+
+def nothing() -> dict[str, Any]:
+    """Where a run stands that could not begin."""
+    lists: dict[str, Any] = {name: [] for name in ("next", "interrupts", "answered", "rejected")}
+    breakpoints: dict[str, Any] = {"before": [], "after": []}
+    return {"status": "failed", "values": None, "version": 0, "breakpoints": breakpoints, **lists}
+
+
+def stopped(engine: Engine) -> dict[str, Any]:
+    """What a run has stopped at."""
+    return {
+        "status": engine.standing,
+        "interrupts": interrupts(engine),
+        "output": json.loads(engine.output.data) if engine.output is not None else None,
+        "state": engine.state,
+        "failure": asdict(engine.failure) if engine.failure is not None else None,
+    }

@@ -1,0 +1,181 @@
+"""An engine that can tell its past: it remembers what was done to it, and does it again as far as is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import snapshot
+from .breakpoints import Breakpoints
+from .engine import Engine
+from .events import Command, Event, Failure, NodeAsked, NodeFailed, NodeFinished, Start, Work
+from .functions import Functions
+from .questions import Accepted, Answer, Refused
+from .spec import GraphSpec
+from .state import AUTO, Json, Op, Plan, diff
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A point in the past of a run.
+
+    Attributes:
+        number: How many-th of the run it is, from 1.
+        kind: What happened: `started`, `node_finished`, `node_failed`, `interrupt_opened`, `answered`, `state_updated`,
+            `failed` or `cancelled`.
+        node_id: The node that it happened to, if any.
+        at: When, ISO 8601 with time zone; None for what had no time of its own.
+        changes: What it changed in the state.
+        next: Ids of the nodes that run, wait or come next after it.
+        interrupts: Ids of the questions that are open after it.
+        status: The status of the run after it.
+    """
+
+    number: int
+    kind: str
+    node_id: str | None
+    at: str | None
+    changes: list[Op]
+    next: list[str]
+    interrupts: list[str]
+    status: str
+
+
+class RecordingEngine(Engine):
+    """An engine that remembers what was done to it since it began, or since the snapshot that it began with."""
+
+    def __init__(
+        self, spec: GraphSpec, functions: Functions, plan: Plan = AUTO, origin: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(spec, functions, plan)
+        self._origin = origin
+        self._merges = plan
+        self._done: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+        if origin is not None:
+            snapshot.restore(self, origin)
+
+    # -- What is remembered -----------------------------------------------------------------------------------------
+
+    def apply(self, event: Event, now: str) -> list[Command]:
+        """See base class."""
+        done = super().apply(event, now)
+        self._done.append((Engine.apply, (event, now)))
+        return done
+
+    def begin(self, task_id: str) -> Work:
+        """See base class."""
+        done = super().begin(task_id)
+        self._done.append((Engine.begin, (task_id,)))
+        return done
+
+    def resume(self, task_id: str) -> Work:
+        """See base class."""
+        done = super().resume(task_id)
+        self._done.append((Engine.resume, (task_id,)))
+        return done
+
+    def release(self, task_id: str) -> None:
+        """See base class."""
+        self._done.append((Engine.release, (task_id,)))
+        super().release(task_id)
+
+    def pause(self, paused: bool) -> None:
+        """See base class."""
+        self._done.append((Engine.pause, (paused,)))
+        super().pause(paused)
+
+    def cancel(self) -> list[Command]:
+        """See base class."""
+        self._done.append((Engine.cancel, ()))
+        return super().cancel()
+
+    def fail(self, failure: Failure) -> None:
+        """See base class."""
+        self._done.append((Engine.fail, (failure,)))
+        super().fail(failure)
+
+    def answer_all(self, answers: Sequence[Answer], now: str) -> tuple[list[Accepted], list[Command]]:
+        """See base class."""
+        taken = super().answer_all(answers, now)
+        self._done.append((Engine.answer_all, (answers, now)))
+        return taken
+
+    def reject(self, answer: Json, refused: Refused, now: str) -> None:
+        """See base class."""
+        self._done.append((Engine.reject, (answer, refused, now)))
+        super().reject(answer, refused, now)
+
+    def update(self, update: Json, expected_version: int | None, now: str) -> None:
+        """See base class."""
+        super().update(update, expected_version, now)
+        self._done.append((Engine.update, (update, None, now)))
+
+    def set_breakpoints(self, breakpoints: Breakpoints, now: str) -> list[Command]:
+        """See base class."""
+        commands = super().set_breakpoints(breakpoints, now)
+        self._done.append((Engine.set_breakpoints, (breakpoints, now)))
+        return commands
+
+    # -- The past ---------------------------------------------------------------------------------------------------
+
+    @property
+    def origin(self) -> tuple[int, Json]:
+        """The checkpoint that it began after, and the state at that point."""
+        return (0, None) if self._origin is None else (self._origin.get("checkpoint", 0), self._origin["state"])
+
+    def checkpoints(self) -> Iterator[tuple[Checkpoint, Engine]]:
+        """The points of its past, oldest first, each with an engine as it was then; look at it before the next one."""
+        engine = self._first()
+        for function, args in self._done:
+            number, state = engine.checkpoint, engine.state
+            node_id = _node_of(engine, function, args)
+            function(engine, *args)
+            if engine.checkpoint > number:
+                yield (
+                    Checkpoint(
+                        engine.checkpoint,
+                        _KINDS[function] if function is not Engine.apply else _EVENTS[type(args[0])],
+                        node_id,
+                        None if function in (Engine.cancel, Engine.fail) else engine.now or None,
+                        diff(state, engine.state, self._merges),
+                        engine.next_nodes,
+                        list(engine.questions.open),
+                        engine.standing,
+                    ),
+                    engine,
+                )
+
+    def _first(self) -> Engine:
+        engine = Engine(self.spec, self.functions, self._merges)
+        if self._origin is not None:
+            snapshot.restore(engine, self._origin)
+        return engine
+
+
+_EVENTS: dict[type, str] = {
+    Start: "started",
+    NodeFinished: "node_finished",
+    NodeFailed: "node_failed",
+    NodeAsked: "interrupt_opened",
+}
+_KINDS: dict[Callable[..., Any], str] = {
+    Engine.answer_all: "answered",
+    Engine.update: "state_updated",
+    Engine.cancel: "cancelled",
+    Engine.fail: "failed",
+}
+
+
+def _node_of(engine: Engine, function: Callable[..., Any], args: tuple[Any, ...]) -> str | None:
+    if function is Engine.answer_all:
+        # The question's name may have been left out, or be that of its node.
+        if not args[0]:
+            return None
+        [answer, *_] = args[0]
+        asked = [i for i in engine.questions.open.values() if answer.interrupt_id in (None, i.interrupt_id, i.node_id)]
+        task = engine.tasks.get(answer.interrupt_id or next(iter(engine.tasks), ""))
+        return asked[0].node_id if asked else task.node_id if task is not None else None
+    if function is Engine.apply and not isinstance(args[0], Start):
+        return engine.tasks[args[0].task_id].node_id if args[0].task_id in engine.tasks else None
+    return None

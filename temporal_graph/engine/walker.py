@@ -1,0 +1,330 @@
+"""How the tokens of a run move: along edges, through decisions, forks and joins, to rest at steps, or to the end.
+
+Everything has one order: tokens first in, first out; branches as declared; items of a map by index.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from .breakpoints import Breakpoints
+from .events import (
+    Cancel,
+    Command,
+    Encoded,
+    Fail,
+    Failure,
+    Finish,
+    OpenInterrupt,
+    Outcome,
+    Run,
+    RunFailedError,
+    failure_of,
+    is_the_runtimes,
+)
+from .forks import ForkRuns, Joining, Runs
+from .functions import Functions, Value
+from .questions import Interrupt, Questions
+from .shared import Base, SharedState
+from .spec import END, DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, Path, StartSpec, StepSpec
+from .state import AUTO, Json, Plan
+
+Status = Literal["new", "running", "finished", "failed", "cancelled"]
+TaskStatus = Literal["ready", "running", "waiting"]
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A token that rests at a step.
+
+    Attributes:
+        id: `node:visit`.
+        number: Its place in the order of all tasks; results that arrive together are applied in this order.
+        node_id: The step.
+        value: Its input.
+        runs: The fork runs that it is inside of.
+        holds: The joins that wait for it.
+        status: `ready` to run, `running`, or `waiting` for a person.
+        base: The state that it began with, while it runs, or waits where it is.
+        answers: What people answered to its `interrupt()` calls, by position.
+        is_answered: An interrupt node that has what people had to say to it.
+        held: How it ended, while it waits at a breakpoint after it.
+    """
+
+    id: str
+    number: int
+    node_id: str
+    value: Encoded
+    runs: Runs
+    holds: tuple[Joining, ...]
+    status: TaskStatus = "ready"
+    base: Base | None = None
+    answers: dict[int, Json] = field(default_factory=dict[int, Json])
+    is_answered: bool = False
+    held: Outcome | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Token:
+    """A value on its way, at a node that nobody has yet looked at."""
+
+    node_id: str
+    value: Value
+    runs: Runs
+    holds: tuple[Joining, ...]
+    is_answered: bool = False
+    is_dropped: bool = False
+
+
+class Walker:
+    """The frontier of a run: its tokens, tasks and joins.
+
+    Attributes:
+        spec: The graph.
+        functions: Its functions.
+        status: Where the run stands.
+        shared: The state of the graph.
+        tasks: The tasks that have not ended, by id, in the order of their numbers.
+        visits: How often each step has been reached.
+        output: What the run ended with, once it is `finished`.
+        failure: Why it failed, once it is `failed`.
+        questions: What is asked of people.
+        breakpoints: Where the run is to stop for people.
+        forks: The runs of forks.
+        next_number: The number of the next task.
+    """
+
+    def __init__(self, spec: GraphSpec, functions: Functions, plan: Plan = AUTO) -> None:
+        self.spec = spec
+        self.status: Status = "new"
+        self.shared = SharedState(plan)
+        self.tasks: dict[str, Task] = {}
+        self.visits: dict[str, int] = dict.fromkeys(spec.step_ids, 0)
+        self.output: Encoded | None = None
+        self.failure: Failure | None = None
+        self.questions = Questions()
+        self.breakpoints = Breakpoints()
+        self.forks = ForkRuns(spec)
+        self.next_number = 0
+        self.functions = functions
+        self._queue: deque[_Token] = deque()
+        self._commands: list[Command] = []
+        self._opened: list[Interrupt] = []
+        self._running: int = 0
+        self._now = ""
+
+    @property
+    def state(self) -> Json:
+        """The state of the graph as of now, a JSON tree that is never changed in place."""
+        return self.shared.value
+
+    # -- Tokens -----------------------------------------------------------------------------------------------------
+
+    def _enter(self, node_id: str, value: Value, runs: Runs, *, is_answered: bool = False) -> None:
+        runs = self.forks.alive(runs)
+        self._queue.append(_Token(node_id, value, runs, self.forks.enter(node_id, runs), is_answered))
+
+    def _leave(self, holds: tuple[Joining, ...]) -> None:
+        for joining in self.forks.leave(holds):
+            # Firing one can only count others up or down; it may have been fired or dropped by one before it.
+            if joining.is_due:
+                self._fire(joining)
+
+    def _send(self, path: Path, value: Value, runs: Runs) -> None:
+        if path.transforms:
+            value, state = self._guard(path.id, self.functions.walk, path, value, self.state)
+            self.shared.commit(path.id, state)
+        self._enter(path.to, value, runs)
+
+    def _settle(self) -> None:
+        """Let every token go as far as it can, in the order in which they came."""
+        while self._queue and self.status == "running":
+            token = self._queue.popleft()
+            if not token.is_dropped:
+                self._move(token)
+        if self.status == "running" and not self.tasks:
+            message = "The run has nothing left to do, and no branch has reached the end node."
+            raise RunFailedError(Failure(END, "NoOutputError", message))
+
+    def _move(self, token: _Token) -> None:
+        node = self.spec.nodes[token.node_id]
+        if isinstance(node, StepSpec):
+            self._rest(token)
+            return
+        if isinstance(node, EndSpec):
+            self._finish(self._guard(node.id, self.functions.rest, node.id, token.value))
+            return
+        if isinstance(node, JoinSpec):
+            self._reduce(node, token)
+        elif isinstance(node, StartSpec):
+            self._send(node.path, token.value, token.runs)
+        elif isinstance(node, DecisionSpec):
+            index = self._guard(node.id, self.functions.choose, node.id, token.value)
+            self._send(node.paths[index], token.value, token.runs)
+        else:
+            self._fork(node, token)
+        self._leave(token.holds)
+
+    def _rest(self, token: _Token) -> None:
+        node_id = token.node_id
+        value = self._guard(node_id, self.functions.rest, node_id, token.value)
+        self.visits[node_id] += 1
+        task = Task(f"{node_id}:{self.visits[node_id]}", self.next_number, node_id, value, token.runs, token.holds)
+        task.is_answered = token.is_answered
+        self.next_number += 1
+        self.tasks[task.id] = task
+        if self.breakpoints.stops("before", node_id):
+            self._break(task, "before")
+        else:
+            self._be_ready(task)
+
+    def _be_ready(self, task: Task) -> None:
+        """Let a task run, unless it is an interrupt node that has yet to be answered."""
+        node = self.spec.nodes[task.node_id]
+        assert isinstance(node, StepSpec)
+        if node.waits and not task.is_answered:
+            task.status = "waiting"
+            shown, schema = self._guard(task.node_id, self.functions.ask, task.node_id, task.value)
+            self._open(Interrupt(task.id, task.node_id, "node", shown, schema, self._now, task.id))
+        else:
+            task.status = "ready"
+            self._commands.append(Run(task.id))
+
+    def _break(self, task: Task, where: Literal["before", "after"]) -> None:
+        task.status = "waiting"
+        self._open(Interrupt(f"{task.id}.{where}", task.node_id, where, task.node_id, None, self._now, task.id))
+
+    def _open(self, interrupt: Interrupt) -> None:
+        self.questions.open[interrupt.interrupt_id] = interrupt
+        self._commands.append(OpenInterrupt(interrupt.interrupt_id))
+        self._opened.append(interrupt)
+
+    def _fork(self, node: ForkSpec, token: _Token) -> None:
+        own = self.forks.open(node.id)
+        runs = (*token.runs, *own)
+        if node.downstream_join is not None:
+            self._begin_ahead(node.downstream_join, runs)
+        if node.is_map:
+            (path,) = node.paths
+            for item in self._guard(node.id, self.functions.items, node.id, token.value):
+                self._send(path, item, runs)
+        else:
+            for path in node.paths:
+                self._send(path, token.value, runs)
+        for run in own:
+            # A map of nothing: no token will ever leave, so what is due is due now.
+            for joining in self.forks.joinings(run):
+                if joining.is_due:
+                    self._fire(joining)
+            self.forks.forget_if_dead(run)
+
+    def _begin_ahead(self, join_id: str, runs: Runs) -> None:
+        """Let a join fire, with its initial value, even if nothing ever reaches it."""
+        join = self.spec.nodes[join_id]
+        assert isinstance(join, JoinSpec)
+        joining, below = self._find_joining(join, runs)
+        if not joining.collecting:
+            self.forks.collect(joining, self._guard(join.id, self.functions.initial, join.id), below)
+
+    # -- Joins ------------------------------------------------------------------------------------------------------
+
+    def _find_joining(self, join: JoinSpec, runs: Runs) -> tuple[Joining, Runs]:
+        found = self.forks.find(join, runs)
+        if found is None:
+            message = f"A value reached join {join.id!r} outside of any run of its parent fork {join.parent!r}."
+            raise RunFailedError(Failure(join.id, "NoForkRunError", message))
+        return found
+
+    def _reduce(self, join: JoinSpec, token: _Token) -> None:
+        joining, runs = self._find_joining(join, token.runs)
+        if not joining.collecting:
+            self.forks.collect(joining, self._guard(join.id, self.functions.initial, join.id), runs)
+        joining.current, cancels, state = self._guard(
+            join.id, self.functions.reduce, join.id, joining.current, token.value, self.state
+        )
+        self.shared.commit(join.id, state)
+        if cancels:
+            self._cancel_siblings(joining, token)
+
+    def _fire(self, joining: Joining) -> None:
+        value = self._guard(joining.join.id, self.functions.joined, joining.join.id, joining.current)
+        runs = joining.runs
+        holds = self.forks.stop(joining)
+        self._send(joining.join.path, value, runs)
+        self._leave(holds)
+        self.forks.forget_if_dead(joining.run)
+
+    def _cancel_siblings(self, joining: Joining, arriving: _Token) -> None:
+        """Drop everything that the join's fork run started, but the value that arrives."""
+        holds: list[Joining] = []
+        for other in list(self.forks.below(joining)):
+            holds.extend(self.forks.stop(other))
+        for token in self._queue:
+            if joining.run in token.runs and token is not arriving:
+                token.is_dropped = True
+                holds.extend(token.holds)
+        for task in [task for task in self.tasks.values() if joining.run in task.runs]:
+            holds.extend(task.holds)
+            self._drop(task)
+        self._leave(tuple(holds))
+
+    def _drop(self, task: Task) -> None:
+        del self.tasks[task.id]
+        asked = self.questions.close(task.id)
+        self._commands = [command for command in self._commands if not _is_of(command, task.id, asked)]
+        if task.base is not None:  # it runs, or waits at the line where it asks
+            self._commands.append(Cancel(task.id))
+        if task.status == "running":
+            self._running -= 1
+        self._forget_base(task)
+
+    def _forget_base(self, task: Task) -> None:
+        if task.base is not None:
+            task.base = None
+            self.shared.give_back()
+
+    # -- The end ----------------------------------------------------------------------------------------------------
+
+    def _finish(self, output: Encoded) -> None:
+        self._close()
+        self.status = "finished"
+        self.output = output
+        self._commands.append(Finish(output))
+
+    def _fail(self, failure: Failure) -> None:
+        self._close()
+        self.status = "failed"
+        self.failure = failure
+        self._commands.append(Fail(failure))
+
+    def _close(self) -> None:
+        self._commands = [command for command in self._commands if isinstance(command, Cancel)]
+        for task in list(self.tasks.values()):
+            self._drop(task)
+        self._queue.clear()
+        self.questions.closed = True
+
+    def _take_commands(self) -> list[Command]:
+        commands, self._commands = self._commands, []
+        return commands
+
+    def _guard(self, where: str, function: Callable[..., T], *args: Any) -> T:
+        """Call a function of the graph; what it raises fails the run, and says where it came from."""
+        try:
+            return function(*args)
+        except BaseException as error:
+            # Cancelled, too: by the function itself, for it awaits nothing that somebody else could have cancelled.
+            if is_the_runtimes(error):
+                raise
+            raise RunFailedError(failure_of(where, error)) from error
+
+
+def _is_of(command: Command, task_id: str, asked: list[str]) -> bool:
+    """Whether a command that nobody has seen yet is about a task that is gone."""
+    if isinstance(command, Run):
+        return command.task_id == task_id
+    return isinstance(command, OpenInterrupt) and command.interrupt_id in asked

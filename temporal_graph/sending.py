@@ -1,0 +1,97 @@
+"""What callers send to a run, as JSON: answers, commands, changes of the state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+from pydantic_graph import BaseNode, End
+
+from .codec import EncodeError
+from .commands import NOTHING, Command, Send
+from .compile import CompiledGraph
+from .engine.spec import END
+from .engine.state import Json
+from .errors import GraphInputError
+
+
+def answer(
+    graph: CompiledGraph, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str
+) -> dict[str, Json]:
+    """An answer, which may be a `Command`.
+
+    Raises:
+        GraphInputError: The command leads to no node of the graph, or gives it what it does not take.
+    """
+    sent: dict[str, Json] = {
+        "interrupt_id": interrupt_id,
+        "value": None,
+        "actor": actor,
+        "answer_id": answer_id,
+    }
+    if isinstance(value, Command):
+        command: Command[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        if command.resume is not NOTHING:
+            sent["value"] = _json(command.resume)
+        if command.update is not None:
+            sent["state_update"] = fields(command.update)
+        if command.goto is not None:
+            sent["goto"] = goto(graph, command.goto)
+    else:
+        sent["value"] = _json(value)
+    return sent
+
+
+def fields(update: Any) -> dict[str, Json]:
+    """Fields of the state, with their new values.
+
+    Raises:
+        GraphInputError: It is no mapping.
+    """
+    if not isinstance(update, Mapping):
+        raise GraphInputError(f"A change of the state is a mapping from fields to new values, and not {update!r}.")
+    return {str(name): _json(value) for name, value in update.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def goto(graph: CompiledGraph, target: Any) -> dict[str, Json]:
+    """Where a run goes on, and what that node gets.
+
+    Raises:
+        GraphInputError: There is no such node, or it does not take this.
+    """
+    if isinstance(target, End):
+        return {"node_id": END, "data": _dump(graph, END, target.data)}  # pyright: ignore[reportUnknownMemberType]
+    if isinstance(target, BaseNode):
+        node_id = target.get_node_id()
+        return {"node_id": node_id, "data": _dump(graph, node_id, target)}
+    if isinstance(target, type) and issubclass(target, BaseNode):
+        return {"node_id": target.get_node_id(), "data": None}
+    if isinstance(target, Send):
+        return {"node_id": target.node, "data": _dump(graph, target.node, target.arg)}
+    if isinstance(target, str):
+        _known(graph, target)
+        return {"node_id": target, "data": None}
+    raise GraphInputError(
+        f"goto is {target!r}; it must be a node's id, a node instance, Send(id, input) or End(output)."
+    )
+
+
+def _dump(graph: CompiledGraph, node_id: str, value: Any) -> Json:
+    codec = graph.output if node_id == END else graph.nodes[_known(graph, node_id)].inputs
+    try:
+        return json.loads(codec.dump(value))
+    except EncodeError as error:
+        raise GraphInputError(f"{value!r} does not fit node {node_id!r}: {error}") from error
+
+
+def _known(graph: CompiledGraph, node_id: str) -> str:
+    if node_id != END and node_id not in graph.nodes:
+        known = ", ".join(repr(known) for known in graph.nodes)
+        raise GraphInputError(f"Graph {graph.name!r} has no node {node_id!r} to go to. Its nodes: {known}.")
+    return node_id
+
+
+def _json(value: Any) -> Json:
+    return to_jsonable_python(value)

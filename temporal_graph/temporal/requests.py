@@ -1,0 +1,117 @@
+"""What people may ask of a run, by signal and by update: each is read, checked, and done, and none can wedge a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from temporalio.common import RawValue
+
+from ..engine.breakpoints import Breakpoints
+from ..engine.questions import Accepted, Answer, Refused, shortened
+from ..engine.state import Json
+from .driver import Driver
+from .messages import StateUpdate, read_answer, read_answers, read_breakpoints, read_nothing, read_update
+from .names import PAUSE, RESUME, RESUME_ALL, SET_BREAKPOINTS, UNPAUSE, UPDATE_STATE
+
+
+@dataclass(frozen=True)
+class Request:
+    """One thing that can be asked for.
+
+    Attributes:
+        read: Makes something of the arguments; raises `Refused`.
+        check: Looks whether it can be done, and changes nothing; raises `Refused`.
+        do: Does it; raises `Refused`, and then nothing has changed. Returns JSON for whoever sent an update.
+    """
+
+    read: Callable[[Sequence[RawValue]], Any]
+    check: Callable[[Driver, Any], object]
+    do: Callable[[Driver, Any], Json]
+
+
+def request(name: str) -> Request:
+    """What a signal or an update asks for.
+
+    Raises:
+        Refused: There is nothing of this name.
+    """
+    found = _REQUESTS.get(name)
+    if found is None:
+        known = ", ".join(repr(known) for known in _REQUESTS)
+        raise Refused("invalid", f"There is no {name!r}; a run takes: {known}.")
+    return found
+
+
+def _read_answer(args: Sequence[RawValue]) -> Answer:
+    answer = read_answer(args)
+    if answer is None:
+        raise Refused("invalid", f"{RESUME!r} takes an answer, and came without one.")
+    return answer
+
+
+def _answer(driver: Driver, answer: Answer) -> Json:
+    return _shown(driver.answer([answer])[0])
+
+
+def _answers(driver: Driver, answers: Sequence[Answer]) -> Json:
+    return [_shown(accepted) for accepted in driver.answer(answers)]
+
+
+def _shown(accepted: Accepted) -> dict[str, Json]:
+    return {**asdict(accepted), "value": shortened(accepted.value)}
+
+
+def _check_update(driver: Driver, update: StateUpdate) -> None:
+    driver.engine.check_update(update.values, update.expected_version)
+
+
+def _update(driver: Driver, update: StateUpdate) -> Json:
+    driver.update(update)
+    return {"values": driver.engine.state, "version": driver.engine.shared.version}
+
+
+def _check_breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None]) -> None:
+    driver.engine.check_breakpoints(_breakpoints(driver, change))
+
+
+def _set_breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None]) -> Json:
+    driver.set_breakpoints(_breakpoints(driver, change))
+    return {"before": list(driver.engine.breakpoints.before), "after": list(driver.engine.breakpoints.after)}
+
+
+def _breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None]) -> Breakpoints:
+    before, after = change.get("before"), change.get("after")
+    now = driver.engine.breakpoints
+    return Breakpoints(
+        now.before if before is None else tuple(before),
+        now.after if after is None else tuple(after),
+    )
+
+
+def _check_open(driver: Driver, _: None) -> None:
+    if driver.engine.status != "running":
+        raise Refused("closed", f"The run is {driver.engine.status}; it can neither pause nor go on.")
+
+
+def _pause(driver: Driver, _: None) -> Json:
+    _check_open(driver, _)
+    driver.pause(True)
+    return None
+
+
+def _unpause(driver: Driver, _: None) -> Json:
+    _check_open(driver, _)
+    driver.pause(False)
+    return None
+
+
+_REQUESTS: dict[str, Request] = {
+    RESUME: Request(_read_answer, lambda driver, answer: driver.engine.check(answer), _answer),
+    RESUME_ALL: Request(read_answers, lambda driver, answers: driver.engine.check_all(answers), _answers),
+    UPDATE_STATE: Request(read_update, _check_update, _update),
+    SET_BREAKPOINTS: Request(read_breakpoints, _check_breakpoints, _set_breakpoints),
+    PAUSE: Request(read_nothing, _check_open, _pause),
+    UNPAUSE: Request(read_nothing, _check_open, _unpause),
+}

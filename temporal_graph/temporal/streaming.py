@@ -1,0 +1,164 @@
+"""What happens in a run, for whoever listens: a stream of numbered events in the driver's memory.
+
+It is Temporal's own `workflow_streams`: readers wait in updates, and what nobody reads costs no history. It holds the
+latest events only.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
+from temporalio.contrib.workflow_streams import WorkflowStream, WorkflowStreamState
+from temporalio.contrib.workflow_streams._types import (
+    PollInput,
+    PollResult,
+    PublishEntry,
+    PublisherState,
+    PublishInput,
+    _WorkflowStreamWireItem,  # pyright: ignore[reportPrivateUsage] - of what continues as new
+)
+from temporalio.exceptions import ApplicationError
+
+from ..codec.text import compact
+from ..engine.state import Json
+from .payloads import from_raw
+
+TOPIC = "events"
+PUBLISH = "__temporal_workflow_stream_publish"
+"""The signal with which nodes, and others, publish; the stream's own name for it."""
+POLL = "__temporal_workflow_stream_poll"
+OFFSET = "__temporal_workflow_stream_offset"
+DRAINING = "StreamDraining"
+"""Type of the error that tells a reader to come again, when the run has continued as new."""
+
+MOST, KEPT = 2_000, 1_000
+"""How many events there are before the oldest are forgotten, and how many then stay."""
+CARRIED, CARRIED_BYTES = 200, 50_000
+"""How many events, and bytes of them, go along when a run continues as new."""
+LONGEST = 20_000
+"""Characters of JSON of one event's data; what is longer can be had with `get_state` and `result`."""
+PATIENCE = timedelta(seconds=10)
+"""For how long a reader that has just got something counts as one that listens."""
+
+
+class Events:
+    """The events of a run.
+
+    Attributes:
+        prior: What goes along from the history before this one.
+    """
+
+    def __init__(self, prior: Json = None) -> None:
+        # The stream wants to be made in a function of this name, while the workflow is.
+        self._stream = WorkflowStream(_load(prior))
+        handlers = cast("Any", workflow)  # their types are incomplete
+        self._topic = self._stream.topic(TOPIC)
+        self._first: int = 0 if prior is None else prior["offset"]
+        self._next: Any = handlers.get_query_handler(OFFSET)
+        self._readers = 0
+        self._heard: datetime | None = None
+        self._is_draining = False
+        poll: Any = handlers.get_update_handler(POLL)
+
+        async def on_poll(payload: PollInput) -> PollResult:
+            self._readers += 1
+            self._heard = workflow.now()
+            try:
+                return await poll(payload)
+            finally:
+                self._readers -= 1
+                self._heard = workflow.now()
+
+        def check(payload: PollInput) -> None:
+            if self._is_draining:
+                raise ApplicationError("The run continues as new; read on there.", type=DRAINING)
+
+        handlers.set_update_handler(POLL, on_poll, validator=check)
+        # The stream's handler is called by `publish`, below: with what nobody has checked it would wedge the run.
+        self._publish: Any = handlers.get_signal_handler(PUBLISH)
+        handlers.set_signal_handler(PUBLISH, None)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody listens."""
+        return self._readers > 0 or (self._heard is not None and workflow.now() - self._heard < PATIENCE)
+
+    def add(self, kind: str, node_id: str | None = None, data: Mapping[str, Json] | None = None) -> None:
+        """Tell what has happened."""
+        event = {"kind": kind, "node_id": node_id, "at": workflow.now().isoformat(), "data": data or {}}
+        text = compact(event)
+        if len(text) > LONGEST:
+            text = compact({**event, "data": {"omitted": True}})
+        self._topic.publish(Payload(metadata={"encoding": b"json/plain"}, data=text.encode(errors="backslashreplace")))
+        self._forget(MOST, KEPT)
+
+    def publish(self, args: Sequence[RawValue]) -> None:
+        """Take what a node has told.
+
+        Raises:
+            ValueError: It is no batch of events.
+        """
+        try:
+            [sent] = [json.loads(from_raw(arg)) for arg in args]
+            batch = PublishInput(
+                [PublishEntry(str(item["topic"]), str(item["data"])) for item in sent["items"]],
+                str(sent["publisher_id"]),
+                int(sent["sequence"]),
+            )
+            for entry in batch.items:
+                Payload.FromString(base64.b64decode(entry.data, validate=True))
+        except Exception as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+        self._publish(batch)
+        self._forget(MOST, KEPT)
+
+    def _forget(self, most: int, kept: int) -> None:
+        if self._next() - self._first > most:
+            self._first = self._next() - kept
+            self._stream.truncate(self._first)
+
+    # -- The end of a history ---------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Let readers go; they get what there is, and come again."""
+        self._is_draining = True
+        self._stream.detach_pollers()
+
+    def fill(self) -> None:
+        """Let readers come again, for the history goes on after all."""
+        self._is_draining = False
+        self._stream._detaching = False  # pyright: ignore[reportPrivateUsage] - there is no other way back
+
+    def dump(self) -> Json:
+        """What goes along when the run continues as new."""
+        state = self._stream.get_state()
+        log = [[item.topic, item.data] for item in state.log[-CARRIED:]]
+        while log and sum(len(data) for _, data in log) > CARRIED_BYTES:
+            log = log[len(log) // 2 + 1 :]
+        return {
+            "offset": state.base_offset + len(state.log) - len(log),
+            "log": log,
+            "publishers": [[name, p.sequence, p.last_seen.isoformat()] for name, p in state.publishers.items()],
+        }
+
+
+def _load(data: Json) -> WorkflowStreamState | None:
+    if data is None:
+        return None
+    return WorkflowStreamState(
+        [_WorkflowStreamWireItem(topic, text) for topic, text in data["log"]],
+        data["offset"],
+        {name: PublisherState(number, datetime.fromisoformat(seen)) for name, number, seen in data["publishers"]},
+    )
+
+
+def changes(ops: Sequence[Sequence[Json]]) -> list[dict[str, Json]]:
+    """What has changed in the state, as readers get it."""
+    return [dict(zip(("op", "path", "value"), op, strict=False)) for op in ops]

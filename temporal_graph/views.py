@@ -1,0 +1,295 @@
+"""What people see of a run: its questions, its answers, where it stands, where it has been, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Literal, NoReturn, cast
+
+from pydantic_graph import BaseNode
+from typing_extensions import TypeVar
+
+from .compile import CompiledGraph
+from .engine.state import Json, Op, Writes, apply
+from .errors import GraphRunError, StateConflictError
+
+__all__ = ["Accepted", "Checkpoint", "GraphResult", "Interrupt", "RunEvent", "RunState", "Stop"]
+
+StateT = TypeVar("StateT", default=Any)
+OutputT = TypeVar("OutputT", default=Any)
+
+
+@dataclass(frozen=True)
+class Interrupt:
+    """A question that waits for a person.
+
+    Attributes:
+        interrupt_id: `Review:1` (node, how many-th visit), or `Review:1.0` for the first `interrupt()` of that visit.
+        node_id: The node that asks.
+        kind: `node` for an interrupt node, `call` for `interrupt()`, `before` and `after` for a breakpoint.
+        value: What is shown to the person, as JSON.
+        response_schema: JSON schema of an answer that fits; None where anything does.
+        created_at: When it was asked, with time zone.
+        deadline: Until when it can be answered; None for ever.
+        assignees: Who is asked; empty for anybody.
+        escalation_level: How often it was handed on for want of an answer.
+        answers: What several people have answered so far, where several must.
+    """
+
+    interrupt_id: str
+    node_id: str
+    kind: Literal["node", "call", "before", "after", "failure"]
+    value: Any
+    response_schema: dict[str, Any] | None
+    created_at: datetime
+    deadline: datetime | None = None
+    assignees: list[str] = field(default_factory=list[str])
+    escalation_level: int = 0
+    answers: list[Any] = field(default_factory=list[Any])
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An answer that a run has taken.
+
+    Attributes:
+        interrupt_id: The question that it answers.
+        answered_at: When it was taken, with time zone. An answer that was sent before keeps the first time.
+        actor: Who answered, as the answer said.
+        answer_id: The answer's own id.
+        value: The answer; None in a list of answers.
+    """
+
+    interrupt_id: str
+    answered_at: datetime
+    actor: str | None = None
+    answer_id: str | None = None
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class RunState(Generic[StateT]):
+    """Where a run stands.
+
+    Attributes:
+        status: `running`, `waiting` (nothing happens before a person answers), `paused`, `finished`, `failed` or
+            `cancelled`.
+        values: The state as of now; None for a run that could not start.
+        version: How often the state has changed; for `update_state(expected_version=...)`.
+        next: Ids of the nodes that run, wait or come next; empty at the end.
+        interrupts: The questions that are open, oldest first.
+        answered: Who answered what when, the latest 500, without the answers.
+        rejected: What came as a signal and was not taken, with `reason`, `message` and `errors`; the latest 100.
+        interrupt_before: Ids of the nodes before which the run stops for people.
+        interrupt_after: Ids of the nodes after which it does.
+    """
+
+    status: str
+    values: StateT
+    version: int
+    next: list[str]
+    interrupts: list[Interrupt]
+    answered: list[Accepted]
+    rejected: list[dict[str, Any]]
+    interrupt_before: list[str]
+    interrupt_after: list[str]
+
+
+@dataclass(frozen=True)
+class Checkpoint(Generic[StateT]):
+    """A point in the past of a run.
+
+    Attributes:
+        checkpoint_id: Its id, a number that counts from 1, as text; for `fork`.
+        kind: What happened: `started`, `node_finished`, `node_failed`, `interrupt_opened`, `answered`, `state_updated`,
+            `failed` or `cancelled`.
+        node_id: The node that it happened to; None for the whole run.
+        at: When, with time zone.
+        changes: The fields of the state that it changed, with their new values, as JSON.
+        values: The state after it.
+        next: Ids of the nodes that ran, waited or came next after it.
+        interrupts: Ids of the questions that were open after it.
+        status: The status of the run after it.
+    """
+
+    checkpoint_id: str
+    kind: str
+    node_id: str | None
+    at: datetime | None
+    changes: dict[str, Any]
+    values: StateT
+    next: list[str]
+    interrupts: list[str]
+    status: str
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """Something that happened in a run, as `GraphRun.stream` tells it.
+
+    Attributes:
+        number: Its number; events of a run count up from 0. For `stream(after=...)`.
+        kind: What happened; see `GraphRun.stream`.
+        node_id: The node that it happened to, if any.
+        at: When, with time zone.
+        data: What there is to know of it, as JSON: for `emitted` the `data` that the node gave to `emit()`; for
+            `state_changed` its `changes` and the new `version`; for `node_finished` and `run_finished` the `output`;
+            for an interrupt what `Interrupt` has. What is too long is left out, and `omitted` is true.
+    """
+
+    number: int
+    kind: str
+    node_id: str | None
+    at: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GraphResult(Generic[OutputT, StateT]):
+    """What a run ended with.
+
+    Attributes:
+        output: What reached the end node, as the graph declares it.
+        state: The state at the end; None for a graph without one.
+    """
+
+    output: OutputT
+    state: StateT
+
+
+@dataclass(frozen=True)
+class Stop(Generic[OutputT, StateT]):
+    """Where a run stopped: at questions, or at its end, or because it is paused.
+
+    Attributes:
+        status: `waiting`, `paused` or `finished`.
+        interrupts: The questions that are open, oldest first; empty at the end.
+        state: The state as of now.
+        next_node: The interrupt node that waits (the first, if there are several); None at a call or at the end.
+        output: The output, at the end.
+    """
+
+    status: str
+    interrupts: list[Interrupt]
+    state: StateT
+    next_node: BaseNode[Any, Any, Any] | None
+    output: OutputT | None
+
+    @property
+    def is_interrupt(self) -> bool:
+        """Whether the run waits for people."""
+        return bool(self.interrupts)
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the run has ended."""
+        return self.status == "finished"
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run waits for `unpause()`."""
+        return self.status == "paused"
+
+
+def read_interrupts(data: Sequence[Mapping[str, Any]]) -> list[Interrupt]:
+    """Interrupts from the JSON of the wire."""
+    return [Interrupt(**{**item, **_times(item, "created_at", "deadline")}) for item in data]
+
+
+def read_accepted(data: Mapping[str, Any]) -> Accepted:
+    """An acceptance from the JSON of the wire."""
+    return Accepted(**{**data, **_times(data, "answered_at")})
+
+
+def _times(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: None if item[name] is None else datetime.fromisoformat(item[name]) for name in names}
+
+
+def read_stop(graph: CompiledGraph, data: Mapping[str, Any]) -> Stop[Any, Any]:
+    """A stop from the JSON of the wire.
+
+    Raises:
+        GraphRunError: The run has failed.
+    """
+    if data["failure"] is not None:
+        raise_run_error(data["failure"])
+    interrupts = read_interrupts(data["interrupts"])
+    output = graph.output.load_python(data["output"]) if data["status"] == "finished" else None
+    state = read_state(graph, data["state"])
+    return Stop(data["status"], interrupts, state, _next_node(graph, interrupts), output)
+
+
+def raise_run_error(failure: Mapping[str, Any]) -> NoReturn:
+    """Raise the failure of a run."""
+    if failure["path"] is not None:
+        raise StateConflictError(failure["node_id"], failure["message"], tuple(failure["path"]))
+    raise GraphRunError(failure["node_id"], failure["type"], failure["message"])
+
+
+def read_state(graph: CompiledGraph, data: Any) -> Any:
+    """The state from the JSON of the wire."""
+    return None if graph.state is None else graph.state.load_python(data)
+
+
+def _next_node(graph: CompiledGraph, interrupts: Sequence[Interrupt]) -> BaseNode[Any, Any, Any] | None:
+    for interrupt in interrupts:
+        if interrupt.kind == "node":
+            asked = dict.fromkeys(graph.functions.answer_fields(interrupt.node_id))
+            return graph.nodes[interrupt.node_id].inputs.load_python({**asked, **interrupt.value})
+    return None
+
+
+def read_run_state(graph: CompiledGraph, data: Mapping[str, Any]) -> RunState[Any]:
+    """Where a run stands, from the JSON of the wire."""
+    never_began = data["status"] == "failed" and data["values"] is None
+    return RunState(
+        data["status"],
+        None if never_began else read_state(graph, data["values"]),
+        data["version"],
+        data["next"],
+        read_interrupts(data["interrupts"]),
+        [read_accepted(item) for item in data["answered"]],
+        data["rejected"],
+        data["breakpoints"]["before"],
+        data["breakpoints"]["after"],
+    )
+
+
+def read_event(number: int, data: Mapping[str, Any]) -> RunEvent:
+    """An event from the JSON of the wire."""
+    return RunEvent(number, data["kind"], data["node_id"], datetime.fromisoformat(data["at"]), data["data"])
+
+
+def read_checkpoint(graph: CompiledGraph, data: Mapping[str, Any], before: Json) -> tuple[Checkpoint[Any], Json]:
+    """A checkpoint from the JSON of the wire.
+
+    Args:
+        graph: The graph.
+        data: The checkpoint.
+        before: The state before it, as JSON.
+
+    Returns:
+        The checkpoint, and the state after it as JSON.
+    """
+    ops: list[Op] = data["changes"]
+    after = apply(before, ops, graph.plan, writes=Writes())
+    changes: dict[str, Any] = {}
+    if isinstance(after, dict):
+        values = cast("dict[str, Json]", after)
+        for op in ops:
+            names = [str(op[1][0])] if op[1] else list(values)
+            changes.update({name: values.get(name) for name in names})
+    at = None if data["at"] is None else datetime.fromisoformat(data["at"])
+    checkpoint: Checkpoint[Any] = Checkpoint(
+        str(data["number"]),
+        data["kind"],
+        data["node_id"],
+        at,
+        changes,
+        read_state(graph, after),
+        data["next"],
+        data["interrupts"],
+        data["status"],
+    )
+    return checkpoint, cast("Json", after)

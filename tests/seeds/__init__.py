@@ -1,0 +1,1 @@
+"""Programs of other projects, written against this one: each does here what it does there."""
