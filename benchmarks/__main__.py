@@ -16,15 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
 from benchmarks import graphs
-from temporal_graph import GraphPlugin
+from temporal_graph import GraphPlugin, GraphRun
+from tests.replay.serving import until
 from tests.support.server import DevServer
 
 ROUNDS = 7
 AT_ONCE = 50
 ITEMS = 1_000
+ANSWERS, WARM = 45, 5
+EVENTS = 20
 QUEUE = "bench"
 
 
@@ -62,6 +65,9 @@ async def main() -> int:
                 ("local activities", graphs.local_chain, graphs.LocalChainByHand),
             ):
                 rows += await _compare(client, pid, name, _graph_runner(client, graph), _hand_runner(client, by_hand))
+        async with DevServer(Path(folder)) as server, _worker(server.address):
+            client = await Client.connect(server.address, plugins=[GraphPlugin(graphs.answers, graphs.telling)])
+            rows += [await _answers(client), await _events(client)]
         async with DevServer(Path(folder)) as server, _worker(server.address) as pid:
             client = await Client.connect(server.address, plugins=[GraphPlugin(graphs.fan)])
             rows += await _fan(client, pid)
@@ -136,6 +142,52 @@ async def _cpu(pid: int, name: str, ours: Runner, by_hand: Runner) -> Row:
     return Row(
         f"{name}: worker CPU a node, ms (limit: what is ours)", f"{spent[0]:.2f}", f"{spent[1]:.2f}", figure, 1.0
     )
+
+
+async def _answers(client: Client) -> Row:
+    """From an answer that is sent to the start of the node that follows it: a run of each, answered in turn."""
+    ours = await graphs.answers.start(client, graphs.Act(ANSWERS), id=f"bench-{uuid.uuid4().hex}", task_queue=QUEUE)
+    by_hand = await client.start_workflow(
+        graphs.AnswersByHand.run, ANSWERS, id=f"bench-{uuid.uuid4().hex}", task_queue=QUEUE
+    )
+    sent: tuple[list[float], list[float]] = ([], [])
+    await ours.wait()
+    for number in range(1, ANSWERS + 1):
+        for which in (0, 1) if number % 2 else (1, 0):
+            if which == 0:
+                await until(lambda number=number: _is_asked(ours, f"Wait:{number}"))
+                sent[0].append(time.time())
+                await ours.resume({"value": True}, interrupt_id=f"Wait:{number}")
+            else:
+                await until(lambda number=number: _has_asked(by_hand, number))
+                sent[1].append(time.time())
+                await by_hand.signal(graphs.AnswersByHand.answer, True)
+    began = ((await ours.result()).output, await by_hand.result())
+    times = [[at - before for before, at in zip(sent[which], began[which][1:], strict=True)][WARM:] for which in (0, 1)]
+    return _ratio("from an answer to the start of the next node, ms", times[0], times[1], scale=1_000, limit=1.2)
+
+
+async def _is_asked(run: GraphRun[Any, Any], interrupt_id: str) -> bool:
+    return [question.interrupt_id for question in await run.pending_interrupts()] == [interrupt_id]
+
+
+async def _has_asked(handle: WorkflowHandle[Any, Any], number: int) -> bool:
+    return await handle.query(graphs.AnswersByHand.asked) == number
+
+
+async def _events(client: Client) -> Row:
+    """From `emit()` in a node to the reader of the run's stream."""
+    run = await graphs.telling.start(client, graphs.Listen(EVENTS), id=f"bench-{uuid.uuid4().hex}", task_queue=QUEUE)
+    await run.wait()
+    times: list[float] = []
+    async for event in run.stream():
+        if event.kind == "interrupt_opened":
+            await run.resume({"value": True})
+        elif event.kind == "emitted":
+            times.append(time.time() - event.data["data"])
+    assert len(times) == EVENTS, times
+    median = statistics.median(times) * 1_000
+    return Row(f"from emit() to a reader, ms (slowest: {max(times) * 1_000:.0f})", f"{median:.0f}", "", median, 300)
 
 
 async def _fan(client: Client, pid: int) -> list[Row]:

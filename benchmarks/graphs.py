@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Annotated
 
-from pydantic_graph import Graph, GraphBuilder, StepContext, reduce_sum
+from pydantic_graph import BaseNode, End, Graph, GraphBuilder, GraphRunContext, StepContext, reduce_sum
 from temporalio import activity, workflow
 
-from temporal_graph import NodeOptions, TemporalGraph
+from temporal_graph import InterruptibleGraph, InterruptNode, NodeOptions, Required, TemporalGraph, emit
 
 LENGTH = 20
 
@@ -79,3 +83,95 @@ class LocalChainByHand:
                 add_one_by_hand, value, start_to_close_timeout=timedelta(minutes=10)
             )
         return value
+
+
+# -- Answers ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Act(BaseNode[None, None, list[float]]):
+    """What follows an answer; it notes when it began to run."""
+
+    left: int
+    began: list[float] = field(default_factory=list[float])
+
+    async def run(self, ctx: GraphRunContext[None, None]) -> Wait | End[list[float]]:
+        began = [*self.began, time.time()]
+        return Wait(self.left - 1, began) if self.left else End(began)
+
+
+@dataclass
+class Wait(InterruptNode[None, None, list[float]]):
+    """Waits for a person; it runs in the workflow, so that the next activity is `Act`."""
+
+    left: int
+    began: list[float]
+    value: Annotated[bool | None, Required] = None
+
+    async def run(self, ctx: GraphRunContext[None, None]) -> Act:
+        return Act(self.left, self.began)
+
+
+answers = InterruptibleGraph([Act, Wait], name="answers", node_options={"Wait": NodeOptions(execution="workflow")})
+
+
+@activity.defn
+async def act_by_hand(began: list[float]) -> list[float]:
+    return [*began, time.time()]
+
+
+@workflow.defn
+class AnswersByHand:
+    """A signal, and `wait_condition`."""
+
+    def __init__(self) -> None:
+        self._answers: list[bool] = []
+        self._asked = 0
+
+    @workflow.run
+    async def run(self, count: int) -> list[float]:
+        began: list[float] = []
+        for number in range(count + 1):
+            began = await workflow.execute_activity(act_by_hand, began, start_to_close_timeout=timedelta(minutes=10))
+            if number < count:
+                self._asked = number + 1
+                await workflow.wait_condition(lambda asked=number + 1: len(self._answers) >= asked)
+        return began
+
+    @workflow.signal
+    def answer(self, value: bool) -> None:
+        self._answers.append(value)
+
+    @workflow.query
+    def asked(self) -> int:
+        return self._asked
+
+
+# -- Events ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tell(BaseNode[None, None, int]):
+    """Tells its listeners the time, now and then."""
+
+    count: int
+
+    async def run(self, ctx: GraphRunContext[None, None]) -> End[int]:
+        for _ in range(self.count):
+            await emit(time.time())
+            await asyncio.sleep(0.25)
+        return End(self.count)
+
+
+@dataclass
+class Listen(InterruptNode[None, None, int]):
+    """Waits until somebody listens."""
+
+    count: int
+    value: Annotated[bool | None, Required] = None
+
+    async def run(self, ctx: GraphRunContext[None, None]) -> Tell:
+        return Tell(self.count)
+
+
+telling = InterruptibleGraph([Listen, Tell], name="telling")

@@ -15,13 +15,13 @@ from temporal_graph import GraphPlugin
 
 async def main(address: str, task_queue: str) -> None:
     """Run until the parent kills this process."""
-    plugin = GraphPlugin(graphs.chain, graphs.local_chain, graphs.fan)
+    plugin = GraphPlugin(graphs.chain, graphs.local_chain, graphs.fan, graphs.answers, graphs.telling)
     client = await Client.connect(address, plugins=[plugin])
     worker = Worker(
         client,
         task_queue=task_queue,
-        workflows=[graphs.ChainByHand, graphs.LocalChainByHand],
-        activities=[graphs.add_one_by_hand],
+        workflows=[graphs.ChainByHand, graphs.LocalChainByHand, graphs.AnswersByHand],
+        activities=[graphs.add_one_by_hand, graphs.act_by_hand],
     )
     async with worker:
         print(f"ready {os.getpid()}", flush=True)

@@ -125,9 +125,10 @@ class GraphRun(Generic[OutputT, StateT]):
 
         Raises:
             AnswerRefusedError: One of them does not fit; the run is as it was.
+            GraphInputError: There are none.
             RunNotFoundError: There is no such run.
         """
-        answers = [self._answer(value, interrupt_id, actor, None) for interrupt_id, value in values.items()]
+        answers = sending.answers(self._graph, values, actor, self._calls.new_id)
         return [read_accepted(item) for item in await self._calls.ask(self._client, self.id, RESUME_ALL, answers)]
 
     async def proceed(

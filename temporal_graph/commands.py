@@ -106,7 +106,7 @@ def send_to(
     return decision
 
 
-def _arg(ctx: StepContext[Any, Any, Send]) -> Any:
+def _arg(ctx: StepContext[Any, Any, Send]):
     return ctx.inputs.arg
 
 

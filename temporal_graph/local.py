@@ -20,7 +20,7 @@ from .engine import snapshot
 from .engine.breakpoints import Breakpoints
 from .engine.events import Cancel, Command, Event, Failure, NodeFailed, failure_of, is_the_runtimes
 from .engine.looking import standing, stopped
-from .engine.questions import Answer, Refused
+from .engine.questions import Refused, to_answer
 from .engine.recording import RecordingEngine
 from .errors import AnswerRefusedError, GraphError, GraphInputError, RefusedError, RunCancelledError
 from .messages import NodeInput, dump_input, dump_result, load_input, load_result
@@ -87,7 +87,8 @@ class LocalRun(Generic[OutputT, StateT]):
         """Start the run, or answer it, and run until it stops.
 
         Args:
-            value: The answer, for a run that waits.
+            value: The answer, for a run that waits. Left out, what takes no answer goes on (a breakpoint, a node
+                without `Required` fields), and other questions stay as they are.
             from_node: The node to start at; or the interrupt node that waits, with the answer in it.
             inputs: The graph's inputs, for a run that is to be started.
             state: Its first state.
@@ -112,7 +113,8 @@ class LocalRun(Generic[OutputT, StateT]):
             self._start(from_node, inputs, state)
         elif inputs is not None or state is not None:
             raise GraphInputError(
-                "This run has been started; inputs and state are for a new one. Make one with local()."
+                "This run has been started; inputs and state are for a new one, made with local(). An answer to its "
+                "question goes into proceed(value)."
             )
         elif from_node is not None:
             found = answer_in(self._graph, from_node)
@@ -144,9 +146,9 @@ class LocalRun(Generic[OutputT, StateT]):
 
         Raises:
             AnswerRefusedError: One of them does not fit; the run is as it was.
+            GraphInputError: There are none.
         """
-        answers = [self._sent(value, interrupt_id, actor, None) for interrupt_id, value in values.items()]
-        return self._answer_all(answers)
+        return self._answer_all(sending.answers(self._graph, values, actor, _new_id))
 
     async def result(self) -> GraphResult[OutputT, StateT]:
         """Run to the end.
@@ -209,16 +211,28 @@ class LocalRun(Generic[OutputT, StateT]):
             raise RefusedError(refused.reason, refused.message, refused.errors) from refused
 
     async def pause(self) -> None:
-        """Let no new node start until `unpause()`."""
-        self._started().pause(True)
+        """Let no new node start until `unpause()`.
+
+        Raises:
+            RefusedError: The run has ended.
+        """
+        self._open().pause(True)
 
     async def unpause(self) -> None:
-        """Let nodes start again, with the next `proceed()` or `result()`."""
-        self._started().pause(False)
+        """Let nodes start again, with the next `proceed()` or `result()`.
+
+        Raises:
+            RefusedError: The run has ended.
+        """
+        self._open().pause(False)
 
     async def cancel(self) -> None:
-        """End the run without an output."""
-        self._do(self._started().cancel())
+        """End the run without an output.
+
+        Raises:
+            RefusedError: The run has ended already.
+        """
+        self._do(self._open().cancel())
 
     async def history(self) -> AsyncIterator[Checkpoint[StateT]]:
         """Everything that happened in the run, oldest first, with the state after each step."""
@@ -264,6 +278,12 @@ class LocalRun(Generic[OutputT, StateT]):
             raise GraphError("This run has not been started; call proceed(inputs=..., state=...) first.")
         return self._engine
 
+    def _open(self) -> RecordingEngine:
+        engine = self._started()
+        if engine.status != "running":
+            raise RefusedError("closed", f"The run is {engine.status}.")
+        return engine
+
     def _takes_nothing(self) -> bool:
         """Whether what waits is one question that an empty answer answers."""
         waiting = list(self._started().questions.open.values())
@@ -288,14 +308,14 @@ class LocalRun(Generic[OutputT, StateT]):
     def _sent(
         self, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None
     ) -> Mapping[str, Any]:
-        return sending.answer(self._graph, value, interrupt_id, actor, answer_id or uuid.uuid4().hex)
+        return sending.answer(self._graph, value, interrupt_id, actor, answer_id or _new_id())
 
     def _answer(self, message: Mapping[str, Any]) -> Accepted:
         return self._answer_all([message])[0]
 
     def _answer_all(self, messages: Sequence[Mapping[str, Any]]) -> list[Accepted]:
         try:
-            accepted, commands = self._started().answer_all([Answer(**message) for message in messages], _now())
+            accepted, commands = self._started().answer_all([to_answer(message) for message in messages], _now())
         except Refused as refused:
             raise AnswerRefusedError(refused.reason, refused.message, refused.errors) from refused
         self._do(commands)
@@ -362,6 +382,10 @@ class LocalRun(Generic[OutputT, StateT]):
         if engine.status == "cancelled":
             raise RunCancelledError("The run was cancelled.")
         return read_stop(self._graph, stopped(engine))
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
 
 
 def _now() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -27,12 +27,16 @@ def answer(
     """
     sent: dict[str, Json] = {
         "interrupt_id": interrupt_id,
-        "value": None,
         "actor": actor,
         "answer_id": answer_id,
     }
     if isinstance(value, Command):
         command: Command[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        if command.resume is NOTHING and command.goto is None and not command.update:
+            raise GraphInputError(
+                f"{command!r} answers nothing, changes nothing and leads nowhere. Give it resume=... to answer the "
+                "open question, update={...} or goto=..."
+            )
         if command.resume is not NOTHING:
             sent["value"] = _json(command.resume)
         if command.update is not None:
@@ -42,6 +46,17 @@ def answer(
     else:
         sent["value"] = _json(value)
     return sent
+
+
+def answers(graph: CompiledGraph, values: Any, actor: str | None, new_id: Callable[[], str]) -> list[dict[str, Json]]:
+    """Several answers, by the ids of their questions.
+
+    Raises:
+        GraphInputError: There are none.
+    """
+    if not isinstance(values, Mapping) or not values:
+        raise GraphInputError(f"resume_all() takes answers by the ids of their questions, and not {values!r}.")
+    return [answer(graph, value, str(name), actor, new_id()) for name, value in values.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def fields(update: Any) -> dict[str, Json]:

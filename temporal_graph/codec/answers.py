@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
+from .schema import BY_NAME
+
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
@@ -67,7 +69,14 @@ def _accepts_more(schema: Any) -> bool:
         return True
     if isinstance(known.get("validation_alias"), list):
         return True
-    return any(_accepts_more(value) for key, value in known.items() if key not in ("metadata", "serialization"))
+    for key, value in known.items():
+        if key in BY_NAME and isinstance(value, dict):
+            parts: list[Any] = list(cast("dict[Any, Any]", value).values())  # their names are the user's
+        else:
+            parts = [value] if key not in ("metadata", "serialization") else []
+        if any(map(_accepts_more, parts)):
+            return True
+    return False
 
 
 def schema_validator(schema: dict[str, Any]) -> Callable[[Any], Errors]:

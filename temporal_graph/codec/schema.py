@@ -43,6 +43,8 @@ _ANSWERING = frozenset(
 _SCALARS = frozenset({"int", "float", "bool", "str", "none"})
 """Types that JSON tells apart by itself."""
 _CLASSES = frozenset({"model", "dataclass"})
+BY_NAME = ("fields", "choices")
+"""What holds schemas by names."""
 _NOT_SCHEMAS = frozenset(
     {"metadata", "default", "expected", "members", "cls", "config", "ref", "computed_fields", "python_schema"}
 )
@@ -138,11 +140,17 @@ class Rewriter:
             or "serialization" in old
             or (inside and kind in (None, "nullable", "default"))
         )
-        new: Schema = {
-            key: value if key in _NOT_SCHEMAS else self._of(value, inside=within) for key, value in old.items()
-        }
+        new: Schema = {key: self._member(key, value, inside=within) for key, value in old.items()}
         rewrite = self._rewriters.get(str(kind))
         return new if rewrite is None else rewrite(new)
+
+    def _member(self, key: str, value: Any, *, inside: bool) -> Any:
+        if key in _NOT_SCHEMAS:
+            return value
+        if key in BY_NAME and isinstance(value, dict):
+            # Names are the user's, and one may be a word that a schema has: a field named "type".
+            return {name: self._of(item, inside=inside) for name, item in cast("dict[Any, Any]", value).items()}
+        return self._of(value, inside=inside)
 
     # -- By type of schema ------------------------------------------------------------------------------------------
 

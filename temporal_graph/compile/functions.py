@@ -16,7 +16,7 @@ from pydantic_graph.util import unpack_type_expression
 from ..codec import Codec, DecodeError, EncodeError, ValueCodec
 from ..codec.answers import schema_validator
 from ..codec.text import compact, elements
-from ..commands import SendsTo
+from ..commands import Send, SendsTo
 from ..engine.events import Encoded
 from ..engine.functions import Value
 from ..engine.spec import END, Path
@@ -136,7 +136,10 @@ class CompiledFunctions:
             if _matches(branch, loaded):
                 return index
         branches = ", ".join(map(_describe, decision.branches))
-        raise RuntimeError(f"No branch of decision {decision_id!r} matches {loaded!r}. Its branches match: {branches}.")
+        cure = f" Give send_to() node {loaded.node!r}, too, if there is one." if isinstance(loaded, Send) else ""
+        raise RuntimeError(
+            f"No branch of decision {decision_id!r} matches {loaded!r}. Its branches match: {branches}.{cure}"
+        )
 
     def items(self, fork_id: str, value: Value) -> Sequence[Value]:
         """See `Functions.items`."""

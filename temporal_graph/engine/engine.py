@@ -439,6 +439,9 @@ class Engine(Walker):
         state = None if answer.state_update is None else (self._edited(answer.state_update),)
         value = None
         if interrupt is not None and (target is None or answer.value is not None):
+            if interrupt.kind == "call" and not answer.has_value:
+                message = f"{interrupt.interrupt_id!r} takes an answer; only to change the state there is update_state."
+                raise _invalid("value", message)
             value = self._plan_value(interrupt, task, answer.value)
         return _Planned(interrupt, task, value, state, target)
 
@@ -535,7 +538,7 @@ class Engine(Walker):
     def _go(self, task: Task, node_id: str, value: Encoded) -> None:
         """Send the token of a task elsewhere; what the task does is not wanted any more."""
         self._drop(task)
-        self._enter(node_id, value, task.runs)
+        self._enter(node_id, value, task.runs, is_answered=self.functions.is_answered(node_id, value))
         self._leave(task.holds)
 
     # -- The state --------------------------------------------------------------------------------------------------

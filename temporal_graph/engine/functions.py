@@ -68,6 +68,10 @@ class Functions(Protocol):
         """What a person gives to a node (or to the end) that the run is sent to; or what is wrong with it."""
         ...
 
+    def is_answered(self, node_id: str, value: Encoded) -> bool:
+        """Whether a value for an interrupt node holds what people have to say to it."""
+        ...
+
     def edit(self, state: Json, update: Json) -> tuple[Json, list[dict[str, Any]]]:
         """The state with some fields changed by a person; or what is wrong with the change."""
         ...

@@ -89,6 +89,7 @@ class Answer:
         goto: Where the run is to go on instead.
         actor: Who answers.
         answer_id: The same id again is the same answer: a repeated click never answers the next question.
+        has_value: Whether it has a value; what changes the state, or goes elsewhere, may do without.
     """
 
     interrupt_id: str | None = None
@@ -97,6 +98,12 @@ class Answer:
     goto: dict[str, Json] | None = None
     actor: str | None = None
     answer_id: str | None = None
+    has_value: bool = True
+
+
+def to_answer(fields: Mapping[str, Json]) -> Answer:
+    """An answer from its fields; one that only changes the state need not bring a value."""
+    return Answer(**fields, has_value="value" in fields or fields.get("state_update") is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ async def start(client: Client, graph: str, argument: RawValue, *, id: str, task
     except WorkflowAlreadyStartedError as error:
         raise GraphInputError(
             f"A run with id {id!r} exists already. Give the new one an id of its own; to go on with the other, use "
-            f"get_run(client, {id!r})."
+            f"get_run(client, {id!r}), and its resume() or proceed() to answer it."
         ) from error
 
 
@@ -208,7 +208,7 @@ async def resume(client: Client, run_id: str, answer: Mapping[str, Json]) -> Map
         RunNotFoundError: There is no such run.
     """
     accepted = await _ask(client, run_id, RESUME, answer_argument(client, answer), answer)
-    return {**accepted, "value": answer["value"]}
+    return {**accepted, "value": answer.get("value")}
 
 
 async def _ask(client: Client, run_id: str, name: str, argument: RawValue, answer: Mapping[str, Json] | None) -> Any:
@@ -260,6 +260,10 @@ async def cancel(handle: WorkflowHandle[Any, Any]) -> None:
         RunNotFoundError: There is no such run.
     """
     try:
+        # The server takes it without a word if the run has ended.
+        status = (await handle.describe()).status
+        if status != WorkflowExecutionStatus.RUNNING:
+            raise _refused("cancel", "closed", f"Run {handle.id!r} has ended already.")
         await handle.cancel()
     except RPCError as error:
         await raise_closed(handle, error, "cancel")

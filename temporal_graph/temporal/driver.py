@@ -238,15 +238,15 @@ class Driver:
             self.events.add("node_finished", task.node_id, {"task_id": task.id, **data})
         elif isinstance(event, NodeFailed):
             self.events.add("node_failed", task.node_id, {"task_id": task.id, **asdict(event.failure)})
-        self._tell(before, commands)
+        self._tell(before, commands, None if task is None else task.node_id)
         self._do(commands)
 
-    def _tell(self, before: Json, commands: Sequence[Command]) -> None:
+    def _tell(self, before: Json, commands: Sequence[Command], node_id: str | None = None) -> None:
         """Tell what an event has led to."""
         engine = self.engine
         if engine.state is not before:
             ops = diff(before, engine.state, self.graph.compiled.plan)
-            self.events.add("state_changed", None, {"changes": changes(ops), "version": engine.shared.version})
+            self.events.add("state_changed", node_id, {"changes": changes(ops), "version": engine.shared.version})
         for command in commands:
             if isinstance(command, OpenInterrupt) and command.interrupt_id in engine.questions.open:
                 interrupt = engine.questions.open[command.interrupt_id]

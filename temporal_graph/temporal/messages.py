@@ -12,7 +12,7 @@ from temporalio.common import RawValue
 from ..codec.text import compact, members
 from ..engine.breakpoints import Breakpoints
 from ..engine.events import clipped
-from ..engine.questions import Answer, Refused
+from ..engine.questions import Answer, Refused, to_answer
 from ..engine.state import Json
 from .payloads import from_raw
 
@@ -69,7 +69,7 @@ _START_FIELDS = (
     "answer_id",
     "stream",
 )
-_ANSWER_FIELDS = tuple(field.name for field in fields(Answer))
+_ANSWER_FIELDS = tuple(field.name for field in fields(Answer) if field.name != "has_value")
 
 
 def read_start(args: Sequence[RawValue]) -> StartMessage:
@@ -151,7 +151,7 @@ def read_answers(args: Sequence[RawValue]) -> list[Answer]:
 
 def _answer(data: Json) -> Answer:
     kinds = {"interrupt_id": str, "actor": str, "answer_id": str, "state_update": dict, "goto": dict}
-    return Answer(**_fields(data, _ANSWER_FIELDS, kinds))
+    return to_answer(_fields(data, _ANSWER_FIELDS, kinds))
 
 
 def read_update(args: Sequence[RawValue]) -> StateUpdate:

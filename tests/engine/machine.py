@@ -132,6 +132,9 @@ class Toy:
     def load_join(self, join_id: str, data: Any) -> list[Any]:
         return list(data)
 
+    def is_answered(self, node_id: str, value: Encoded) -> bool:
+        return False
+
     def ask(self, node_id: str, value: Encoded) -> tuple[Any, dict[str, Any] | None]:
         return {"shown": read(value)}, {"type": "object"}
 

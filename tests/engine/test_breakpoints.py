@@ -349,9 +349,6 @@ def test_of_several_answers_each_is_told_even_if_the_first_fails_the_run() -> No
     assert [type(command) for command in commands] == [Fail]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="It is found when a person answers the breakpoint, whose call raises EngineError."
-)
 def test_an_outcome_that_the_node_cannot_have_is_the_shells_mistake_at_once() -> None:
     run = begun(OUTCOMES, after=["a"])
     with pytest.raises(EngineError, match="Node 'a' has no path; its outcome must be Next or Ended"):
@@ -452,13 +449,12 @@ def test_a_run_that_has_ended_stops_nowhere() -> None:
     run = begun(LINE)
     run.engine.cancel()
     error = refused(lambda: run.stop(["a"]))
-    assert (error.reason, error.message) == ("closed", "The run is cancelled; it stops nowhere any more.")
+    assert (error.reason, error.message) == ("closed", "The run is cancelled; it does not stop anywhere.")
 
 
-def test_breakpoints_that_are_set_before_the_run_starts() -> None:
+def test_breakpoints_cannot_be_set_before_the_run_starts() -> None:
     run = Run(LINE)
-    assert run.stop(["a"]) == []
-    assert run.start() == [OpenInterrupt("a:1.before")]
+    assert refused(lambda: run.stop(["a"])).reason == "closed"
 
 
 # -- With the rest ----------------------------------------------------------------------------------------------------

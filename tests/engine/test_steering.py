@@ -350,7 +350,6 @@ def test_nested_joins_fire_once_when_one_of_many_is_sent_on() -> None:
     assert read(run.engine.tasks["z:1"].value) == ["skipped", ["a2", "b2"], ["a1"]]
 
 
-@pytest.mark.xfail(strict=True, reason="It is taken, and the run fails at the join: NoForkRunError.")
 def test_a_node_inside_of_a_fork_cannot_be_gone_to_from_outside() -> None:
     """Its join would have no run of the fork to fire for, and the run would fail long after."""
     run = begun(graph(start("p"), step("p", "f"), *(n for n in BOTH.nodes.values() if n.id not in (START, END))))

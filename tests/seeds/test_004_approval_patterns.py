@@ -647,7 +647,6 @@ async def test_mistake_an_answer_to_a_run_that_has_ended(serve: Serve, task_queu
                 await steering
 
 
-@pytest.mark.xfail(reason="the server takes it, and says nothing")
 async def test_mistake_to_cancel_a_run_that_has_ended(serve: Serve, task_queue: str) -> None:
     async with serve(critical, deps=[]) as client:
         run = await critical.start(client, inputs=1, id=task_queue, task_queue=task_queue)

@@ -152,7 +152,9 @@ class Ask(InterruptNode[Desk, None, list[str]]):
         return Round(self.left - 1)
 
 
-rounds = InterruptibleGraph([Round, Ask], name="rounds", options=NodeOptions(execution="workflow"))
+rounds = InterruptibleGraph(
+    [Round, Ask], name="rounds", options=NodeOptions(execution="workflow"), max_history_events=400
+)
 
 
 # -- Branches, some of which ask --------------------------------------------------------------------------------------
