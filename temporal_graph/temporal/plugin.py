@@ -29,7 +29,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from ..deps import Deps
 from ..errors import GraphDefinitionError
 from ..registry import RegisteredGraph, Registry
-from .activities import activities
+from .activities import BEAT, activities
 from .names import FIND_GRAPH
 from .payloads import limit_of
 from .workflow import GraphWorkflow
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 GRACE = timedelta(seconds=10)
 """How long running nodes get when a worker stops; Temporal's default, none at all, costs each an attempt."""
 
+THROTTLE = timedelta(seconds=BEAT)
+"""For how long the signs of life of running nodes are held back."""
 PASSED_THROUGH = ("temporal_graph", "pydantic_graph", "anyio", "sniffio", "logfire_api", "typing_inspection")
 
 
@@ -76,6 +78,8 @@ class Plugin(SimplePlugin):
             self._registry.limit_payloads(limit_of(client.data_converter))
         if not cast("dict[str, Any]", config).get("graceful_shutdown_timeout"):
             config["graceful_shutdown_timeout"] = GRACE
+        # The SDK holds signs of life back for up to 60 seconds; a node hears of its cancellation with them.
+        cast("dict[str, Any]", config).setdefault("max_heartbeat_throttle_interval", THROTTLE)
         return config
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:

@@ -41,6 +41,10 @@ class UnprintableError(Exception):
         raise RuntimeError("no words")
 
 
+class OddError(BaseException):
+    """An error that no `except Exception` catches."""
+
+
 def _chain() -> Exception:
     try:
         raise KeyError("inner")
@@ -60,6 +64,8 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
     "timeout": lambda: TimeoutError("too slow"),
     "stop": lambda: StopIteration("nothing left"),
     "recursion": lambda: RecursionError("too deep"),
+    "exit": lambda: SystemExit(3),
+    "odd": OddError,
     "cancelled": lambda: asyncio.CancelledError("by a task of its own"),
 }
 

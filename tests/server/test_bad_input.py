@@ -203,6 +203,7 @@ BETWEEN = {bad_graphs.bad_reducer: "gather", bad_graphs.bad_transform: "echo", b
         (bad_graphs.bad_reducer, "unprintable"),
         (bad_graphs.bad_transform, "unprintable"),
         (bad_graphs.bad_decision, "unprintable"),
+        *((graph, kind) for kind in ("exit", "odd") for graph in (*ANYWHERE, *BETWEEN)),
         (bad_graphs.failing, "cancelled"),
         (bad_graphs.failing_local, "cancelled"),
         (bad_graphs.failing_here, "cancelled"),

@@ -85,7 +85,7 @@ async def test_everything_in_order_and_numbered(serve: Serve, task_queue: str) -
             ("state_changed", None),
             ("node_started", "Draft"),
             ("node_finished", "Draft"),
-            ("state_changed", None),
+            ("state_changed", "Draft"),
             ("interrupt_opened", "Review"),
             ("state_changed", None),
             ("run_paused", None),
@@ -93,13 +93,13 @@ async def test_everything_in_order_and_numbered(serve: Serve, task_queue: str) -
             ("run_unpaused", None),
             ("node_started", "Review"),
             ("node_finished", "Review"),
-            ("state_changed", None),
+            ("state_changed", "Review"),
             ("node_started", "Publish"),
             ("interrupt_opened", "Publish"),
             ("interrupt_answered", "Publish"),
             ("node_started", "Publish"),
             ("node_finished", "Publish"),
-            ("state_changed", None),
+            ("state_changed", "Publish"),
             ("run_finished", None),
         ]
         data = {(event.kind, event.node_id): event.data for event in found[:13]}
@@ -170,7 +170,7 @@ async def test_across_histories_none_is_lost_and_none_is_told_twice(serve: Serve
         assert named(told) == [
             ("run_started", None),
             ("state_changed", None),
-            *[("node_started", "Lap"), ("node_finished", "Lap"), ("state_changed", None)] * 40,
+            *[("node_started", "Lap"), ("node_finished", "Lap"), ("state_changed", "Lap")] * 40,
             ("run_finished", None),
         ]
         assert len(await chain(client, run.id)) > 5
@@ -292,7 +292,7 @@ async def test_what_is_too_long_is_left_out(serve: Serve, task_queue: str) -> No
         assert (await run.result()).output == "o" * 50_000
         found = await reading
         by_kind = {(event.kind, event.node_id): event.data for event in found}
-        for name in (("emitted", "grow"), ("state_changed", None), ("interrupt_opened", "ask_large")):
+        for name in (("emitted", "grow"), ("state_changed", "grow"), ("interrupt_opened", "ask_large")):
             assert by_kind[name]["omitted"] is True, name
         for name in (("node_finished", "grow"), ("node_finished", "ask_large"), ("run_finished", None)):
             assert "output" not in by_kind[name], name
