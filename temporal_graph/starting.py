@@ -33,6 +33,7 @@ def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
         data = _dump(graph.nodes[node_id].inputs, from_node, f"node {node_id!r} of graph {graph.name!r}")
         message["start_node"] = f'{{"node_id":{json.dumps(node_id)},"data":{data}}}'
     else:
+        _check_given(graph, inputs)
         message["inputs"] = _dump(graph.inputs, inputs, f"the inputs of graph {graph.name!r}")
     if state is not None:
         if graph.state is None:
@@ -41,6 +42,21 @@ def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
     # What would fail in the run is to fail here.
     load_start(graph, message["inputs"], message["state"], (node_id, data) if from_node is not None else None)  # pyright: ignore[reportPossiblyUnboundVariable]
     return message
+
+
+def _check_given(graph: CompiledGraph, inputs: Any) -> None:
+    """Look whether inputs were left out that the graph needs."""
+    if inputs is not None:
+        return
+    try:
+        graph.inputs.load("null")
+    except DecodeError as error:
+        nodes = [node_id for node_id, code in graph.nodes.items() if code.output is None]
+        where = f"; or from_node=..., to start at one of {', '.join(map(repr, nodes))}" if nodes else ""
+        raise GraphInputError(
+            f"Graph {graph.name!r} takes inputs, {graph.inputs.name}, and got none. Give it inputs=...{where}",
+            error.errors,
+        ) from error
 
 
 def load_start(

@@ -144,7 +144,7 @@ async def test_after_its_start(words: Any) -> None:
     ("words", "message"),
     [
         ({"inputs": "many"}, "'many' does not fit the inputs of graph 'doubling'"),
-        ({}, "This does not fit the inputs of graph 'doubling': this is no int: value: "),
+        ({}, "Graph 'doubling' takes inputs, int, and got none. Give it inputs=..."),
         (
             {"inputs": 1, "state": MyState()},
             "Graph 'doubling' has no state_type, so it takes no state; it got MyState(",

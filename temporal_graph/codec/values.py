@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -69,7 +70,7 @@ class ValueCodec:
         try:
             return self._serializer.to_json(value, warnings="error", by_alias=False)
         except (PydanticSerializationError, ValueError, RecursionError, TypeError) as error:
-            reason = str(error).replace("Error serializing to JSON: ", "")
+            reason = _plain(str(error))
             raise EncodeError(f"{_short(value)} is not what is declared, {self.name}: {reason}") from error
 
     def load(self, data: bytes | str) -> Any:
@@ -185,6 +186,20 @@ class Codec:
     def class_names(self) -> list[str]:
         """See `dynamic.Types`."""
         return list(self._classes)
+
+
+def _plain(reason: str) -> str:
+    """What pydantic says of a value that it cannot write, without its words for how it came there."""
+    expected = dict.fromkeys(_EXPECTED.findall(reason))
+    if expected:
+        return "expected " + " or ".join(expected)
+    return _CALLS.sub("", reason)
+
+
+_EXPECTED = re.compile(r"Expected `([^`]+)` - serialized value may not be as expected")
+_CALLS = re.compile(
+    r"(PydanticSerializationError: )?(Error serializing to JSON: |Error calling function `\w+`: (\w+: )?)"
+)
 
 
 def _short(value: Any) -> str:
