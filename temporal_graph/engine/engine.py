@@ -65,10 +65,12 @@ class Engine(Walker):
     Attributes:
         paused: Whether no new node is to start.
         checkpoint: How often something has changed what comes next.
+        taken: The answers that were kept early and have been taken with the last event or answer.
     """
 
     paused = False
     checkpoint = 0
+    taken: tuple[Accepted, ...] = ()
 
     # -- What the shell calls ---------------------------------------------------------------------------------------
 
@@ -86,6 +88,7 @@ class Engine(Walker):
             EngineError: The event cannot be: `Start` twice, or the result of a task that is not running.
         """
         self._now = now
+        self.taken = ()
         try:
             if isinstance(event, Start):
                 self._start(event)
@@ -324,7 +327,7 @@ class Engine(Walker):
             if not isinstance(planned, _Planned):
                 continue  # the same answer has been taken for another question
             self._commands.remove(OpenInterrupt(interrupt.interrupt_id))
-            self._accept(planned, early)
+            self.taken = (*self.taken, self._accept(planned, early))
             self._carry_out(planned, early)
 
     # -- Answers ----------------------------------------------------------------------------------------------------
@@ -368,6 +371,7 @@ class Engine(Walker):
         """
         planned = self._plan_all(answers)
         self._now = now
+        self.taken = ()
         if any(isinstance(plan, _Planned) for plan in planned):
             self.checkpoint += 1
         accepted: list[Accepted] = []

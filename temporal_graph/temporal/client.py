@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NoReturn, cast
 
 from temporalio.client import (
@@ -452,21 +452,33 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
         GraphError: No worker answers.
     """
     stream = WorkflowStreamClient.create(client, id)
+    failures = 0
+    while True:
+        try:
+            async for item in stream.subscribe([TOPIC], first, result_type=RawValue):
+                first, failures = item.offset + 1, 0
+                event = _event(item.data)
+                if event is not None:
+                    yield item.offset, event
+            return
+        except WorkflowQueryFailedError as error:
+            raise GraphError(f"Run {id!r} could not tell its last events: {error}") from error
+        except RPCError as error:
+            # A query may be lost when a worker lets go of a run.
+            failures += 1
+            if failures > 3 or error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+                raise_rpc(id, error)
+
+
+def _event(data: RawValue) -> Mapping[str, Any] | None:
+    """An event; None for what others have published that is none."""
     try:
-        async for item in stream.subscribe([TOPIC], first, result_type=RawValue):
-            try:
-                event = json.loads(from_raw(item.data))
-            except ValueError:
-                continue  # somebody else's
-            if isinstance(event, dict) and _EVENT.issubset(cast("dict[str, Any]", event)):
-                yield item.offset, cast("dict[str, Any]", event)
-    except WorkflowQueryFailedError as error:
-        raise GraphError(f"Run {id!r} could not tell its last events: {error}") from error
-    except RPCError as error:
-        raise_rpc(id, error)
-
-
-_EVENT = {"kind", "node_id", "at", "data"}
+        event: Any = json.loads(from_raw(data))
+        datetime.fromisoformat(event["at"])
+        is_event = isinstance(event["kind"], str) and isinstance(event["data"], dict)
+        return event if is_event and isinstance(event["node_id"], str | None) else None
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 async def checkpoints(client: Client, id: str, run_id: str | None, after: int) -> Mapping[str, Any]:
@@ -479,14 +491,14 @@ async def checkpoints(client: Client, id: str, run_id: str | None, after: int) -
     return await query(client.get_workflow_handle(id, run_id=run_id), HISTORY, after)
 
 
-async def past(client: Client, id: str) -> list[tuple[str | None, Mapping[str, Any]]]:
+async def past(client: Client, id: str) -> list[tuple[str, Mapping[str, Any]]]:
     """The first page of each history of a run that continued as new, oldest first, as far as the server has them.
 
     Raises:
         RunNotFoundError: There is no such run.
         GraphError: No worker answers.
     """
-    pages: list[tuple[str | None, Mapping[str, Any]]] = []
+    pages: list[tuple[str, Mapping[str, Any]]] = []
     run_id: str | None = None
     while True:
         try:
@@ -495,7 +507,7 @@ async def past(client: Client, id: str) -> list[tuple[str | None, Mapping[str, A
             if not pages:
                 raise
             break  # forgotten
-        pages.append((run_id, page))
+        pages.append((page["run_id"], page))  # by now there may be a newer one
         run_id = page["previous_run_id"]
         if run_id is None:
             break
@@ -510,7 +522,8 @@ async def snapshot_at(client: Client, id: str, checkpoint_id: str) -> dict[str, 
         RunNotFoundError: There is no such run.
         GraphError: No worker answers.
     """
-    number = int(checkpoint_id) if checkpoint_id.isdecimal() and checkpoint_id.isascii() else 0
+    is_number = checkpoint_id.isdecimal() and checkpoint_id.isascii() and len(checkpoint_id) < 16
+    number = int(checkpoint_id) if is_number else 0
     run_id: str | None = None
     latest = ""
     while True:
@@ -522,7 +535,7 @@ async def snapshot_at(client: Client, id: str, checkpoint_id: str) -> dict[str, 
         run_id = page["previous_run_id"]
         latest = latest or f"It has {page['latest']} by now, from '1'."
         if run_id is None or number > page["origin"]:
-            raise GraphInputError(f"Run {id!r} has no checkpoint {checkpoint_id!r}. {latest}")
+            raise GraphInputError(f"Run {id!r} has no checkpoint {clipped(checkpoint_id, 80)!r}. {latest}")
 
 
 def handle_of(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:

@@ -99,10 +99,9 @@ class Driver:
         before, was = self.engine.state, self.engine.checkpoint
         accepted, commands = self.engine.answer_all(answers, _now())
         if self.engine.checkpoint != was:
-            for item in accepted:
-                node_id = item.interrupt_id.rpartition(":")[0]
-                self.events.add("interrupt_answered", node_id, item.public())
+            self._tell_answers(accepted)
         self._tell(before, commands)
+        self._tell_answers(self.engine.taken)
         self._do(commands)
         self._check_end()
         self._is_woken = True
@@ -230,15 +229,16 @@ class Driver:
         before = self.engine.state
         task = None if isinstance(event, Start) else self.engine.tasks.get(event.task_id)
         commands = self.engine.apply(event, _now())
-        if task is None:
+        if isinstance(event, Start):
             self.events.add("run_started")
+        elif task is None:
+            return  # it was dropped with what came before
         elif isinstance(event, NodeFinished):
-            output = event.outcome.value.data
-            data = {"output": json.loads(output)} if len(output) < LONGEST else {}
-            self.events.add("node_finished", task.node_id, {"task_id": task.id, **data})
+            self.events.add("node_finished", task.node_id, {"task_id": task.id, **_output(event.outcome.value.data)})
         elif isinstance(event, NodeFailed):
             self.events.add("node_failed", task.node_id, {"task_id": task.id, **asdict(event.failure)})
         self._tell(before, commands, None if task is None else task.node_id)
+        self._tell_answers(self.engine.taken)
         self._do(commands)
 
     def _tell(self, before: Json, commands: Sequence[Command], node_id: str | None = None) -> None:
@@ -251,6 +251,10 @@ class Driver:
             if isinstance(command, OpenInterrupt) and command.interrupt_id in engine.questions.open:
                 interrupt = engine.questions.open[command.interrupt_id]
                 self.events.add("interrupt_opened", interrupt.node_id, interrupt.public())
+
+    def _tell_answers(self, accepted: Sequence[Accepted]) -> None:
+        for item in accepted:
+            self.events.add("interrupt_answered", item.interrupt_id.rpartition(":")[0], item.public())
 
     def _check_end(self) -> None:
         """Let a run fail whose result is too large, before anybody is told that it has finished."""
@@ -266,8 +270,7 @@ class Driver:
     def _tell_end(self) -> None:
         engine = self.engine
         if engine.output is not None:
-            data = {"output": json.loads(engine.output.data)} if len(engine.output.data) < LONGEST else {}
-            self.events.add("run_finished", None, data)
+            self.events.add("run_finished", None, _output(engine.output.data))
         elif engine.failure is not None:
             self.events.add("run_failed", engine.failure.node_id, asdict(engine.failure))
 
@@ -416,6 +419,10 @@ class Driver:
             waiting.pop(position).set_result(work.answers[position])
         if not waiting:
             del self._suspended[task_id]
+
+
+def _output(text: str) -> dict[str, Json]:
+    return {"output": json.loads(text)} if len(text) < LONGEST else {"omitted": True}
 
 
 def _failure(node_id: str, error: ActivityError | ApplicationError) -> Failure:

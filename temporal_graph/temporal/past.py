@@ -23,8 +23,8 @@ def page(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
 
     Returns:
         `origin`, the checkpoint that this history began after, and `latest`, the newest one; `state`, the state after
-        the checkpoint asked for; `checkpoints`; `more`, whether there are more; `previous_run_id`, the history before
-        this one, if there is one.
+        the checkpoint asked for; `checkpoints`; `more`, whether there are more; `run_id`, this history, and
+        `previous_run_id`, the one before it, if there is one.
     """
     after = _number(question)
     first, state = engine.origin
@@ -46,6 +46,7 @@ def page(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
         "state": state,
         "checkpoints": found,
         "more": more,
+        "run_id": workflow.info().run_id,
         "previous_run_id": workflow.info().continued_run_id,
     }
 

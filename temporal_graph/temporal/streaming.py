@@ -27,6 +27,7 @@ from temporalio.contrib.workflow_streams._types import (
 from temporalio.exceptions import ApplicationError
 
 from ..codec.text import compact
+from ..engine.events import clipped
 from ..engine.state import Json
 from .payloads import from_raw
 
@@ -63,7 +64,8 @@ class Events:
         self._first: int = 0 if prior is None else prior["offset"]
         self._next: Any = handlers.get_query_handler(OFFSET)
         self._readers = 0
-        self._heard: datetime | None = None
+        heard = None if prior is None else prior.get("heard")
+        self._heard: datetime | None = None if heard is None else datetime.fromisoformat(heard)
         self._is_draining = False
         poll: Any = handlers.get_update_handler(POLL)
 
@@ -76,7 +78,10 @@ class Events:
                 self._readers -= 1
                 self._heard = workflow.now()
 
-        def check(payload: PollInput) -> None:
+        def check(payload: Any = None) -> None:
+            # What is no question would raise in the stream's own handler, and wedge the run.
+            if not _is_poll(payload):
+                raise ApplicationError(f"This is no question for events: {clipped(repr(payload), 200)}")
             if self._is_draining:
                 raise ApplicationError("The run continues as new; read on there.", type=DRAINING)
 
@@ -142,11 +147,21 @@ class Events:
         log = [[item.topic, item.data] for item in state.log[-CARRIED:]]
         while log and sum(len(data) for _, data in log) > CARRIED_BYTES:
             log = log[len(log) // 2 + 1 :]
+        heard = workflow.now() if self._readers else self._heard
         return {
+            "heard": None if heard is None else heard.isoformat(),
             "offset": state.base_offset + len(state.log) - len(log),
             "log": log,
             "publishers": [[name, p.sequence, p.last_seen.isoformat()] for name, p in state.publishers.items()],
         }
+
+
+def _is_poll(payload: Any) -> bool:
+    if not isinstance(payload, PollInput):
+        return False
+    topics, offset = cast("Any", payload.topics), cast("Any", payload.from_offset)
+    is_offset = isinstance(offset, int) and not isinstance(offset, bool) and offset >= 0
+    return is_offset and isinstance(topics, list) and all(isinstance(topic, str) for topic in cast("list[Any]", topics))
 
 
 def _load(data: Json) -> WorkflowStreamState | None:

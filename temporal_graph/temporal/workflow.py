@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
@@ -99,8 +100,10 @@ class GraphWorkflow:
         if snapshot is not None:
             workflow.continue_as_new(args=[self._driver.to_raw(snapshot, "The snapshot of the run")])
         self._driver.events.drain()
-        if not workflow.all_handlers_finished():
-            await workflow.wait_condition(workflow.all_handlers_finished)
+        while not workflow.all_handlers_finished():
+            # The run has ended: a cancellation comes too late.
+            with contextlib.suppress(asyncio.CancelledError):
+                await workflow.wait_condition(workflow.all_handlers_finished)
         return self._end(self._driver)
 
     def _end(self, driver: Driver) -> RawValue:

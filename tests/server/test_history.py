@@ -202,9 +202,6 @@ async def test_a_long_past_comes_in_pages(serve: Serve, task_queue: str) -> None
         await run.cancel()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="The later pages are asked of the newest history, which does not have them: they are missing."
-)
 async def test_a_run_that_continues_as_new_between_two_pages(serve: Serve, task_queue: str) -> None:
     """Whoever reads does not miss what lies between."""
     async with serve(short_desk) as client:
@@ -390,7 +387,6 @@ async def test_of_a_paused_run_and_of_one_that_was_cancelled(serve: Serve, task_
         pytest.param(
             "9" * 5_000,
             id="digits",
-            marks=pytest.mark.xfail(strict=True, raises=ValueError, reason="int() does not take so many digits."),
         ),
     ],
 )
