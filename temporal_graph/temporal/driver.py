@@ -43,7 +43,7 @@ from ..starting import load_start
 from .messages import StartMessage, StateUpdate
 from .names import PAYLOAD_TOO_LARGE, activity_name
 from .payloads import PayloadTooLargeError, from_raw, to_raw
-from .streaming import LONGEST, Events, changes
+from .streaming import LONGEST, NOTHING, Events, changes
 
 SUGGESTED = 4_096
 """Events after which servers, as they are set up, suggest to continue as new; they do not see one long task grow."""
@@ -122,14 +122,14 @@ class Driver:
     def pause(self, paused: bool) -> None:
         """Let no new node start, or let them start again."""
         if paused != self.engine.paused:
-            self.events.add("run_paused" if paused else "run_unpaused")
+            self.events.add("run_paused" if paused else "run_unpaused", None, NOTHING)
         self.engine.pause(paused)
         self._is_woken = True
 
     def cancel(self) -> None:
         """End the run without an output."""
         self._do(self.engine.cancel())
-        self.events.add("run_cancelled")
+        self.events.add("run_cancelled", None, NOTHING)
 
     def to_raw(self, text: str, what: str) -> RawValue:
         """JSON text as a payload; see `payloads.to_raw`."""
@@ -230,11 +230,13 @@ class Driver:
         task = None if isinstance(event, Start) else self.engine.tasks.get(event.task_id)
         commands = self.engine.apply(event, _now())
         if isinstance(event, Start):
-            self.events.add("run_started")
+            self.events.add("run_started", None, NOTHING)
         elif task is None:
             return  # it was dropped with what came before
         elif isinstance(event, NodeFinished):
-            self.events.add("node_finished", task.node_id, {"task_id": task.id, **_output(event.outcome.value.data)})
+            self.events.add(
+                "node_finished", task.node_id, functools.partial(_finished, task.id, event.outcome.value.data)
+            )
         elif isinstance(event, NodeFailed):
             self.events.add("node_failed", task.node_id, {"task_id": task.id, **asdict(event.failure)})
         self._tell(before, commands, None if task is None else task.node_id)
@@ -270,7 +272,7 @@ class Driver:
     def _tell_end(self) -> None:
         engine = self.engine
         if engine.output is not None:
-            self.events.add("run_finished", None, _output(engine.output.data))
+            self.events.add("run_finished", None, functools.partial(_output, engine.output.data))
         elif engine.failure is not None:
             self.events.add("run_failed", engine.failure.node_id, asdict(engine.failure))
 
@@ -419,6 +421,10 @@ class Driver:
             waiting.pop(position).set_result(work.answers[position])
         if not waiting:
             del self._suspended[task_id]
+
+
+def _finished(task_id: str, output: str) -> dict[str, Json]:
+    return {"task_id": task_id, **_output(output)}
 
 
 def _output(text: str) -> dict[str, Json]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -49,10 +49,16 @@ PATIENCE = timedelta(seconds=10)
 """For how long a reader that has just got something counts as one that listens."""
 
 
+Data = Mapping[str, Json] | Callable[[], Mapping[str, Json]]
+NOTHING: Data = {}
+
+
 class Events:
     """The events of a run.
 
-    Attributes:
+    They are kept as they are until somebody reads: most runs have no listeners, and must not pay for them.
+
+    Args:
         prior: What goes along from the history before this one.
     """
 
@@ -63,13 +69,16 @@ class Events:
         self._topic = self._stream.topic(TOPIC)
         self._first: int = 0 if prior is None else prior["offset"]
         self._next: Any = handlers.get_query_handler(OFFSET)
+        self._unread: list[tuple[str, str | None, datetime, Data]] = []
         self._readers = 0
         heard = None if prior is None else prior.get("heard")
         self._heard: datetime | None = None if heard is None else datetime.fromisoformat(heard)
         self._is_draining = False
         poll: Any = handlers.get_update_handler(POLL)
+        look: Any = handlers.get_query_handler(POLL)
 
         async def on_poll(payload: PollInput) -> PollResult:
+            self._flush()
             self._readers += 1
             self._heard = workflow.now()
             try:
@@ -85,7 +94,12 @@ class Events:
             if self._is_draining:
                 raise ApplicationError("The run continues as new; read on there.", type=DRAINING)
 
+        def on_look(payload: PollInput) -> PollResult:
+            self._flush()
+            return look(payload)
+
         handlers.set_update_handler(POLL, on_poll, validator=check)
+        handlers.set_query_handler(POLL, on_look)
         # The stream's handler is called by `publish`, below: with what nobody has checked it would wedge the run.
         self._publish: Any = handlers.get_signal_handler(PUBLISH)
         handlers.set_signal_handler(PUBLISH, None)
@@ -95,13 +109,28 @@ class Events:
         """Whether somebody listens."""
         return self._readers > 0 or (self._heard is not None and workflow.now() - self._heard < PATIENCE)
 
-    def add(self, kind: str, node_id: str | None = None, data: Mapping[str, Json] | None = None) -> None:
-        """Tell what has happened."""
-        event = {"kind": kind, "node_id": node_id, "at": workflow.now().isoformat(), "data": data or {}}
-        text = compact(event)
-        if len(text) > LONGEST:
-            text = compact({**event, "data": {"omitted": True}})
-        self._topic.publish(Payload(metadata={"encoding": b"json/plain"}, data=text.encode(errors="backslashreplace")))
+    def add(self, kind: str, node_id: str | None, data: Data) -> None:
+        """Tell what has happened.
+
+        Args:
+            kind: What.
+            node_id: To which node, if to one.
+            data: What there is to know; or a function that makes it when somebody reads.
+        """
+        self._unread.append((kind, node_id, workflow.now(), data))
+        if self._readers or len(self._unread) > MOST:
+            self._flush()
+
+    def _flush(self) -> None:
+        unread, self._unread = self._unread, []
+        for kind, node_id, at, data in unread:
+            told = data() if callable(data) else data
+            event = {"kind": kind, "node_id": node_id, "at": at.isoformat(), "data": told}
+            text = compact(event)
+            if len(text) > LONGEST:
+                text = compact({**event, "data": {"omitted": True}})
+            encoded = text.encode(errors="backslashreplace")
+            self._topic.publish(Payload(metadata={"encoding": b"json/plain"}, data=encoded))
         self._forget(MOST, KEPT)
 
     def publish(self, args: Sequence[RawValue]) -> None:
@@ -121,6 +150,7 @@ class Events:
                 Payload.FromString(base64.b64decode(entry.data, validate=True))
         except Exception as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
+        self._flush()
         self._publish(batch)
         self._forget(MOST, KEPT)
 
@@ -133,6 +163,8 @@ class Events:
 
     def drain(self) -> None:
         """Let readers go; they get what there is, and come again."""
+        if self._readers:
+            self._flush()
         self._is_draining = True
         self._stream.detach_pollers()
 
@@ -143,6 +175,7 @@ class Events:
 
     def dump(self) -> Json:
         """What goes along when the run continues as new."""
+        self._flush()
         state = self._stream.get_state()
         log = [[item.topic, item.data] for item in state.log[-CARRIED:]]
         while log and sum(len(data) for _, data in log) > CARRIED_BYTES:
