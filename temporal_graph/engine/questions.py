@@ -214,8 +214,8 @@ class Questions:
         """Refuse an answer to a question that is not open, unless the question may still come."""
         accepted = self.accepted.get(interrupt_id)
         if accepted is not None:
-            who = f" by {accepted.actor}" if accepted.actor else ""
-            raise Refused("already_answered", f"{interrupt_id!r} was answered{who} at {accepted.answered_at}.")
+            message = f"{interrupt_id!r} was answered{_by(accepted)} at {accepted.answered_at}."
+            raise Refused("already_answered", message)
         node_id, _, visit = interrupt_id.rpartition(":")
         number, dot, position = visit.partition(".")
         if node_id not in visits or not _is_number(number) or (dot and not _is_number(position)):
@@ -223,8 +223,10 @@ class Questions:
         task_may_ask = (dot and f"{node_id}:{number}" in live) or interrupt_id in will_ask
         if int(number) <= visits[node_id] and not task_may_ask:
             raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
-        if interrupt_id in self.early:
-            raise Refused("already_answered", f"An answer to {interrupt_id!r} is kept already, for when it opens.")
+        kept = self.early.get(interrupt_id)
+        if kept is not None:
+            message = f"{interrupt_id!r} is not open yet, and was answered ahead{_by(kept)} at {kept.answered_at}."
+            raise Refused("already_answered", message)
         self.check_room([answer])
 
     def check_room(self, answers: Sequence[Answer]) -> None:
@@ -297,6 +299,10 @@ def shortened(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
     text = json.dumps(value)
     return value if len(text) <= LONGEST else clipped(text, LONGEST)
+
+
+def _by(accepted: Accepted) -> str:
+    return f" by {accepted.actor}" if accepted.actor else ""
 
 
 def _is_number(text: str) -> bool:

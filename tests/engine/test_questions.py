@@ -229,7 +229,7 @@ def test_one_early_answer_to_a_question() -> None:
     run.answer({"n": 1}, "q:2")
     error = refused(lambda: run.answer({"n": 2}, "q:2"))
     assert error.reason == "already_answered"
-    assert error.message == "An answer to 'q:2' is kept already, for when it opens."
+    assert error.message == "'q:2' is not open yet, and was answered ahead at 2030-01-02T12:00:00+00:00."
     assert run.engine.questions.early["q:2"].value == {"n": 1}
 
 

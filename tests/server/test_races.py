@@ -54,7 +54,7 @@ async def race(runs: dict[str, GraphRun[Any, Any]], question: str, turn: int) ->
         assert turn == TURNS
     else:
         assert refused.reason == "already_answered"
-        who, when = re.findall(r"answered by (\w+) at (\S+?)\.?$", str(refused))[0]
+        who, when = re.findall(r"answered (?:ahead )?by (\w+) at (\S+?)\.?$", str(refused))[0]
         assert who == winner
         assert when == taken.answered_at.isoformat()
     return winner
