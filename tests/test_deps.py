@@ -89,7 +89,7 @@ def graph_of(deps_type: Any, step: Any = tell) -> TemporalGraph:
         (T, 5),
         (Closes, Door()),
     ],
-    ids=str,
+    ids=lambda value: str(value).partition(" object at ")[0],
 )
 async def test_what_fits_or_cannot_be_told(deps_type: Any, deps: Any) -> None:
     assert (await graph_of(deps_type).local(deps=deps).proceed()).output == str(deps)
@@ -105,7 +105,7 @@ async def test_what_fits_or_cannot_be_told(deps_type: Any, deps: Any) -> None:
         (ShopId, "a shop", r"tests\.test_deps\.ShopId"),
         (Closes, 5, "Closes"),
     ],
-    ids=str,
+    ids=lambda value: str(value).partition(" object at ")[0],
 )
 async def test_what_does_not_fit(deps_type: Any, deps: Any, declared: str) -> None:
     run = graph_of(deps_type).local(deps=deps)
