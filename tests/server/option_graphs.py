@@ -147,7 +147,7 @@ async def sleep(ctx: StepContext[None, list[str], str]) -> str:
     if ctx.inputs == "await":
         await asyncio.sleep(2.2)
     elif attempt == 1:
-        time.sleep(2.2)
+        time.sleep(1.6)
     return f"attempt {attempt}"
 
 

@@ -149,16 +149,19 @@ async def test_an_error_is_tried_again_if_nothing_is_said(serve: Serve, task_que
         await client.get_workflow_handle(run.id).terminate()
 
 
-@pytest.mark.parametrize(("how", "attempt"), [("await", 1), ("block", 2)])
-async def test_signs_of_life(serve: Serve, task_queue: str, how: str, attempt: int) -> None:
+@pytest.mark.parametrize("how", ["await", "block"])
+async def test_signs_of_life(serve: Serve, task_queue: str, how: str) -> None:
     """A node that waits for long gives them by itself; one that blocks the event loop gives none, and is lost."""
     log: list[str] = []
     async with serve(graphs.sleepy, deps=log) as client:
         run = await graphs.sleepy.start(client, inputs=how, id=task_queue, task_queue=task_queue)
-        assert (await run.result()).output == f"attempt {attempt}"
+        output = (await run.result()).output
         [event] = await events(client, run.id, STARTED)
-        assert attributes(event).attempt == attempt
-        if attempt > 1:
+        if how == "await":
+            assert (output, log) == ("attempt 1", ["attempt 1"])
+        else:
+            # On a busy machine the second attempt may be lost as well, while the first one still blocks it.
+            assert output in ("attempt 2", "attempt 3")
             assert "heartbeat" in attributes(event).last_failure.message.lower()
+            assert log[:2] == ["attempt 1", "attempt 2"]
         assert await is_unharmed(client, run.id)
-    assert len(log) == attempt
