@@ -37,7 +37,7 @@ test-fast: $(READY) ## run the tests, but for the slow ones
 	$(PYTEST) -m 'not slow' $(ARGS)
 
 test-no-cache: $(READY) ## run the tests on servers with workers that keep no workflow in memory
-	$(PYTEST) --no-cache -m 'not slow' tests/server tests/conformance/test_random_server.py tests/conformance/test_corpus.py -k 'not cut and (server or continue)' $(ARGS)
+	$(PYTEST) --no-cache -m 'not slow' tests/server tests/seeds tests/conformance/test_random_server.py tests/conformance/test_corpus.py::test_server $(ARGS)
 
 test-lowest: $(LOWEST)/.ready ## run the conformance tests with the oldest pydantic-graph that is supported
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' tests/conformance $(ARGS)

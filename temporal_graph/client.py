@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 from typing_extensions import TypeVar
 
 from . import sending
+from .codec.text import compact
 from .compile import CompiledGraph
-from .starting import forked, node_ids
+from .starting import check_fork, node_ids
 from .temporal.names import (
     GET_STATE,
     PAUSE,
@@ -247,7 +248,8 @@ class GraphRun(Generic[OutputT, StateT]):
         """What happens in the run, as it happens, until the run has ended.
 
         Kinds: `run_started`, `node_started`, `node_finished`, `node_failed`, `state_changed`, `interrupt_opened`,
-        `interrupt_answered`, `emitted`, `run_paused`, `run_unpaused`, `run_finished`, `run_failed`, `run_cancelled`.
+        `interrupt_answered`, `interrupt_cancelled` (its node was given up, or the run has ended), `emitted`,
+        `run_paused`, `run_unpaused`, `run_finished`, `run_failed`, `run_cancelled`.
         The run keeps the latest 1,000 events at least, and 200 of them, or fewer large ones, when it continues as new.
 
         Args:
@@ -313,7 +315,9 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
         """
         data = await self._calls.snapshot_at(self._client, self.id, checkpoint_id)
-        message = {"snapshot": forked(self._graph, data, None if update is None else sending.fields(update))}
+        changes = None if update is None else sending.fields(update)
+        check_fork(self._graph, data, changes)
+        message = {"snapshot": compact(data), "fork": compact({"update": changes})}
         argument = self._calls.start_argument(self._client, message)
         await self._calls.start(self._client, self._graph.name, argument, id=id, task_queue=task_queue, **start_options)
         return GraphRun(self._graph, self._client, id)

@@ -21,7 +21,7 @@ from .naming import assigned_name, checked_name
 from .node_classes import graph_of
 from .options import NodeOptions
 from .registry import RegisteredGraph
-from .starting import answer_in, check_breakpoints, dump_start, read_breakpoints
+from .starting import answer_in, check_breakpoints, digest, dump_start, read_breakpoints
 from .temporal.options import check_options
 from .views import GraphResult, Stop, read_stop
 
@@ -179,7 +179,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         """Start a run, or go on with it, and wait for where it stops next; in one round trip.
 
         If there is no run with this id, one is started. If there is, and `from_node` is an interrupt node with its
-        `Required` fields set, those are the answer; otherwise this only waits.
+        `Required` fields set, those are the answer; otherwise this only waits. Inputs and state are for a new run: the
+        same ones do no harm, so that a call may be repeated, but other ones are an error.
 
         Args:
             client: A Temporal client.
@@ -197,7 +198,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
 
         Raises:
             AnswerRefusedError: The answer is not taken; the run is as it was.
-            GraphInputError: The run cannot be started with this.
+            GraphInputError: The run cannot be started with this, or was started with other inputs or another state.
             GraphRunError: The run failed.
             RunNotFoundError: There is no such run, and no task queue to start one on.
         """
@@ -206,15 +207,20 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         answer = answer_in(self._compiled, from_node)
         if answer is not None:
             answer["answer_id"] = calls.new_id()
+        message: dict[str, str | None] = {}
+        given = None
+        if task_queue is not None or inputs is not None or state is not None:
+            message = dump_start(self._compiled, from_node, inputs, state)
+        if inputs is not None or state is not None:
+            given = digest(message["inputs"], message["state"])
         if task_queue is None:
-            return read_stop(self._compiled, await calls.proceed(client, id, answer))
-        message = dump_start(self._compiled, from_node, inputs, state)
+            return read_stop(self._compiled, await calls.proceed(client, id, answer, given=given))
         message.update(self._dump_breakpoints(interrupt_before, interrupt_after))
         if answer is not None:
             message["answer_id"] = f'"{answer["answer_id"]}"'
         argument = calls.start_argument(client, message)
         stop = await calls.start_or_proceed(
-            client, self.name, argument, answer, id=id, task_queue=task_queue, **start_options
+            client, self.name, argument, answer, given, id=id, task_queue=task_queue, **start_options
         )
         return read_stop(self._compiled, stop)
 

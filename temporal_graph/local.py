@@ -18,14 +18,14 @@ from .codec.text import compact
 from .deps import Deps
 from .engine import snapshot
 from .engine.breakpoints import Breakpoints
-from .engine.events import Cancel, Command, Event, Failure, NodeFailed, failure_of, is_the_runtimes
+from .engine.events import Cancel, Command, Event, Failure, NodeFailed, clipped, failure_of, is_the_runtimes
 from .engine.looking import standing, stopped
 from .engine.questions import Refused, to_answer
 from .engine.recording import RecordingEngine
 from .errors import AnswerRefusedError, GraphError, GraphInputError, RefusedError, RunCancelledError
 from .messages import NodeInput, dump_input, dump_result, load_input, load_result
 from .registry import RegisteredGraph, Registry
-from .starting import answer_in, dump_start, forked, load_start, node_ids
+from .starting import answer_in, check_fork, dump_start, load_start, no_checkpoint, node_ids
 from .views import (
     Accepted,
     Checkpoint,
@@ -249,15 +249,18 @@ class LocalRun(Generic[OutputT, StateT]):
             GraphInputError: There is no such checkpoint, or the run had ended by then.
             RefusedError: The state does not take the update.
         """
-        for checkpoint, then in self._started().checkpoints():
+        engine = self._started()
+        for checkpoint, then in engine.checkpoints():
             if str(checkpoint.number) == checkpoint_id:
-                data = forked(self._graph, snapshot.dump(then), None if update is None else sending.fields(update))
+                data = snapshot.dump(then)
+                changes = None if update is None else sending.fields(update)
+                check_fork(self._graph, data, changes)
                 run: LocalRun[OutputT, StateT] = LocalRun(self._registered, self._given)
-                run.restore(json.loads(data))
+                run.restore(data)
+                run._started().fork(changes, _now())
                 return run
-        raise GraphInputError(
-            f"The run has no checkpoint {checkpoint_id!r}. It has {self._started().checkpoint} by now, from '1'."
-        )
+        first, _ = engine.origin
+        raise GraphInputError(f"The run {no_checkpoint(checkpoint_id, first + 1, engine.checkpoint)}")
 
     def snapshot(self) -> dict[str, Any]:
         """The whole run as JSON, between two calls of `proceed`."""
@@ -317,7 +320,9 @@ class LocalRun(Generic[OutputT, StateT]):
         try:
             accepted, commands = self._started().answer_all([to_answer(message) for message in messages], _now())
         except Refused as refused:
-            raise AnswerRefusedError(refused.reason, refused.message, refused.errors) from refused
+            output = self._started().output
+            ending = f" Its output is {clipped(output.data)}." if refused.reason == "closed" and output else ""
+            raise AnswerRefusedError(refused.reason, refused.message + ending, refused.errors) from refused
         self._do(commands)
         return [read_accepted(asdict(item)) for item in accepted]
 

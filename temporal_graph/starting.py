@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any, cast
@@ -9,11 +10,10 @@ from typing import Any, cast
 from pydantic_graph import BaseNode
 
 from .codec import DecodeError, EncodeError, ValueCodec
-from .codec.text import compact
 from .compile import CompiledGraph
 from .engine import snapshot
 from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
-from .engine.events import Encoded, Start
+from .engine.events import Encoded, Start, clipped
 from .engine.questions import Refused
 from .engine.state import Json
 from .errors import GraphInputError, RefusedError
@@ -42,6 +42,20 @@ def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
     # What would fail in the run is to fail here.
     load_start(graph, message["inputs"], message["state"], (node_id, data) if from_node is not None else None)  # pyright: ignore[reportPossiblyUnboundVariable]
     return message
+
+
+def digest(inputs: str | None, state: str | None) -> str:
+    """What stands for the inputs and the first state of a run, which are JSON texts: the same for the same."""
+    return hashlib.sha256(f"{inputs or 'null'}\n{state or 'null'}".encode()).hexdigest()[:16]
+
+
+def other_start(run_id: str) -> str:
+    """What is said to a caller with inputs for a run that was started with other ones."""
+    return (
+        f"There is a run with id {run_id!r} already, and it was started with other inputs, or with another state, than "
+        "these. To go on with it, leave them out, and answer its question if it has one; give a new run an id of its "
+        "own."
+    )
 
 
 def _check_given(graph: CompiledGraph, inputs: Any) -> None:
@@ -131,23 +145,33 @@ def check_breakpoints(graph: CompiledGraph, breakpoints: Breakpoints) -> None:
             )
 
 
-def forked(graph: CompiledGraph, data: dict[str, Any], update: Json) -> str:
-    """The snapshot with which a new run begins, from a point in the past of another one.
+def check_fork(graph: CompiledGraph, data: dict[str, Any], update: Json) -> None:
+    """Look whether a new run can begin with a snapshot, and with changes to its state.
 
     Raises:
-        GraphInputError: That run had ended by then.
+        GraphInputError: The run that it is of had ended by then.
         RefusedError: The state does not take the update.
     """
     engine = snapshot.load(data, graph.spec, graph.functions, graph.plan)
-    if engine.status != "running":
-        raise GraphInputError(f"At this checkpoint the run was {engine.status}; nothing comes after it.")
-    engine.pause(False)
-    if update is not None:
-        try:
-            engine.update(update, None, "")
-        except Refused as refused:
-            raise RefusedError(refused.reason, refused.message, refused.errors) from refused
-    return compact(snapshot.dump(engine))
+    try:
+        engine.fork(update, "")
+    except Refused as refused:
+        if refused.reason == "closed":
+            raise GraphInputError(refused.message) from refused
+        raise RefusedError(refused.reason, refused.message, refused.errors) from refused
+
+
+def no_checkpoint(checkpoint_id: str, first: int | None, latest: int) -> str:
+    """What is said of a checkpoint that a run does not have.
+
+    Args:
+        checkpoint_id: What was asked for.
+        first: The oldest one that is known; None where that was not looked up.
+        latest: The newest one.
+    """
+    known = f"Its newest by now is {str(latest)!r}"
+    known += "" if first is None else f", its oldest {str(first)!r}"
+    return f"has no checkpoint {clipped(str(checkpoint_id), 80)!r}. {known}."
 
 
 def answer_in(graph: CompiledGraph, node: Any) -> dict[str, Json] | None:

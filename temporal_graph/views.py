@@ -102,8 +102,8 @@ class Checkpoint(Generic[StateT]):
 
     Attributes:
         checkpoint_id: Its id, a number that counts from 1, as text; for `fork`.
-        kind: What happened: `started`, `node_finished`, `node_failed`, `interrupt_opened`, `answered`, `state_updated`,
-            `failed` or `cancelled`.
+        kind: What happened: `started`, `forked` (the first one of a run that `fork` started), `node_finished`,
+            `node_failed`, `interrupt_opened`, `answered`, `state_updated`, `failed` or `cancelled`.
         node_id: The node that it happened to; None for the whole run.
         at: When, with time zone.
         changes: The fields of the state that it changed, with their new values, as JSON.

@@ -730,10 +730,19 @@ async def test_a_run_tells_its_history_and_is_forked_from_it() -> None:
 
     fork = run.fork("3", update={"text": "forked"})
     assert (await fork.result()).output == "hi?: forked!"
-    assert [c.checkpoint_id async for c in fork.history()] == ["5", "6"], "the update was the fourth"
+    assert [c.checkpoint_id async for c in fork.history()] == ["4", "5", "6"]
+    first = await anext(fork.history())
+    assert (first.kind, first.node_id, first.changes, first.next) == ("forked", None, {"text": "forked"}, ["check"])
+    again = fork.fork("4", update={"text": "twice"})
+    assert (await again.result()).output == "hi?: twice!"
+    assert (await anext(again.history())).kind == "forked"
+    with pytest.raises(GraphInputError, match="oldest '4'"):
+        fork.fork("3")
     assert run.get_state().values.text == "edited", "the old one stays as it was"
     for missing in ("9", "0", "x"):
-        with pytest.raises(GraphInputError, match=f"The run has no checkpoint '{missing}'. It has 5 by now, from '1'."):
+        with pytest.raises(
+            GraphInputError, match=f"no checkpoint '{missing}'. Its newest by now is '5', its oldest '1'."
+        ):
             run.fork(missing)
     with pytest.raises(GraphInputError, match="At this checkpoint the run was finished"):
         run.fork("5")

@@ -27,6 +27,8 @@ class _Unknown:
 
 UNKNOWN: Any = _Unknown()
 
+_STREAMS = (AsyncIterator, AsyncIterable, AsyncGenerator)
+
 
 @dataclass(frozen=True)
 class Namespace:
@@ -68,10 +70,7 @@ def of_step(node_id: str, call: Callable[..., Any], namespace: Namespace) -> Sig
     function = _streamed(call) or call
     hints = _resolve(f"step {node_id!r}", function, namespace)
     context = _context(function, hints)
-    output = _known(hints.get("return", UNKNOWN))
-    if get_origin(output) in (AsyncIterator, AsyncIterable, AsyncGenerator) and get_args(output):
-        # A stream is drained where it runs; what leaves the step is a list.
-        output = list[get_args(output)[0]]
+    output = _drained(_known(hints.get("return", UNKNOWN)))
     return Signature(inputs=_argument(context, StepContext, 2), output=output, state=_argument(context, StepContext, 0))
 
 
@@ -142,7 +141,7 @@ def item_of(type_: Any) -> Any:
         return args[0] if len(args) == 2 and args[1] is Ellipsis else union(args)
     if inspect.isclass(origin) and args and hasattr(origin, "__iter__"):
         return args[0]
-    if origin in (AsyncIterator, AsyncIterable, AsyncGenerator) and args:
+    if origin in _STREAMS and args:
         return args[0]
     if len(_union(type_)) > 1:
         return union([item_of(member) for member in _union(type_) if member is not NoneType])
@@ -203,7 +202,10 @@ def substitute(type_: Any, bound: Mapping[Any, Any]) -> Any:
     if not has_type_vars(type_):
         return type_
     arguments = tuple(substitute(argument, bound) for argument in get_args(type_))
-    return UNKNOWN if UNKNOWN in arguments else get_origin(type_)[arguments]
+    if UNKNOWN in arguments:
+        return UNKNOWN
+    origin: Any = get_origin(type_)
+    return (typing.Union if origin is UnionType else origin)[arguments]
 
 
 def _resolve(
@@ -243,6 +245,15 @@ def _resolve(
 def _type_params(cls: type[Any] | None) -> dict[str, Any]:
     """The type variables of `class C[T]`, by name."""
     return {parameter.__name__: parameter for parameter in getattr(cls, "__type_params__", ())}
+
+
+def _drained(type_: Any) -> Any:
+    """A stream is drained where it runs; what leaves the step is a list."""
+    members = [
+        list[get_args(member)[0]] if get_origin(member) in _STREAMS and get_args(member) else member
+        for member in _union(type_)
+    ]
+    return type_ if tuple(members) == _union(type_) else typing.Union[tuple(members)]  # noqa: UP007 - made from a list
 
 
 def _streamed(call: Callable[..., Any]) -> Callable[..., Any] | None:

@@ -1,18 +1,20 @@
 """What type every value in a graph has, so that each can be written as JSON and come back as what it was.
 
 A step's annotations say most of it. Where one says nothing, the other end of the edge is asked: a lambda's result has
-the type that the step behind it takes, a join's the type that its reducer makes of what arrives.
+the type that the step behind it takes, a join's the type that its reducer makes of what arrives. A `Command` that a
+step may return is no part of it: none ever goes along an edge.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import NoneType
 from typing import Any, TypeVar, cast, get_args
 
 from pydantic_graph import Graph
-from pydantic_graph.decision import Decision
+from pydantic_graph.decision import Decision, DecisionBranch
 from pydantic_graph.join import (
     Join,
     ReduceFirstValue,
@@ -29,6 +31,7 @@ from pydantic_graph.util import unpack_type_expression
 
 from ..errors import GraphDefinitionError
 from . import hints
+from .gotos import command_ends, gives_only_commands, taken, with_commands, without_commands
 from .hints import UNKNOWN, Namespace, is_open
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -88,7 +91,8 @@ class Types:
     def reducer(self, join_id: str) -> hints.ReducerSignature:
         """What a join's reducer declares."""
         join = self._nodes[join_id]
-        return hints.of_reducer(join_id, join.reducer, self._namespace)
+        signature = hints.of_reducer(join_id, join.reducer, self._namespace)
+        return replace(signature, inputs=taken(signature.inputs))
 
     def state(self) -> Any:
         """The type of the state: the graph's, or the one that the steps agree on; NoneType where there is none."""
@@ -115,16 +119,15 @@ class Types:
         """What a node says that it takes; UNKNOWN where it does not say."""
         node: Any = self._nodes[node_id]
         if isinstance(node, Step):
-            return self.signature(node_id).inputs
+            return taken(self.signature(node_id).inputs)
         if isinstance(node, EndNode):
-            return UNKNOWN if self.graph.output_type is NoneType else self.graph.output_type
+            return UNKNOWN if self.graph.output_type is NoneType else taken(self.graph.output_type)
         if isinstance(node, Join):
             declared = self.reducer(node_id).inputs
             return UNKNOWN if hints.has_type_vars(declared) else declared
         if isinstance(node, Decision):
-            sources = [unpack_type_expression(branch.source) for branch in node.branches if branch.matches is None]
-            whole = len(sources) == len(node.branches)
-            return hints.union([UNKNOWN if is_open(source) else source for source in sources]) if whole else UNKNOWN
+            sources = [_matched(branch) for branch in node.branches if branch.matches is None]
+            return hints.union(sources) if len(sources) == len(node.branches) else UNKNOWN
         if isinstance(node, Fork):
             wanted = [self._wanted_along(path) for path in self._paths_from.get(node_id, [])]
             known = [type_ for type_ in wanted if not is_open(type_)]
@@ -137,19 +140,22 @@ class Types:
         """What is taken at the beginning of a path."""
         for item in path.items:
             if isinstance(item, TransformMarker):
-                return hints.of_transform(destination(path), item.transform, self._namespace).inputs
+                return taken(hints.of_transform(destination(path), item.transform, self._namespace).inputs)
         return _settled(self._wanted(destination(path)))
 
     # -- What a node gives ------------------------------------------------------------------------------------------
 
     @_once
     def gives(self, node_id: str) -> Any:
-        """The type of what leaves a node."""
+        """The type of what leaves a node; for a step, with the commands that it returns."""
         node: Any = self._nodes[node_id]
         if isinstance(node, NodeStep):
             return UNKNOWN  # it names the next node itself
         if isinstance(node, Step):
-            return self._first_known(self.signature(node_id).output, *self._behind(node_id))
+            declared = self.signature(node_id).output
+            if gives_only_commands(declared):
+                return declared
+            return with_commands(self._first_known(without_commands(declared), *self._behind(node_id)), declared)
         if isinstance(node, StartNode):
             declared = self.graph.input_type
             return self._first_known(UNKNOWN if declared is NoneType else declared, *self._behind(node_id), declared)
@@ -186,12 +192,10 @@ class Types:
         transforms = [item.transform for item in path.items if isinstance(item, TransformMarker)]
         if transforms:
             return hints.of_transform(source, transforms[-1], self._namespace).output
-        given = self.gives(source)
+        given = without_commands(self.gives(source))
         node: Any = self._nodes[source]
         if isinstance(node, Decision) and _settled(given) is UNKNOWN:
-            branch = next(branch for branch in node.branches if branch.path is path)
-            source_type = unpack_type_expression(branch.source)
-            return UNKNOWN if is_open(source_type) else source_type
+            return _matched(next(branch for branch in node.branches if branch.path is path))
         return given
 
     @_once
@@ -204,8 +208,7 @@ class Types:
         node: Any = self._nodes[node_id]
         type_ = self._first_known(self._wanted(node_id), _settled(self._arriving(node_id)))
         if isinstance(node, EndNode):
-            ends = [self.signature(n.id).output for n in self._nodes.values() if isinstance(n, NodeStep)]
-            ends = [end for end in ends if end is not UNKNOWN]
+            ends = [end for n in self._nodes.values() if isinstance(n, Step) for end in self._ends(str(n.id))]
             if self.graph.output_type is NoneType:
                 arriving = (
                     [self._arriving(node_id)] if self._into.get(node_id) and not self._only_nodes(node_id) else []
@@ -220,6 +223,13 @@ class Types:
                 "ctx: StepContext[State, Deps, Inputs]."
             )
         return type_
+
+    def _ends(self, step_id: str) -> list[Any]:
+        """What a step says that it ends the run with, without an edge to the end."""
+        output = self.signature(step_id).output
+        if isinstance(self._nodes[step_id], NodeStep):
+            return [] if output is UNKNOWN else [output]
+        return command_ends(output)
 
     def _only_nodes(self, node_id: str) -> bool:
         """Whether everything that leads to a node is a `BaseNode` or the decision between what one returns."""
@@ -279,6 +289,12 @@ class Types:
 def destination(path: Path) -> str:
     """Where a path leads."""
     return next(item.destination_id for item in path.items if isinstance(item, DestinationMarker))
+
+
+def _matched(branch: DecisionBranch[Any]) -> Any:
+    """What a branch of a decision takes, as far as it says."""
+    source: Any = unpack_type_expression(branch.source)
+    return UNKNOWN if is_open(source) else taken(source)
 
 
 def _settled(type_: Any) -> Any:

@@ -152,6 +152,25 @@ class Engine(Walker):
             self.status = "cancelled"
         return self._take_commands()
 
+    def fork(self, update: Json, now: str) -> None:
+        """Note that this run begins here, as a copy of another one.
+
+        Args:
+            update: Fields of the state that are to be different from the other's; None for none.
+            now: The time, ISO 8601 with time zone.
+
+        Raises:
+            Refused: The other run had ended by then, or the state does not take the update.
+        """
+        if self.status != "running":
+            raise Refused("closed", f"At this checkpoint the run was {self.status}; nothing comes after it.")
+        state = self.state if update is None else self._edited(update)
+        self._now = now
+        self.checkpoint += 1
+        self.paused = False
+        if update is not None:
+            self.shared.edit(state)
+
     def fail(self, failure: Failure) -> None:
         """Let the run fail, for a reason of the shell's; also one that has finished, before anybody knows."""
         self.checkpoint += 1
@@ -515,7 +534,8 @@ class Engine(Walker):
     def _accept(self, plan: _Planned, answer: Answer) -> Accepted:
         if plan.state is not None:
             self.shared.edit(plan.state[0])
-        name = plan.interrupt.interrupt_id if plan.interrupt is not None else plan.task.id
+        # The task's own id would take the place of the answer to an interrupt node.
+        name = plan.interrupt.interrupt_id if plan.interrupt is not None else f"{plan.task.id}.goto"
         return self.questions.accept(name, answer, self._now)
 
     def _carry_out(self, plan: _Planned, answer: Answer) -> None:

@@ -197,6 +197,13 @@ class OpenInterrupt:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseInterrupt:
+    """A question that was open is not asked any more: its task was given up, or the run has ended."""
+
+    interrupt_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The run has ended with an output."""
 
@@ -210,7 +217,7 @@ class Fail:
     failure: Failure
 
 
-Command: TypeAlias = Run | Cancel | OpenInterrupt | Finish | Fail
+Command: TypeAlias = Run | Cancel | OpenInterrupt | CloseInterrupt | Finish | Fail
 
 
 @dataclass(frozen=True, slots=True)

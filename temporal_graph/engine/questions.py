@@ -12,8 +12,17 @@ from .state import Json
 
 Kind = Literal["node", "call", "before", "after", "failure"]
 Reason = Literal[
-    "invalid", "already_answered", "expired", "unknown_interrupt", "ambiguous", "not_authorized", "closed", "conflict"
+    "invalid",
+    "already_answered",
+    "expired",
+    "unknown_interrupt",
+    "ambiguous",
+    "not_authorized",
+    "closed",
+    "conflict",
+    "started",
 ]
+"""Why something is not taken; `started`: it would start a run that has been started otherwise."""
 
 MEMORY = 500
 """How many answers a run remembers, so that the same one, sent again, is known: a run may live for years."""

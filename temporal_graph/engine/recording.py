@@ -22,8 +22,8 @@ class Checkpoint:
 
     Attributes:
         number: How many-th of the run it is, from 1.
-        kind: What happened: `started`, `node_finished`, `node_failed`, `interrupt_opened`, `answered`, `state_updated`,
-            `failed` or `cancelled`.
+        kind: What happened: `started`, `forked`, `node_finished`, `node_failed`, `interrupt_opened`, `answered`,
+            `state_updated`, `failed` or `cancelled`.
         node_id: The node that it happened to, if any.
         at: When, ISO 8601 with time zone; None for what had no time of its own.
         changes: What it changed in the state.
@@ -111,6 +111,11 @@ class RecordingEngine(Engine):
         super().update(update, expected_version, now)
         self._done.append((Engine.update, (update, None, now)))
 
+    def fork(self, update: Json, now: str) -> None:
+        """See base class."""
+        super().fork(update, now)
+        self._done.append((Engine.fork, (update, now)))
+
     def set_breakpoints(self, breakpoints: Breakpoints, now: str) -> list[Command]:
         """See base class."""
         commands = super().set_breakpoints(breakpoints, now)
@@ -162,6 +167,7 @@ _EVENTS: dict[type, str] = {
 _KINDS: dict[Callable[..., Any], str] = {
     Engine.answer_all: "answered",
     Engine.update: "state_updated",
+    Engine.fork: "forked",
     Engine.cancel: "cancelled",
     Engine.fail: "failed",
 }

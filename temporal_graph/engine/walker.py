@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from .breakpoints import Breakpoints
 from .events import (
     Cancel,
+    CloseInterrupt,
     Command,
     Encoded,
     Fail,
@@ -275,7 +276,9 @@ class Walker:
     def _drop(self, task: Task) -> None:
         del self.tasks[task.id]
         asked = self.questions.close(task.id)
+        unseen = [command.interrupt_id for command in self._commands if isinstance(command, OpenInterrupt)]
         self._commands = [command for command in self._commands if not _is_of(command, task.id, asked)]
+        self._commands.extend(CloseInterrupt(name) for name in asked if name not in unseen)
         if task.base is not None:  # it runs, or waits at the line where it asks
             self._commands.append(Cancel(task.id))
         if task.status == "running":
@@ -302,9 +305,9 @@ class Walker:
         self._commands.append(Fail(failure))
 
     def _close(self) -> None:
-        self._commands = [command for command in self._commands if isinstance(command, Cancel)]
         for task in list(self.tasks.values()):
             self._drop(task)
+        self._commands = [command for command in self._commands if isinstance(command, Cancel | CloseInterrupt)]
         self._queue.clear()
         self.questions.closed = True
 

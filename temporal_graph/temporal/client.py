@@ -37,6 +37,7 @@ from ..errors import (
     RunCancelledError,
     RunNotFoundError,
 )
+from ..starting import no_checkpoint, other_start
 from ..views import raise_run_error
 from .names import (
     ANSWER_REFUSED,
@@ -51,6 +52,7 @@ from .names import (
     RESUME_ALL,
     RUN_CANCELLED,
     SNAPSHOT,
+    STARTED,
 )
 from .payloads import PayloadTooLargeError, from_raw, limit_of, to_raw
 from .streaming import TOPIC
@@ -97,15 +99,6 @@ async def start(client: Client, graph: str, argument: RawValue, *, id: str, task
             f"A run with id {id!r} exists already. Give the new one an id of its own; to go on with the other, use "
             f"get_run(client, {id!r}), and its resume() or proceed() to answer it."
         ) from error
-
-
-def answer_argument(client: Client, answer: Mapping[str, Json] | None) -> RawValue:
-    """An answer as an argument.
-
-    Raises:
-        AnswerRefusedError: It is larger than Temporal takes.
-    """
-    return argument_of(client, RESUME, answer)
 
 
 def argument_of(client: Client, name: str, sent: Json) -> RawValue:
@@ -197,7 +190,7 @@ async def ask(client: Client, run_id: str, name: str, sent: Json) -> Any:
         RefusedError: The run does not take it.
         RunNotFoundError: There is no such run.
     """
-    return await _ask(client, run_id, name, argument_of(client, name, sent), None)
+    return await _ask(client, run_id, name, sent, None)
 
 
 async def resume(client: Client, run_id: str, answer: Mapping[str, Json]) -> Mapping[str, Any]:
@@ -207,11 +200,12 @@ async def resume(client: Client, run_id: str, answer: Mapping[str, Json]) -> Map
         AnswerRefusedError: The answer is not taken.
         RunNotFoundError: There is no such run.
     """
-    accepted = await _ask(client, run_id, RESUME, answer_argument(client, answer), answer)
+    accepted = await _ask(client, run_id, RESUME, answer, answer)
     return {**accepted, "value": answer.get("value")}
 
 
-async def _ask(client: Client, run_id: str, name: str, argument: RawValue, answer: Mapping[str, Json] | None) -> Any:
+async def _ask(client: Client, run_id: str, name: str, sent: Json, answer: Mapping[str, Json] | None) -> Any:
+    argument = argument_of(client, name, sent)
     handle = handle_of(client, run_id)
     attempts = 0
     while True:
@@ -261,16 +255,21 @@ async def cancel(handle: WorkflowHandle[Any, Any]) -> None:
     """
     try:
         # The server takes it without a word if the run has ended.
-        status = (await handle.describe()).status
-        if status != WorkflowExecutionStatus.RUNNING:
-            raise _refused("cancel", "closed", f"Run {handle.id!r} has ended already.")
-        await handle.cancel()
+        if (await handle.describe()).status == WorkflowExecutionStatus.RUNNING:
+            await handle.cancel()
+            return
     except RPCError as error:
         await raise_closed(handle, error, "cancel")
+    await raise_closed(handle, None, "cancel")
 
 
 async def proceed(
-    client: Client, run_id: str, answer: Mapping[str, Json] | None, *, is_taken: bool = False
+    client: Client,
+    run_id: str,
+    answer: Mapping[str, Json] | None,
+    *,
+    given: str | None = None,
+    is_taken: bool = False,
 ) -> Mapping[str, Any]:
     """Answer, if there is an answer, and wait for the next stop.
 
@@ -278,14 +277,16 @@ async def proceed(
         client: A Temporal client.
         run_id: The run's id.
         answer: The answer.
+        given: What the caller would start a new run with; see `starting.digest`.
         is_taken: The run has taken the answer already, and only its next stop is waited for.
 
     Raises:
         AnswerRefusedError: The answer is not taken.
+        GraphInputError: The run was started with something else.
         GraphRunError: The run has failed.
         RunNotFoundError: There is no such run.
     """
-    argument = answer_argument(client, answer)
+    argument = _proceed_argument(client, answer, given)
     handle = handle_of(client, run_id)
     is_taken = is_taken or answer is None
     attempts = 0
@@ -301,8 +302,12 @@ async def proceed(
             if attempts == ATTEMPTS or not await _may_retry(handle, error):
                 is_closed = error.status == RPCStatusCode.NOT_FOUND
                 if is_closed and (is_taken or await _taken_before(handle, error, answer) is not None):
-                    return await _end(handle)
+                    return await _end(handle, given)
                 await raise_closed(handle, error, PROCEED)
+
+
+def _proceed_argument(client: Client, answer: Mapping[str, Json] | None, given: str | None) -> RawValue:
+    return argument_of(client, PROCEED, answer if given is None else {**(answer or {}), "given": given})
 
 
 async def _taken_before(
@@ -318,8 +323,10 @@ async def _taken_before(
     return next((taken for taken in state["answered"] if taken["answer_id"] == answer["answer_id"]), None)
 
 
-async def _end(handle: WorkflowHandle[Any, Any]) -> Mapping[str, Any]:
+async def _end(handle: WorkflowHandle[Any, Any], given: str | None) -> Mapping[str, Any]:
     """The last stop of a run that has ended."""
+    if given is not None and await _given_to(handle) not in (None, given):
+        raise GraphInputError(other_start(handle.id))
     outcome = await result(handle)
     return {
         "status": "finished",
@@ -330,11 +337,21 @@ async def _end(handle: WorkflowHandle[Any, Any]) -> Mapping[str, Any]:
     }
 
 
+async def _given_to(handle: WorkflowHandle[Any, Any]) -> str | None:
+    """What a run was started with; None where nobody can tell."""
+    try:
+        state: Mapping[str, Any] = await query(handle, GET_STATE)
+    except GraphError:
+        return None
+    return state.get("given")
+
+
 async def start_or_proceed(
     client: Client,
     graph: str,
     argument: RawValue,
     answer: Mapping[str, Json] | None,
+    given: str | None,
     *,
     id: str,
     task_queue: str,
@@ -344,7 +361,7 @@ async def start_or_proceed(
 
     Raises:
         AnswerRefusedError: The answer is not taken.
-        GraphInputError: The run was started with what its graph cannot take.
+        GraphInputError: The run was started with something else, or with what its graph cannot take.
     """
     operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
         graph,
@@ -359,21 +376,21 @@ async def start_or_proceed(
     try:
         with _cancellable():
             return await cast("Any", client).execute_update_with_start_workflow(
-                PROCEED, answer_argument(client, answer), start_workflow_operation=operation
+                PROCEED, _proceed_argument(client, answer, given), start_workflow_operation=operation
             )
     except WorkflowUpdateFailedError as error:
         if is_continued(error):
-            return await proceed(client, id, answer, is_taken=True)
+            return await proceed(client, id, answer, given=given, is_taken=True)
         raise_refusal(error, PROCEED)
     except WorkflowAlreadyStartedError as error:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await operation.workflow_handle()  # or asyncio complains that nobody has looked at its error
         if answer is None:
-            return await _end(handle)
+            return await _end(handle, given)
         await raise_closed(handle, error, PROCEED)
     except RPCError as error:
         if await _may_retry(handle, error) or (answer is None and error.status == RPCStatusCode.NOT_FOUND):
-            return await proceed(client, id, answer)
+            return await proceed(client, id, answer, given=given)
         await raise_closed(handle, error, PROCEED)
 
 
@@ -406,6 +423,8 @@ def raise_refusal(error: WorkflowUpdateFailedError, name: str) -> NoReturn:
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type == ANSWER_REFUSED and cause.details:
         details: Mapping[str, Any] = cause.details[0]
+        if details["reason"] == STARTED:
+            raise GraphInputError(details["message"]) from error
         raise _refused(name, details["reason"], details["message"], details["errors"]) from error
     if isinstance(cause, ApplicationError) and cause.type == RUN_CANCELLED:
         raise RunCancelledError(cause.message) from error
@@ -432,16 +451,22 @@ async def _may_retry(handle: WorkflowHandle[Any, Any], error: RPCError) -> bool:
     return True
 
 
-async def raise_closed(handle: WorkflowHandle[Any, Any], error: BaseException, name: str) -> NoReturn:
-    """Raise that a run has ended, and with what."""
+async def raise_closed(handle: WorkflowHandle[Any, Any], error: BaseException | None, name: str) -> NoReturn:
+    """Raise that a run has ended, and how."""
     if isinstance(error, RPCError) and error.status != RPCStatusCode.NOT_FOUND:
         raise_rpc(handle.id, error)
     try:
         await handle.describe()
     except RPCError as missing:
         raise_rpc(handle.id, missing)
-    outcome = await result(handle)
-    raise _refused(name, "closed", f"Run {handle.id!r} has ended; its output is {clipped(outcome.output)}.") from error
+    try:
+        outcome = await result(handle)
+        ending = f"Run {handle.id!r} has ended; its output is {clipped(outcome.output)}."
+    except GraphRunError as failed:
+        ending = f"Run {handle.id!r} has failed: {failed}"
+    except (RunCancelledError, GraphInputError) as ended:
+        ending = str(ended)
+    raise _refused(name, "closed", ending) from error
 
 
 async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int, Mapping[str, Any]]]:
@@ -525,17 +550,30 @@ async def snapshot_at(client: Client, id: str, checkpoint_id: str) -> dict[str, 
     is_number = checkpoint_id.isdecimal() and checkpoint_id.isascii() and len(checkpoint_id) < 16
     number = int(checkpoint_id) if is_number else 0
     run_id: str | None = None
-    latest = ""
+    latest = 0
     while True:
         handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(id, run_id=run_id)
         found = await query(handle, SNAPSHOT, number)
         if found is not None:
             return found
         page = await checkpoints(client, id, run_id, max(0, number - 1))
+        latest = latest or page["latest"]
         run_id = page["previous_run_id"]
-        latest = latest or f"It has {page['latest']} by now, from '1'."
-        if run_id is None or number > page["origin"]:
-            raise GraphInputError(f"Run {id!r} has no checkpoint {clipped(checkpoint_id, 80)!r}. {latest}")
+        is_oldest = run_id is None or not await _is_kept(client, id, run_id)
+        if is_oldest or number > page["origin"]:
+            first = page["origin"] + 1 if is_oldest else None
+            raise GraphInputError(f"Run {id!r} {no_checkpoint(checkpoint_id, first, latest)}")
+
+
+async def _is_kept(client: Client, id: str, run_id: str) -> bool:
+    """Whether the server still has a history."""
+    try:
+        await client.get_workflow_handle(id, run_id=run_id).describe()
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return False
+        raise_rpc(id, error)
+    return True
 
 
 def handle_of(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:

@@ -20,6 +20,7 @@ from ..engine import snapshot
 from ..engine.breakpoints import Breakpoints
 from ..engine.events import (
     Cancel,
+    CloseInterrupt,
     Command,
     Event,
     Failure,
@@ -32,10 +33,11 @@ from ..engine.events import (
     failure_of,
     is_the_runtimes,
 )
-from ..engine.questions import Accepted, Answer
+from ..engine.questions import Accepted, Answer, Refused
 from ..engine.recording import RecordingEngine
 from ..engine.spec import END
 from ..engine.state import Json, diff
+from ..errors import GraphInputError
 from ..messages import NodeInput, Question, dump_input, dump_result, load_result
 from ..options import NodeOptions
 from ..registry import RegisteredGraph
@@ -51,6 +53,8 @@ HARD_EVENTS, HARD_BYTES = 40_000, 40_000_000
 """A history of this length must end: at 51,200 events, or 50 MB, the server ends the run."""
 PATIENCE = 10
 """Seconds for which nodes that could start are held back, so that those that run can end, before a run continues."""
+FIRST_TASK = "first_task"
+"""A marker in histories that begin with nothing but waiting."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
 BUDGET = 2_000_000
@@ -73,12 +77,14 @@ class Driver:
         self.graph = graph
         self.events = events
         self.is_leaving = False
+        self._given = start.given
         self._running: dict[str, asyncio.Future[Any]] = {}
         self._suspended: dict[str, dict[int, asyncio.Future[Json]]] = {}
         self._arrived: list[tuple[int, str, Event | asyncio.Future[Any]]] = []
         self._is_woken = False
         self._is_full = False
         self._has_moved = False
+        self._has_waited = False
         self._local = (0, 0)
         self._patience: asyncio.TimerHandle | None = None
         self._not_before = 0
@@ -91,6 +97,17 @@ class Driver:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
             event = load_start(compiled, start.inputs, start.state, start.start_node, breakpoints)
             self._apply(event)
+        elif start.fork is not None:
+            self._fork(*start.fork)
+
+    def _fork(self, update: Json) -> None:
+        before = self.engine.state
+        try:
+            self.engine.fork(update, _now())
+        except Refused as refused:
+            raise GraphInputError(refused.message) from None
+        self.events.add("run_started", None, NOTHING)
+        self._tell(before, [OpenInterrupt(interrupt_id) for interrupt_id in self.engine.questions.open])
 
     # -- What handlers call -----------------------------------------------------------------------------------------
 
@@ -128,7 +145,9 @@ class Driver:
 
     def cancel(self) -> None:
         """End the run without an output."""
-        self._do(self.engine.cancel())
+        commands = self.engine.cancel()
+        self._tell(self.engine.state, commands)
+        self._do(commands)
         self.events.add("run_cancelled", None, NOTHING)
 
     def to_raw(self, text: str, what: str) -> RawValue:
@@ -155,6 +174,7 @@ class Driver:
                     self._be_patient()
                 elif not self.engine.paused:
                     self._start_ready()
+                self._leave_a_mark()
                 await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
                 self._is_woken = False
                 self._take_arrived()
@@ -162,6 +182,18 @@ class Driver:
             for task in self._running.values():
                 task.cancel()
         return None
+
+    def _leave_a_mark(self) -> None:
+        """Let the first task of a history be never without a command.
+
+        A worker that gets such a history with an update after it takes both tasks for one, and has the update handled
+        before `run` has begun: a question that is open is not open then, and what is done comes in another order than
+        when all of it is replayed later, which wedges the run.
+        """
+        if not self._has_waited:
+            self._has_waited = True
+            if all(self.graph.options[self.engine.tasks[i].node_id].execution == "workflow" for i in self._running):
+                workflow.patched(FIRST_TASK)
 
     def _wants_to_continue(self) -> bool:
         if self._is_full or not self._has_moved:
@@ -203,7 +235,7 @@ class Driver:
         for task_id in list(self._running):
             self._suspended.pop(task_id, None)
             self._running.pop(task_id).cancel()
-        text = compact({"snapshot": snapshot.dump(self.engine), "stream": self.events.dump()})
+        text = compact({"snapshot": snapshot.dump(self.engine), "stream": self.events.dump(), "given": self._given})
         try:
             self.to_raw(text, "The snapshot of the run")
         except PayloadTooLargeError as error:
@@ -253,6 +285,9 @@ class Driver:
             if isinstance(command, OpenInterrupt) and command.interrupt_id in engine.questions.open:
                 interrupt = engine.questions.open[command.interrupt_id]
                 self.events.add("interrupt_opened", interrupt.node_id, interrupt.public())
+            elif isinstance(command, CloseInterrupt):
+                closed = command.interrupt_id
+                self.events.add("interrupt_cancelled", closed.rpartition(":")[0], {"interrupt_id": closed})
 
     def _tell_answers(self, accepted: Sequence[Accepted]) -> None:
         for item in accepted:

@@ -1,16 +1,24 @@
-"""What a node tells its listeners, on its way from the activity to the run's stream."""
+"""What nodes tell their listeners, on its way from the activities to the run's stream.
+
+A run that nobody listens to gets no signal, which would be in its history. Whether somebody does only the run knows,
+and only a query leaves no trace: so while its nodes tell something to nobody, it is asked a few times a second. What is
+told meanwhile is kept until it has answered, so that whoever begins to listen misses nothing from then on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from temporalio import activity
 from temporalio.api.common.v1 import Payload
-from temporalio.client import WorkflowQueryFailedError
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.common import QueryRejectCondition
 from temporalio.contrib.workflow_streams import WorkflowStreamClient
 from temporalio.service import RPCError
 
@@ -19,26 +27,33 @@ from ..engine.state import Json
 from .names import IS_HEARD
 from .streaming import LONGEST, TOPIC
 
-BATCH = timedelta(milliseconds=100)
-"""What is told within this time goes together."""
-UNHEARD, HEARD = 1, 5
-"""Seconds after which it is asked again whether somebody listens."""
-WAIT = timedelta(seconds=2)
+SOON, BATCH = 0.02, 0.12
+"""Seconds in which what is told is gathered, so that it goes together: after a silence, and between two signals.
+
+The latter is a little longer than a reader pauses between two polls, which is 100 ms: so it is there already when the next
+signal comes. With signals that come faster than the polls, words would wait for both.
+"""
+UNHEARD, HEARD = 0.15, 5
+"""Seconds after which it is asked again whether somebody listens: while nobody does, and while somebody does."""
+TRUSTED = 15
+"""Seconds for which it holds that somebody listens, when the run does not answer any more."""
+RECENT = 1
+"""Seconds for which is kept what nobody has heard: somebody who starts a run, and then listens, hears its beginning."""
+MOST, MOST_BYTES = 1_000, 1_000_000
+"""How much is kept; with more than that, whoever tells something waits."""
+SIGNAL = 250_000
+"""Bytes of words in one signal."""
+WAIT, TRIED = timedelta(seconds=2), timedelta(seconds=30)
+"""How long the run may take to answer, and how long it is tried to send the same signal."""
 
 
 class Emitter:
-    """Tells the stream of its run what a node emits, as long as somebody listens.
-
-    A run that nobody listens to gets no signal, which would be in its history: whether somebody does is a query.
-    """
+    """Tells the stream of its run what a node emits, as long as somebody listens."""
 
     def __init__(self, node_id: str, task_id: str) -> None:
         self._node_id = node_id
         self._task_id = task_id
-        self._client: WorkflowStreamClient | None = None
-        self._is_heard = False
-        self._asked = float("-inf")
-        self._stack = contextlib.AsyncExitStack()
+        self._channel: _Channel | None = None
 
     async def __aenter__(self) -> Emitter:
         return self
@@ -46,33 +61,147 @@ class Emitter:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What is told must not harm the node that tells it.
-        with contextlib.suppress(RPCError, TimeoutError):
-            await self._stack.aclose()
+        if self._channel is not None:
+            await self._channel.leave(self)
 
     async def emit(self, data: Json) -> None:
-        """Tell something."""
-        if activity.info().is_local or not await self._somebody_listens():
+        """Tell something; it goes its way while the node goes on, unless there is too much of it already."""
+        info = activity.info()
+        if info.is_local:
             return
-        if self._client is None:
-            self._client = WorkflowStreamClient.from_within_activity(batch_interval=BATCH)
-            await self._stack.enter_async_context(self._client)
+        if self._channel is None:
+            self._channel = _channel(activity.client(), info.workflow_id or "", info.workflow_run_id or "")
         told: dict[str, Any] = {"task_id": self._task_id, "data": data}
         event = {"kind": "emitted", "node_id": self._node_id, "at": datetime.now(UTC).isoformat(), "data": told}
         text = compact(event)
         if len(text) > LONGEST:
             text = compact({**event, "data": {"task_id": self._task_id, "omitted": True}})
-        encoded = text.encode(errors="backslashreplace")
-        self._client.topic(TOPIC).publish(Payload(metadata={"encoding": b"json/plain"}, data=encoded))
+        await self._channel.tell(self, text.encode(errors="backslashreplace"))
 
-    async def _somebody_listens(self) -> bool:
-        now = asyncio.get_running_loop().time()
-        if now - self._asked > (HEARD if self._is_heard else UNHEARD):
-            self._asked = now
-            info = activity.info()
-            handle = activity.client().get_workflow_handle(info.workflow_id or "", run_id=info.workflow_run_id)
-            try:
-                self._is_heard = bool(await handle.query(IS_HEARD, result_type=bool, rpc_timeout=WAIT))
-            except (RPCError, WorkflowQueryFailedError):
-                self._is_heard = False
-        return self._is_heard
+
+class _Channel:
+    """From the nodes of a run that this worker runs at the moment to its stream.
+
+    They share one, so that the run is asked, and gets a signal, no oftener for a hundred nodes than for one.
+
+    What is told waits in it until the run has answered. If somebody listens, all that waits is sent. If nobody does, it
+    stays for another second, but is no reason to ask again. What a node has told is sent before the node has ended, or
+    never: it would come after the end.
+    """
+
+    def __init__(self, client: Client, workflow_id: str, run_id: str) -> None:
+        self._run = client.get_workflow_handle(workflow_id, run_id=run_id)
+        # It is flushed by `_publish`: what its own task sends, it sends unasked.
+        self._stream = WorkflowStreamClient.create(client, workflow_id, max_retry_duration=TRIED)
+        self._kept: deque[_Told] = deque()
+        self._size = 0
+        self._is_stuck = False
+        self._asked = self._heard = float("-inf")
+        self._next = float("-inf")
+        self._lock = asyncio.Lock()
+        self._sending: asyncio.Task[None] | None = None
+
+    async def tell(self, teller: Emitter, data: bytes) -> None:
+        """Send something soon, if somebody listens."""
+        self._kept.append(_Told(_now(), teller, data))
+        self._size += len(data)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_soon())
+        if len(self._kept) >= MOST or self._size >= MOST_BYTES:
+            await self._send()
+
+    async def leave(self, teller: Emitter) -> None:
+        """Send now what a node has told, which is about to end."""
+        await self._send()
+        async with self._lock:
+            self._kept = deque(told for told in self._kept if told.teller is not teller)
+            self._size = sum(len(told.data) for told in self._kept)
+
+    @property
+    def _has_news(self) -> bool:
+        # The run has not answered since it was told.
+        return self._is_stuck or (bool(self._kept) and self._kept[-1].at >= self._asked)
+
+    async def _send_soon(self) -> None:
+        while self._has_news:
+            await asyncio.sleep(max(SOON, self._next - _now()))
+            await self._send()
+
+    async def _send(self) -> None:
+        async with self._lock:
+            if not self._has_news:
+                return
+            begin = _now()
+            # What is told must not harm the node that tells it, whatever becomes of it.
+            with contextlib.suppress(Exception):
+                if await self._is_heard(begin):
+                    await self._publish()
+                    self._next = _now() + BATCH
+                    return
+            self._is_stuck = False
+            # A run that is slow to answer is asked less often.
+            self._next = begin + max(UNHEARD, 4 * (_now() - begin))
+            self._forget(MOST // 2, MOST_BYTES // 2)
+
+    async def _is_heard(self, now: float) -> bool:
+        """Whether somebody listens; the run is asked if that is not known."""
+        if now - self._heard <= HEARD:
+            return True
+        self._forget(MOST, MOST_BYTES, before=min(self._asked, now - RECENT))
+        try:
+            is_heard = await self._run.query(
+                IS_HEARD, result_type=bool, rpc_timeout=WAIT, reject_condition=QueryRejectCondition.NOT_OPEN
+            )
+        except WorkflowQueryRejectedError:
+            is_heard = False
+        except (RPCError, WorkflowQueryFailedError):
+            return now - self._heard <= TRUSTED
+        self._asked = now
+        self._heard = now if is_heard else float("-inf")
+        return bool(is_heard)
+
+    async def _publish(self) -> None:
+        """Send what waits; in several signals, if it is too much for one."""
+        topic = self._stream.topic(TOPIC)
+        size, self._is_stuck = 0, True
+        try:
+            await self._stream.flush()  # what was stuck
+            for _ in range(len(self._kept)):
+                told = self._kept.popleft()
+                self._size -= len(told.data)
+                topic.publish(Payload(metadata={"encoding": b"json/plain"}, data=told.data))
+                size += len(told.data)
+                if size >= SIGNAL:
+                    await self._stream.flush()
+                    size = 0
+            await self._stream.flush()
+        except Exception:
+            self._heard = float("-inf")  # or else the run has ended
+            raise
+        self._is_stuck = False
+
+    def _forget(self, most: int, most_bytes: int, *, before: float = float("-inf")) -> None:
+        while self._kept and (len(self._kept) > most or self._size > most_bytes or self._kept[0].at < before):
+            self._size -= len(self._kept.popleft().data)
+
+
+class _Told(NamedTuple):
+    at: float
+    teller: Emitter
+    data: bytes
+
+
+_channels: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str], _Channel] = WeakValueDictionary()
+
+
+def _channel(client: Client, workflow_id: str, run_id: str) -> _Channel:
+    """The one of a run; it is there as long as a node needs it."""
+    key = (asyncio.get_running_loop(), run_id)
+    channel = _channels.get(key)
+    if channel is None:
+        channel = _channels[key] = _Channel(client, workflow_id, run_id)
+    return channel
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -14,6 +14,7 @@ from ..engine.breakpoints import Breakpoints
 from ..engine.events import clipped
 from ..engine.questions import Answer, Refused, to_answer
 from ..engine.state import Json
+from ..starting import digest
 from .payloads import from_raw
 
 
@@ -33,6 +34,8 @@ class StartMessage:
         answer_id: An answer with this id is this very start.
         breakpoints: Where the run is to stop for people; None for where its graph says.
         stream: The latest events, which go along when a run continues as new.
+        given: What it was first started with; see `starting.digest`. None where an earlier release has not said.
+        fork: The run begins as a copy of another one, with its snapshot and with changes to its state: `(changes,)`.
     """
 
     inputs: str | None = None
@@ -42,6 +45,8 @@ class StartMessage:
     answer_id: str | None = None
     breakpoints: Breakpoints | None = None
     stream: Json = None
+    given: str | None = None
+    fork: tuple[Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ _START_FIELDS = (
     "snapshot",
     "answer_id",
     "stream",
+    "fork",
+    "given",
 )
 _ANSWER_FIELDS = tuple(field.name for field in fields(Answer) if field.name != "has_value")
 
@@ -88,6 +95,7 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
             raise ValueError(f"{_listed(unknown)} is not among {_START_SHOWN}")
         node = _start_node(found.get("start_node", "null"))
         answer_id = json.loads(found.get("answer_id", "null"))
+        fork = _fields(json.loads(found.get("fork", "{}")), ("update",), {"update": dict})
         stops = {name: json.loads(found.get(f"interrupt_{name}", "null")) for name in ("before", "after")}
         breakpoints = None
         if stops["before"] is not None or stops["after"] is not None:
@@ -97,13 +105,16 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
             )
     except (ValueError, RecursionError) as error:
         raise StartError(f"A run takes an object with {_START_SHOWN}, each optional: {error}.") from error
-    given = {name: None if found.get(name) == "null" else found.get(name) for name in ("inputs", "state", "snapshot")}
+    texts = {name: None if found.get(name) == "null" else found.get(name) for name in ("inputs", "state", "snapshot")}
+    is_first = texts["snapshot"] is None
     return StartMessage(
-        **given,
+        **texts,
+        given=digest(texts["inputs"], texts["state"]) if is_first else json.loads(found.get("given", "null")),
         start_node=node,
         answer_id=answer_id if isinstance(answer_id, str) else None,
         breakpoints=breakpoints,
         stream=json.loads(found.get("stream", "null")),
+        fork=(fork.get("update"),) if "fork" in found else None,
     )
 
 
@@ -118,7 +129,7 @@ def _start_node(text: str) -> tuple[str, str] | None:
 
 
 def read_answer(args: Sequence[RawValue]) -> Answer | None:
-    """Read the argument of `resume` or `proceed`.
+    """Read the argument of `resume`.
 
     Returns:
         The answer; None for nothing, or null.
@@ -129,6 +140,27 @@ def read_answer(args: Sequence[RawValue]) -> Answer | None:
     try:
         data = _argument(args)
         return None if data is None else _answer(data)
+    except (ValueError, RecursionError) as error:
+        raise _invalid("answer", f"An answer is an object with {_listed(_ANSWER_FIELDS)}: {error}.") from error
+
+
+def read_proceed(args: Sequence[RawValue]) -> tuple[Answer | None, str | None]:
+    """Read the argument of `proceed`.
+
+    Returns:
+        The answer, if there is one; and what the sender would start a new run with, if that was sent.
+
+    Raises:
+        Refused: It is neither.
+    """
+    try:
+        data = _argument(args)
+        given = None
+        if isinstance(data, dict) and "given" in data:
+            sent = cast("dict[str, Json]", data)
+            given = sent.pop("given")
+            data = sent or None
+        return None if data is None else _answer(data), given if isinstance(given, str) else None
     except (ValueError, RecursionError) as error:
         raise _invalid("answer", f"An answer is an object with {_listed(_ANSWER_FIELDS)}: {error}.") from error
 

@@ -25,6 +25,8 @@ CONTINUED = "ContinuedAsNew"
 """Type of the application error of an update that was waiting when its run continued as new: send it again."""
 RUN_CANCELLED = "RunCancelled"
 """Type of the application error of an update that was waiting when its run was cancelled."""
+STARTED = "started"
+"""Reason of a refusal: inputs were sent to a run that was started with other ones."""
 PAYLOAD_TOO_LARGE = "PayloadTooLargeError"
 """Type of the error of a node whose result is larger than Temporal takes."""
 

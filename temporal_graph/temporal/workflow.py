@@ -17,9 +17,10 @@ from ..engine import looking
 from ..engine.questions import Answer, Refused
 from ..errors import GraphInputError
 from ..registry import RegisteredGraph
+from ..starting import other_start
 from . import past
 from .driver import Driver
-from .messages import StartError, StartMessage, read_answer, read_start, shown
+from .messages import StartError, StartMessage, read_proceed, read_start, shown
 from .names import (
     ANSWER_REFUSED,
     CONTINUED,
@@ -34,6 +35,7 @@ from .names import (
     PROCEED,
     RUN_CANCELLED,
     SNAPSHOT,
+    STARTED,
 )
 from .payloads import NOTHING, PayloadTooLargeError, to_raw
 from .requests import request
@@ -178,7 +180,7 @@ class GraphWorkflow:
             ApplicationError: `AnswerRefused`; or `ContinuedAsNew`, then the same update is to be sent again.
         """
         try:
-            sent = read_answer([answer])
+            sent, _ = read_proceed([answer])
             driver = self._open()
             if sent is not None and not self._is_start(sent):
                 driver.answer([sent])
@@ -201,8 +203,10 @@ class GraphWorkflow:
     def check_proceed(self, answer: RawValue = NOTHING) -> None:
         """Refuse an answer before anything is written to history."""
         try:
-            sent = read_answer([answer])
+            sent, given = read_proceed([answer])
             driver = self._open()
+            if given is not None and self._start.given not in (None, given):
+                raise Refused(STARTED, other_start(workflow.info().workflow_id))
             if sent is not None and not self._is_start(sent):
                 driver.engine.check(sent)
         except Refused as refused:
@@ -227,7 +231,8 @@ class GraphWorkflow:
     @workflow.query(name=GET_STATE)
     def get_state(self) -> RawValue:
         """Where the run stands: `values`, `next`, `interrupts`, `status`, `answered`, `rejected`, and so on."""
-        return _looked_at(looking.nothing() if self._driver is None else looking.standing(self._driver.engine))
+        found = looking.nothing() if self._driver is None else looking.standing(self._driver.engine)
+        return _looked_at({**found, "given": self._start.given})
 
     @workflow.query(name=IS_HEARD)
     def is_heard(self) -> bool:

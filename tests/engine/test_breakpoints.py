@@ -9,7 +9,7 @@ import pytest
 
 from temporal_graph.engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
 from temporal_graph.engine.engine import EngineError
-from temporal_graph.engine.events import Cancel, Encoded, Fail, Finish, OpenInterrupt, Output
+from temporal_graph.engine.events import Cancel, CloseInterrupt, Encoded, Fail, Finish, OpenInterrupt, Output
 from temporal_graph.engine.events import Run as RunTask
 from temporal_graph.engine.snapshot import SnapshotError, dump, load
 from temporal_graph.engine.spec import END, START, GraphSpec
@@ -179,7 +179,7 @@ def test_each_item_of_a_map_stops() -> None:
 
 def test_what_is_dropped_at_a_breakpoint_is_not_asked_any_more() -> None:
     run = begun(BOTH, before=["b"], functions=Toy(cancels=lambda value: True))
-    assert run.finish("a:1", "a") == [RunTask("z:1")], "nothing runs at a breakpoint that could be cancelled"
+    assert run.finish("a:1", "a") == [CloseInterrupt("b:1.before"), RunTask("z:1")], "nothing runs at a breakpoint"
     assert (run.open, run.engine.next_nodes) == ([], ["z"])
 
 
@@ -266,7 +266,7 @@ def test_the_join_waits_for_what_is_held() -> None:
 def test_what_is_held_is_dropped_with_the_rest() -> None:
     run = begun(BOTH, after=["b"], functions=Toy(cancels=lambda value: True))
     run.finish("b:1", "b")
-    assert run.finish("a:1", "a") == [RunTask("z:1")]
+    assert run.finish("a:1", "a") == [CloseInterrupt("b:1.after"), RunTask("z:1")]
     assert (run.open, list(run.engine.tasks)) == ([], ["z:1"])
     assert read(run.engine.begin("z:1").value) == ["a"]
 
@@ -274,7 +274,7 @@ def test_what_is_held_is_dropped_with_the_rest() -> None:
 def test_what_is_held_is_dropped_when_the_run_ends() -> None:
     run = begun(graph(start("f"), fork("f", "a", "b"), step("a"), step("b")), after=["a"])
     run.finish("a:1", "held")
-    assert run.finish("b:1", "first") == [Finish(enc("first"))]
+    assert run.finish("b:1", "first") == [CloseInterrupt("a:1.after"), Finish(enc("first"))]
     assert (run.open, run.output) == ([], "first")
 
 
@@ -487,7 +487,7 @@ def test_what_is_held_is_not_wanted_where_the_run_is_sent_elsewhere() -> None:
 def test_a_run_that_stands_at_breakpoints_is_cancelled() -> None:
     run = begun(BOTH, before=["a"], after=["b"])
     run.finish("b:1")
-    assert run.engine.cancel() == []
+    assert run.engine.cancel() == [CloseInterrupt("a:1.before"), CloseInterrupt("b:1.after")]
     assert (run.open, run.engine.standing) == ([], "cancelled")
 
 

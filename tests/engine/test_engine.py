@@ -11,6 +11,7 @@ from temporal_graph.engine.engine import EngineError
 from temporal_graph.engine.events import (
     LONGEST_MESSAGE,
     Cancel,
+    CloseInterrupt,
     Fail,
     Failure,
     Finish,
@@ -217,7 +218,14 @@ def test_the_end_cancels_what_has_begun_and_nothing_else() -> None:
     for task_id in ("b:1", "c:1"):
         run.engine.begin(task_id)
     run.ask("d:1")  # waits at the line where it asks, so there is something to be cancelled
-    assert run.finish("a:1", 7) == [Cancel("b:1"), Cancel("c:1"), Cancel("d:1"), Finish(enc(7))]
+    assert run.finish("a:1", 7) == [
+        Cancel("b:1"),
+        Cancel("c:1"),
+        CloseInterrupt("d:1.0"),
+        Cancel("d:1"),
+        CloseInterrupt("q:1"),
+        Finish(enc(7)),
+    ]
     assert run.engine.tasks == {}
     assert (run.open, run.engine.running) == ([], 0)
 
@@ -255,7 +263,7 @@ def test_a_join_that_cancels_drops_all_that_its_fork_run_has_started() -> None:
     run.engine.begin("a:2")
     run.engine.begin("other:1")
     assert run.open == ["q:1"]
-    assert run.finish("a:1", "stop") == [Cancel("a:2"), RunTask("after:1")]
+    assert run.finish("a:1", "stop") == [Cancel("a:2"), CloseInterrupt("q:1"), RunTask("after:1")]
     assert list(run.engine.tasks) == ["other:1", "after:1"]
     assert run.open == []
     assert run.finish("after:1", "out") == [Cancel("other:1"), Finish(enc("out"))]

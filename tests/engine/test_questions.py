@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from temporal_graph.engine.events import Cancel, Finish, OpenInterrupt
+from temporal_graph.engine.events import Cancel, CloseInterrupt, Finish, OpenInterrupt
 from temporal_graph.engine.events import Run as RunTask
 from temporal_graph.engine.questions import EARLY, EARLY_SIZE, LONGEST, MEMORY, REFUSALS, Accepted, Answer, Refused
 from temporal_graph.engine.snapshot import dump
@@ -305,7 +305,12 @@ def test_what_waits_at_its_line_is_cancelled_with_the_rest() -> None:
     run = started(graph(start("f"), fork("f", "a", "q", "b"), step("a", None), asking("q"), step("b")))
     run.ask("a:1")
     assert run.open == ["q:1", "a:1.0"]
-    assert run.finish("b:1") == [Cancel("a:1"), Finish(enc(None))]
+    assert run.finish("b:1") == [
+        CloseInterrupt("a:1.0"),
+        Cancel("a:1"),
+        CloseInterrupt("q:1"),
+        Finish(enc(None)),
+    ]
     assert run.open == []
 
 

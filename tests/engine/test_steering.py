@@ -11,7 +11,17 @@ import pytest
 
 from temporal_graph.engine import looking
 from temporal_graph.engine.engine import EngineError
-from temporal_graph.engine.events import Cancel, Ended, Failure, Finish, NodeAsked, NodeFinished, OpenInterrupt, Output
+from temporal_graph.engine.events import (
+    Cancel,
+    CloseInterrupt,
+    Ended,
+    Failure,
+    Finish,
+    NodeAsked,
+    NodeFinished,
+    OpenInterrupt,
+    Output,
+)
 from temporal_graph.engine.events import Run as RunTask
 from temporal_graph.engine.questions import EARLY, EARLY_SIZE, Answer, Refused
 from temporal_graph.engine.snapshot import dump
@@ -143,8 +153,16 @@ def test_an_interrupt_node_that_is_gone_to_asks_anew() -> None:
 def test_a_node_that_asks_nothing_and_has_not_begun_is_sent_on() -> None:
     run = begun(LINE)
     accepted, commands = run.answer(interrupt_id="a:1", goto={"node_id": "b", "data": 1}, actor="ann")
-    assert (accepted.interrupt_id, accepted.answered_at, commands) == ("a:1", LATER, [RunTask("b:1")])
-    assert refused(lambda: run.goto("b", interrupt_id="a:1")).reason == "already_answered"
+    assert (accepted.interrupt_id, accepted.answered_at, commands) == ("a:1.goto", LATER, [RunTask("b:1")])
+    assert refused(lambda: run.goto("b", interrupt_id="a:1")).reason == "closed"
+
+
+def test_an_answer_is_remembered_when_its_node_is_sent_elsewhere() -> None:
+    run = begun(graph(start("q"), asking("q"), step("a", None)))
+    run.answer({}, "q:1", answer_id="mine")
+    run.goto("a", interrupt_id="q:1")
+    accepted, commands = run.answer({"late": True}, "q:1", answer_id="mine")
+    assert (accepted.interrupt_id, accepted.answer_id, accepted.value, commands) == ("q:1", "mine", {}, [])
 
 
 def test_the_only_node_of_a_run_needs_no_name() -> None:
@@ -176,7 +194,8 @@ def test_the_command_of_a_node_that_has_not_been_seen_yet_is_taken_back() -> Non
 def test_a_node_that_waits_at_its_line_is_cancelled(name: str | None) -> None:
     run = begun(graph(start("a"), step("a", None), step("b")))
     run.ask("a:1")
-    assert run.goto("b", interrupt_id=name) == [Cancel("a:1"), RunTask("b:1")]
+    closed = [CloseInterrupt("a:1.0")] if name == "a:1" else []  # the other names are the question's: it is answered
+    assert run.goto("b", interrupt_id=name) == [*closed, Cancel("a:1"), RunTask("b:1")]
     assert run.open == []
     assert run.engine.apply(NodeFinished("a:1", Ended(enc("late")), [["set", [], 1]]), LATER) == []
     assert run.engine.state is None
@@ -626,7 +645,7 @@ def test_a_cancelled_run_leaves_its_state() -> None:
     run.answer({}, "r:1")
     run.engine.begin("r:1")
     run.engine.pause(True)
-    assert run.engine.cancel() == [Cancel("r:1"), Cancel("a:1")]
+    assert run.engine.cancel() == [CloseInterrupt("q:1"), Cancel("r:1"), CloseInterrupt("a:1.0"), Cancel("a:1")]
     assert (run.engine.standing, run.engine.state, run.engine.is_stopped) == ("cancelled", {"n": 1}, True)
     assert (run.open, run.engine.tasks, run.engine.running, run.engine.next_nodes) == ([], {}, 0, [])
     assert (run.engine.output, run.engine.failure) == (None, None)

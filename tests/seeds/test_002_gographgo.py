@@ -475,9 +475,11 @@ async def test_react_agent_human_interrupt(serve: Serve, task_queue: str) -> Non
 async def test_state_is_restored_and_not_passed_again(serve: Serve, task_queue: str) -> None:
     """Whoever goes on with a run passes nothing but the answer; a state for it would be another run's."""
     async with serve(deletion, deps={"r1": "x", "r2": "y"}) as client:
-        for record in ("r1", "r2"):
-            stop = await deletion.proceed(client, id=task_queue, state=Deletion(record), task_queue=task_queue)
+        for _ in range(2):  # the very same may be passed again: a call that is repeated does no harm
+            stop = await deletion.proceed(client, id=task_queue, state=Deletion("r1"), task_queue=task_queue)
         assert stop.state.record_id == "r1"
+        with pytest.raises(GraphInputError, match="was started with other inputs, or with another state"):
+            await deletion.proceed(client, id=task_queue, state=Deletion("r2"), task_queue=task_queue)
         with pytest.raises(GraphInputError, match=r"exists already.*to go on with the other, use get_run\(client"):
             await deletion.start(client, state=Deletion("r2"), id=task_queue, task_queue=task_queue)
         stop = await deletion.get_run(client, task_queue).proceed("approved")

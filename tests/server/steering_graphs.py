@@ -13,6 +13,7 @@ from pydantic_graph import (
     GraphRunContext,
     ReduceFirstValue,
     StepContext,
+    TypeExpression,
     reduce_list_append,
 )
 
@@ -313,6 +314,75 @@ routes_here = TemporalGraph(_routes, name="routes_here", options=NodeOptions(exe
 routes_local = TemporalGraph(_routes, name="routes_local", options=NodeOptions(execution="local"))
 
 
+# -- Steps that return a command or a value, in graphs that declare no output -----------------------------------------
+
+_j = GraphBuilder(name="judged", state_type=Desk, input_type=list[int])
+
+
+@_j.step
+async def judge(ctx: StepContext[Desk, None, int]) -> Command[Literal["mend"]] | Piece:
+    """Even numbers are as they should be, others go elsewhere first."""
+    if ctx.inputs % 2:
+        return Command(goto=Send("mend", Piece(ctx.inputs)), update={"amount": ctx.inputs})
+    return Piece(ctx.inputs)
+
+
+@_j.step
+async def mend(ctx: StepContext[Desk, None, Piece]) -> Piece:
+    ctx.state.lines.append("mend")
+    return Piece(-ctx.inputs.number)
+
+
+_all_judged = _j.join(reduce_list_append, initial_factory=list, node_id="all_judged")
+_j.add(
+    _j.edge_from(_j.start_node).map().to(judge),
+    _j.edge_from(judge, mend).to(_all_judged),
+    _j.edge_from(_all_judged).to(_j.end_node),
+)
+_judged = _j.build(validate_graph_structure=False)
+judged = TemporalGraph(_judged)
+judged_here = TemporalGraph(_judged, name="judged_here", options=NodeOptions(execution="workflow"))
+short_judged = TemporalGraph(_judged, name="short_judged", max_history_events=10)
+
+_m = GraphBuilder(name="priced", state_type=Desk, input_type=str)
+
+
+@_m.step
+async def price(ctx: StepContext[Desk, None, str]) -> Command[Literal["haggle"] | End[tuple[str, int]]] | Piece | int:
+    """Goes along its edge with a number or a piece, and elsewhere with anything else."""
+    wanted = {
+        "number": 5,
+        "piece": Piece(5),
+        "haggle": Command(goto="haggle", update={"amount": 4}),
+        "none": Command(goto=End(("none", 0))),
+    }
+    return wanted[ctx.inputs]
+
+
+@_m.step
+async def haggle(ctx: StepContext[Desk, None, None]) -> Piece:
+    return Piece(ctx.state.amount)
+
+
+@_m.step
+async def wrap_up(ctx) -> list[Piece]:  # type: ignore[no-untyped-def]
+    """What it takes is what comes along its edge."""
+    return [ctx.inputs, Piece(ctx.inputs.number + 1)]
+
+
+_m.add(
+    _m.edge_from(_m.start_node).to(price),
+    _m.edge_from(price).to(
+        _m.decision().branch(_m.match(int).to(_m.end_node)).branch(_m.match(TypeExpression[Piece | str]).to(wrap_up))
+    ),
+    _m.edge_from(haggle).to(wrap_up),
+    _m.edge_from(wrap_up).to(_m.end_node),
+)
+_priced = _m.build(validate_graph_structure=False)
+priced = TemporalGraph(_priced)
+priced_local = TemporalGraph(_priced, name="priced_local", options=NodeOptions(execution="local"))
+
+
 # -- Nodes that tell what they do -------------------------------------------------------------------------------------
 
 _t = GraphBuilder(name="talk", state_type=Desk, deps_type=Gate, input_type=int, output_type=int)
@@ -443,3 +513,58 @@ class Fails(BaseNode[Desk, None, str]):
 
 
 failing = InterruptibleGraph([Fails], name="failing_desk", options=NodeOptions(execution="workflow"))
+
+
+# -- A node that says what it is told, when it is told ----------------------------------------------------------------
+
+
+@dataclass
+class Script:
+    """The words of a node, one by one until there is None; lives on its worker."""
+
+    words: asyncio.Queue[Any] = field(default_factory=asyncio.Queue[Any])
+    said: list[Any] = field(default_factory=list[Any])
+
+
+_p = GraphBuilder(name="speech", deps_type=Script, output_type=int)
+
+
+@_p.step
+async def speak(ctx: StepContext[None, Script, None]) -> int:
+    while (word := await ctx.deps.words.get()) is not None:
+        await emit(word)
+        ctx.deps.said.append(word)
+        if word == "nonsense":
+            raise TypeError(word)
+    return len(ctx.deps.said)
+
+
+_p.add(_p.edge_from(_p.start_node).to(speak), _p.edge_from(speak).to(_p.end_node))
+speech = TemporalGraph(_p.build())
+
+
+_q = GraphBuilder(name="choir", deps_type=Gate, input_type=int, output_type=list[int])
+
+
+@_q.step
+async def voices(ctx: StepContext[None, Gate, int]) -> list[int]:
+    await ctx.deps.go.wait()
+    return list(range(ctx.inputs))
+
+
+@_q.step
+async def sing(ctx: StepContext[None, Gate, int]) -> int:
+    for number in range(3):
+        await emit(number)
+        await asyncio.sleep(0.01)
+    return ctx.inputs
+
+
+_sung = _q.join(reduce_list_append, initial_factory=list[int], node_id="sung")
+_q.add(
+    _q.edge_from(_q.start_node).to(voices),
+    _q.edge_from(voices).map(fork_id="each", downstream_join_id=_sung.id).to(sing),
+    _q.edge_from(sing).to(_sung),
+    _q.edge_from(_sung).to(_q.end_node),
+)
+choir = TemporalGraph(_q.build())

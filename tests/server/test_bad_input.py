@@ -493,8 +493,14 @@ async def test_a_run_that_others_ended(serve: Serve, task_queue: str, how: str, 
             await handle.cancel()
         elif how == "terminate":
             await handle.terminate("not wanted")
-        for call in (run.result, run.wait, lambda: run.resume({"user_name": "Bob"})):
-            with pytest.raises(RunCancelledError, match=re.escape(f"Run {run.id!r} has no output: ") + reason):
+        says = re.escape(f"Run {run.id!r} has no output: ") + reason
+        for call in (run.result, run.wait):
+            with pytest.raises(RunCancelledError, match=says):
                 await call()
-        with pytest.raises(RunCancelledError):
-            await greet.proceed(client, id=run.id, from_node=WaitForName("Bob"), task_queue=task_queue)
+        for call in (
+            lambda: run.resume({"user_name": "Bob"}),
+            lambda: run.proceed({"user_name": "Bob"}),
+            lambda: greet.proceed(client, id=run.id, from_node=WaitForName("Bob"), task_queue=task_queue),
+        ):
+            with pytest.raises(AnswerRefusedError, match="closed: " + says):
+                await call()

@@ -23,16 +23,22 @@ from tests.server.steering_graphs import (
     Desk,
     Draft,
     Gate,
+    Piece,
     Publish,
     Review,
     board,
     desk,
     held,
+    judged,
+    judged_here,
     line,
+    priced,
+    priced_local,
     routes,
     routes_here,
     routes_local,
     short_desk,
+    short_judged,
 )
 
 
@@ -255,3 +261,34 @@ async def test_a_step_that_says_what_cannot_be(
             await unless_stuck(client, run.id, run.result())
         assert failed.value.node_id == "route"
         assert await is_unharmed(client, run.id)
+
+
+@pytest.mark.parametrize("graph", [judged, judged_here, short_judged], ids=lambda graph: graph.name)
+async def test_a_join_gets_values_from_who_may_also_return_commands(
+    serve: Serve, task_queue: str, graph: TemporalGraph[Any, Any, Any, Any]
+) -> None:
+    """They come out as what they were, also after the run was written down in between."""
+    async with serve(graph) as client:
+        run = await graph.start(client, inputs=[2, 3, 4], state=Desk(), id=task_queue, task_queue=task_queue)
+        result = await unless_stuck(client, run.id, run.result())
+        assert sorted(result.output, key=lambda piece: piece.number) == [Piece(-3), Piece(2), Piece(4)]
+        assert result.state == Desk(["mend"], 3)
+
+
+@pytest.mark.parametrize("graph", [priced, priced_local], ids=lambda graph: graph.name)
+@pytest.mark.parametrize(
+    ("inputs", "output"),
+    [
+        ("number", 5),
+        ("piece", [Piece(5), Piece(6)]),
+        ("haggle", [Piece(4), Piece(5)]),
+        ("none", ("none", 0)),
+    ],
+)
+async def test_a_decision_gets_values_from_who_may_also_return_commands(
+    serve: Serve, task_queue: str, graph: TemporalGraph[Any, Any, Any, Any], inputs: str, output: Any
+) -> None:
+    """What ends the run, along an edge or by a command, has its type, although the graph declares none."""
+    async with serve(graph) as client:
+        run = await graph.start(client, inputs=inputs, state=Desk(), id=task_queue, task_queue=task_queue)
+        assert (await unless_stuck(client, run.id, run.result())).output == output

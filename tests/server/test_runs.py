@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from temporalio.client import Client
 
-from temporal_graph import AnswerRefusedError, GraphInputError, RunNotFoundError
+from temporal_graph import AnswerRefusedError, GraphInputError, RunNotFoundError, TemporalGraph
 from tests.server.conftest import Serve
 from tests.server.graphs import Chat, Greet, Order, WaitForName, greet, parallel, questions
+from tests.server.looking import UPDATED, events
+from tests.server.steering_graphs import Desk, Draft, Review, desk, short_desk
 
 
 async def test_a_run_waits_for_a_person_and_ends(serve: Serve, task_queue: str) -> None:
@@ -161,3 +164,36 @@ async def test_a_graph_that_a_worker_does_not_know_waits_for_one_that_does(
 
 def _task_failure(event: object) -> str:
     return event.workflow_task_failed_event_attributes.failure.message  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("graph", [desk, short_desk], ids=["whole", "cut"])
+async def test_what_would_start_another_run(serve: Serve, task_queue: str, graph: TemporalGraph) -> None:
+    """Inputs and state are for a new run. The same again do no harm, wherever the run stands; others are refused."""
+    async with serve(graph) as client:
+
+        async def proceed(state: Desk | None, node: Any = None, queue: str | None = task_queue) -> Any:
+            given = node or Draft("a")
+            return await graph.proceed(client, id=task_queue, from_node=given, state=state, task_queue=queue)
+
+        async def others_are_refused() -> None:
+            before = len(await events(client, task_queue, UPDATED))
+            for queue in (task_queue, None):
+                with pytest.raises(GraphInputError, match="already, and it was started with other"):
+                    await proceed(Desk(amount=2), queue=queue)
+            assert len(await events(client, task_queue, UPDATED)) == before, "nothing was written"
+
+        for _ in range(2):
+            assert (await proceed(Desk(amount=1))).is_interrupt
+        assert (await proceed(None)).is_interrupt, "nothing was given, so nothing differs"
+        await others_are_refused()
+        with pytest.raises(GraphInputError, match="started with other"):
+            await proceed(Desk(amount=2), Review("a", verdict="no"))
+        for _ in range(3):
+            stop = await proceed(Desk(amount=1), Review("a", verdict="no"))
+        assert stop.state.lines[-1] == "draft a'''"
+        await others_are_refused()
+        await graph.get_run(client, task_queue).proceed({"verdict": "yes"})
+        await graph.get_run(client, task_queue).proceed("web")
+        assert (await proceed(Desk(amount=1))).is_end
+        assert (await proceed(None)).is_end
+        await others_are_refused()

@@ -324,14 +324,25 @@ async def test_a_run_that_waits_is_cancelled(serve: Serve, task_queue: str, is_p
         assert (state.status, state.next, state.interrupts) == ("cancelled", [], [])
         assert state.values == Desk(["item quick"])
         assert await run.pending_interrupts() == []
+        with pytest.raises(RunCancelledError):
+            await run.wait()
         for call in (
             lambda: run.resume("A", interrupt_id="item:1.0"),
+            lambda: run.resume_all({"item:1.0": "A"}),
+            lambda: run.proceed("A", interrupt_id="item:1.0"),
             lambda: run.update_state({"amount": 1}),
-            run.wait,
+            lambda: run.set_breakpoints(before="*"),
             run.pause,
+            run.unpause,
+            run.cancel,
         ):
-            with pytest.raises(RunCancelledError):
+            with pytest.raises(RefusedError) as refused:
                 await call()
+            assert refused.value.reason == "closed"
+            assert "no output: Workflow cancelled" in str(refused.value)
+        told = [(event.kind, event.data.get("interrupt_id")) async for event in run.stream()]
+        asked = ["item:3.0"] if is_paused else ["item:1.0", "item:3.0"]
+        assert told[-len(asked) - 1 :] == [*(("interrupt_cancelled", i) for i in asked), ("run_cancelled", None)]
         description = await client.get_workflow_handle(run.id).describe()
         assert description.status == WorkflowExecutionStatus.CANCELED
         assert await is_unharmed(client, run.id)

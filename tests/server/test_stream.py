@@ -17,7 +17,16 @@ from temporalio.common import RawValue
 from temporal_graph import Command, GraphRun, GraphRunError, RunCancelledError, RunEvent, emit
 from tests.replay.serving import chain, until
 from tests.server.conftest import Serve
-from tests.server.looking import SCHEDULED, TASK_FAILED, attributes, events, is_unharmed, unless_stuck
+from tests.server.looking import (
+    SCHEDULED,
+    SIGNALED,
+    TASK_FAILED,
+    UPDATED,
+    attributes,
+    events,
+    is_unharmed,
+    unless_stuck,
+)
 from tests.server.steering_graphs import (
     Desk,
     Draft,
@@ -25,6 +34,8 @@ from tests.server.steering_graphs import (
     Gate,
     Lap,
     Round,
+    Script,
+    choir,
     desk,
     failing,
     first_of_two,
@@ -35,6 +46,7 @@ from tests.server.steering_graphs import (
     long_laps,
     rounds,
     short_desk,
+    speech,
     talk,
 )
 
@@ -271,6 +283,131 @@ async def test_outside_of_a_node_it_does_nothing() -> None:
 
 async def test_with_upstreams_own_run() -> None:
     assert await long_laps.graph.run(state=Desk(), inputs=Lap(3)) == 3
+
+
+# -- emit(), and when somebody comes --------------------------------------------------------------------------------
+
+
+async def said(script: Script, count: int) -> None:
+    """Wait until a node has said so many words."""
+
+    async def look() -> bool:
+        return len(script.said) >= count
+
+    await until(look)
+
+
+async def test_who_comes_while_a_node_speaks_misses_nothing_from_then_on(serve: Serve, task_queue: str) -> None:
+    script = Script()
+    async with serve(speech, deps=script) as client:
+        run = await speech.start(client, id=task_queue, task_queue=task_queue)
+
+        async def dictate() -> None:
+            for number in range(60):
+                script.words.put_nowait(number)
+                await asyncio.sleep(0.05)
+            script.words.put_nowait(None)
+
+        dictating = asyncio.create_task(dictate())
+        await said(script, 10)
+        reading = asyncio.create_task(rest(run.stream()))
+        await heard(client, run)
+        before = len(script.said)
+        await dictating
+        told = [event.data["data"] for event in await reading if event.kind == "emitted"]
+        assert told == list(range(told[0], 60))
+        assert told[0] <= before
+
+
+@pytest.mark.parametrize("end", ["silence", "end", "failure"])
+@pytest.mark.parametrize("first", ["reader", "word"])
+async def test_a_single_word(serve: Serve, task_queue: str, first: str, end: str) -> None:
+    """It arrives while the node says nothing more, when it has ended, and when it has failed."""
+    script = Script()
+    async with serve(speech, deps=script) as client:
+        run = await speech.start(client, id=task_queue, task_queue=task_queue)
+        if first == "word":  # so that it is known already that nobody listens
+            for number in range(5):
+                script.words.put_nowait("nobody hears")
+                await said(script, number + 1)
+                await asyncio.sleep(0.1)
+        arrived = asyncio.Event()
+        found: list[RunEvent] = []
+
+        async def read() -> None:
+            async for event in run.stream():
+                found.append(event)
+                if event.kind == "emitted" and event.data["data"] != "nobody hears":
+                    arrived.set()
+
+        reading = asyncio.create_task(read())
+        await heard(client, run)
+        if end == "silence":
+            script.words.put_nowait("a word")
+            async with asyncio.timeout(60):
+                await arrived.wait()
+            script.words.put_nowait(None)
+        elif end == "end":
+            script.words.put_nowait("a word")
+            script.words.put_nowait(None)
+        else:
+            script.words.put_nowait("nonsense")
+        async with asyncio.timeout(60):
+            await reading
+        told = [event for event in found if event.kind in ("emitted", "node_finished", "node_failed")]
+        ended = "node_failed" if end == "failure" else "node_finished"
+        assert [event.kind for event in told][-2:] == ["emitted", ended]
+        assert told[-2].data["data"] == script.said[-1]
+        assert script.said[-1] != "nobody hears"
+        assert await is_unharmed(client, run.id)
+
+
+async def test_words_for_nobody_leave_no_trace(serve: Serve, task_queue: str) -> None:
+    script = Script()
+    async with serve(speech, deps=script) as client:
+        run = await speech.start(client, id=task_queue, task_queue=task_queue)
+        for number in range(20):
+            script.words.put_nowait(number)
+            await asyncio.sleep(0.05)
+        script.words.put_nowait(None)
+        assert (await run.result()).output == 20
+        assert [
+            event.event_type for event in await events(client, run.id) if event.event_type in (SIGNALED, UPDATED)
+        ] == []
+        assert "emitted" not in [event.kind for event in await rest(run.stream())]
+
+
+async def test_words_of_which_there_are_too_many(serve: Serve, task_queue: str) -> None:
+    """More, and larger ones, than are kept, and than go in one signal; in one breath."""
+    script = Script()
+    async with serve(speech, deps=script) as client:
+        run = await speech.start(client, id=task_queue, task_queue=task_queue)
+        for word in range(5_000):
+            script.words.put_nowait(word)
+        await said(script, 5_000)  # for nobody
+        reading = asyncio.create_task(rest(run.stream()))
+        await heard(client, run)
+        words = [*range(1_200), *("x" * 15_000 + str(number) for number in range(100))]
+        for word in [*words, None]:
+            script.words.put_nowait(word)
+        found = await reading
+        assert [event.data["data"] for event in found if event.kind == "emitted"][-len(words) :] == words
+        assert await is_unharmed(client, run.id)
+
+
+async def test_many_nodes_at_once(serve: Serve, task_queue: str) -> None:
+    """What each has to say comes between its start and its end, and in order."""
+    gate = Gate()
+    async with serve(choir, deps=gate) as client:
+        run = await choir.start(client, inputs=20, id=task_queue, task_queue=task_queue)
+        reading = asyncio.create_task(rest(run.stream()))
+        await heard(client, run)
+        gate.go.set()
+        told: dict[str, list[Any]] = {}
+        for event in await reading:
+            if event.node_id == "sing" and event.kind != "state_changed":
+                told.setdefault(event.data["task_id"], []).append(event.data.get("data", event.kind))
+        assert list(told.values()) == [["node_started", 0, 1, 2, "node_finished"]] * 20
 
 
 # -- Large things ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,71 @@
+"""Runs whose first task only waits, and which another worker goes on with: it gets that task and the next together."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from temporal_graph import TemporalGraph
+from tests.replay.serving import until
+from tests.server import option_graphs
+from tests.server.conftest import Serve
+from tests.server.looking import MARKER, TIMER, events, is_unharmed, unless_stuck
+from tests.server.option_graphs import Tally
+from tests.server.steering_graphs import Desk, Review, desk, short_desk
+
+
+async def test_a_node_in_the_workflow_has_asked(serve: Serve, task_queue: str) -> None:
+    """The question is open for a worker that has never seen the run."""
+    graph = option_graphs.side_by_side
+    async with serve(graph) as client:
+        run = await graph.start(client, inputs=["a"], state=Tally(), id=task_queue, task_queue=task_queue)
+        [question] = await until(run.pending_interrupts)
+        assert question.interrupt_id == "each:1.0"
+    async with serve(graph):
+        await run.resume(1)
+        await run.resume(2)
+        assert (await run.result()).output == ["a: 3"]
+        assert await is_unharmed(client, run.id)
+
+
+@pytest.mark.parametrize("graph", [desk, short_desk], ids=["whole", "cut"])
+async def test_an_answer_and_readers_that_come_together(serve: Serve, task_queue: str, graph: TemporalGraph) -> None:
+    """What they are told, and what is done, come in one order, whoever replays it."""
+    async with serve(graph) as client:
+        run = await graph.start(client, Review("a"), state=Desk(), id=task_queue, task_queue=task_queue)
+        await until(run.pending_interrupts)
+
+    async def read(after: int | None) -> list[str]:
+        return [event.kind async for event in run.stream(after=after)]
+
+    # No worker is there: all of it waits in one task.
+    readings = [asyncio.create_task(read(after)) for after in (None, 10**6)]
+    answering = asyncio.create_task(run.proceed({"verdict": "no"}))
+    await asyncio.sleep(0.5)
+    for verdict in ("no", "yes"):
+        async with serve(graph):
+            await unless_stuck(client, run.id, answering)
+            assert not any(reading.done() for reading in readings)
+        answering = asyncio.create_task(run.proceed({"verdict": verdict}))
+        await asyncio.sleep(0.5)
+    async with serve(graph):
+        await unless_stuck(client, run.id, answering)
+        assert (await unless_stuck(client, run.id, run.proceed("web"))).output == "a'' in web"
+        assert [(await reading)[-1:] for reading in readings] == [["run_finished"], []]
+
+
+async def test_there_is_a_mark_only_where_nothing_else_is(serve: Serve, task_queue: str) -> None:
+    async with serve(desk, option_graphs.napping) as client:
+        run = await desk.start(client, Review("a"), state=Desk(), id=task_queue, task_queue=task_queue)
+        await until(run.pending_interrupts)
+        assert len(await events(client, run.id, MARKER)) == 1
+        await run.proceed({"verdict": "no"})
+        assert len(await events(client, run.id, MARKER)) == 1
+        assert (await events(client, run.id))[4].event_type == MARKER
+        await run.cancel()
+        other = await option_graphs.napping.start(
+            client, inputs=["0.1"], state=Tally(), id=f"{task_queue}-nap", task_queue=task_queue
+        )
+        await other.result()
+        assert await events(client, other.id, TIMER)
