@@ -16,11 +16,13 @@ from .events import (
     CloseInterrupt,
     Command,
     Encoded,
+    Ended,
     Fail,
     Failure,
     Finish,
     OpenInterrupt,
     Outcome,
+    Output,
     Run,
     RunFailedError,
     failure_of,
@@ -230,6 +232,30 @@ class Walker:
         joining, below = self._find_joining(join, runs)
         if not joining.collecting:
             self.forks.collect(joining, self._guard(join.id, self.functions.initial, join.id), below)
+
+    def _end_task(self, task: Task, outcome: Outcome) -> None:
+        """Let a task end, and its token go on."""
+        del self.tasks[task.id]
+        if isinstance(outcome, Output):
+            step = self.spec.nodes[task.node_id]
+            assert isinstance(step, StepSpec)
+            assert step.path is not None
+            self._send(step.path, outcome.value, task.runs)
+        elif isinstance(outcome, Ended):
+            self._enter(END, outcome.value, task.runs)
+        else:
+            self._enter_named(task.node_id, outcome.node_id, outcome.value, task.runs)
+        self._leave(task.holds)
+
+    def _enter_named(self, source: str, node_id: str, value: Encoded, runs: Runs, *, is_answered: bool = False) -> None:
+        node = self.spec.nodes.get(node_id)
+        if not isinstance(node, StepSpec | JoinSpec):
+            known = ", ".join(repr(i) for i, n in self.spec.nodes.items() if isinstance(n, StepSpec | JoinSpec))
+            message = (
+                f"{source} leads to {node_id!r}, which is no node of graph {self.spec.name!r}. Its nodes: {known}."
+            )
+            raise RunFailedError(Failure(source, "UnknownNodeError", message))
+        self._enter(node_id, value, runs, is_answered=is_answered)
 
     # -- Joins ------------------------------------------------------------------------------------------------------
 
