@@ -59,9 +59,11 @@ class GraphRun(Generic[OutputT, StateT]):
         self._client = client
         # Not before there is a client: it brings most of the SDK, which a module of nodes does not need.
         from .temporal import client as calls
+        from .temporal import looking as looks
 
         self._calls = calls
-        self._handle = calls.handle_of(client, id)
+        self._looks = looks
+        self._handle = looks.handle_of(client, id)
 
     async def pending_interrupts(self) -> list[Interrupt]:
         """The questions that are open, oldest first.
@@ -70,7 +72,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             GraphError: No worker answers.
         """
-        return read_interrupts(await self._calls.query(self._handle, PENDING_INTERRUPTS))
+        return read_interrupts(await self._looks.query(self._handle, PENDING_INTERRUPTS))
 
     async def get_state(self) -> RunState[StateT]:
         """Where the run stands; also after its end.
@@ -79,7 +81,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             GraphError: No worker answers.
         """
-        return read_run_state(self._graph, await self._calls.query(self._handle, GET_STATE))
+        return read_run_state(self._graph, await self._looks.query(self._handle, GET_STATE))
 
     # -- Answers ----------------------------------------------------------------------------------------------------
 
@@ -165,7 +167,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunCancelledError: It was cancelled, terminated or timed out.
             RunNotFoundError: There is no such run.
         """
-        outcome = await self._calls.result(self._handle)
+        outcome = await self._looks.result(self._handle)
         state = None if self._graph.state is None else self._graph.state.load(outcome.state)
         return GraphResult(self._graph.output.load(outcome.output), cast("StateT", state))
 
@@ -259,7 +261,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             GraphError: No worker answers.
         """
-        async for number, data in self._calls.events(self._client, self.id, 0 if after is None else after + 1):
+        async for number, data in self._looks.events(self._client, self.id, 0 if after is None else after + 1):
             if after is None or number > after:
                 yield read_event(number, data)
 
@@ -274,7 +276,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             GraphError: No worker answers.
         """
-        for run_id, page in await self._calls.past(self._client, self.id):
+        for run_id, page in await self._looks.past(self._client, self.id):
             state = page["state"]
             while True:
                 for item in page["checkpoints"]:
@@ -282,7 +284,7 @@ class GraphRun(Generic[OutputT, StateT]):
                     yield checkpoint
                 if not page["more"]:
                     break
-                page = await self._calls.checkpoints(
+                page = await self._looks.checkpoints(
                     self._client, self.id, run_id, int(page["checkpoints"][-1]["number"])
                 )
 
@@ -314,7 +316,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RefusedError: The state does not take the update.
             RunNotFoundError: There is no such run.
         """
-        data = await self._calls.snapshot_at(self._client, self.id, checkpoint_id)
+        data = await self._looks.snapshot_at(self._client, self.id, checkpoint_id)
         changes = None if update is None else sending.fields(update)
         check_fork(self._graph, data, changes)
         message = {"snapshot": compact(data), "fork": compact({"update": changes})}

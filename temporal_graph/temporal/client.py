@@ -1,4 +1,4 @@
-"""What a client does with a run, in Temporal's terms; its errors in ours."""
+"""What a client does with a run: it starts it, asks things of it by signal and update, and waits for where it stops."""
 
 from __future__ import annotations
 
@@ -6,71 +6,34 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Generator, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Generator, Mapping
 from typing import Any, NoReturn, cast
 
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
-    WorkflowFailureError,
     WorkflowHandle,
-    WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import RawValue, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.contrib.workflow_streams import WorkflowStreamClient
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from ..codec.text import compact, members
+from ..codec.text import compact
 from ..engine.events import clipped
-from ..errors import (
-    AnswerRefusedError,
-    GraphError,
-    GraphInputError,
-    GraphRunError,
-    RefusedError,
-    RunCancelledError,
-    RunNotFoundError,
-)
-from ..starting import no_checkpoint, other_start
-from ..views import raise_run_error
-from .names import (
-    ANSWER_REFUSED,
-    CONTINUED,
-    GET_STATE,
-    GRAPH_INPUT_ERROR,
-    GRAPH_RUN_ERROR,
-    HISTORY,
-    PAYLOAD_TOO_LARGE,
-    PROCEED,
-    RESUME,
-    RESUME_ALL,
-    RUN_CANCELLED,
-    SNAPSHOT,
-    STARTED,
-)
-from .payloads import PayloadTooLargeError, from_raw, limit_of, to_raw
-from .streaming import TOPIC
+from ..errors import GraphError, GraphInputError, GraphRunError, RunCancelledError
+from ..starting import other_start
+from .failures import ANSWERS, is_continued, raise_refusal, raise_rpc, refusal
+from .looking import WAIT, handle_of, query, result
+from .names import GET_STATE, PROCEED, RESUME
+from .payloads import PayloadTooLargeError, limit_of, to_raw
 
 Json = Any
 
-WAIT = 20
-"""Seconds for which a question or an answer waits for a worker."""
 ATTEMPTS = 100
 """How often an update is sent to a run that continues as new just as it comes."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended; the values as JSON text."""
-
-    output: str
-    state: str
 
 
 def start_argument(client: Client, message: Mapping[str, str | None]) -> RawValue:
@@ -107,80 +70,11 @@ def argument_of(client: Client, name: str, sent: Json) -> RawValue:
     Raises:
         RefusedError: It is larger than Temporal takes.
     """
-    what = "The answer" if name in _ANSWERS else f"What is sent with {name}"
+    what = "The answer" if name in ANSWERS else f"What is sent with {name}"
     try:
         return to_raw(compact(sent), what, limit_of(client.data_converter))
     except PayloadTooLargeError as error:
-        raise _refused(name, "invalid", str(error)) from error
-
-
-_ANSWERS = (RESUME, RESUME_ALL, PROCEED)
-
-
-def _refused(name: str, reason: str, message: str, errors: Iterable[dict[str, Any]] = ()) -> RefusedError:
-    kind = AnswerRefusedError if name in _ANSWERS else RefusedError
-    return kind(reason, message, errors)
-
-
-async def result(handle: WorkflowHandle[Any, Any]) -> Outcome:
-    """Wait for the end of a run.
-
-    Raises:
-        GraphRunError: It failed.
-        RunCancelledError: It was cancelled, terminated or timed out.
-        RunNotFoundError: There is no such run.
-    """
-    try:
-        value = await handle.result()
-    except WorkflowFailureError as error:
-        raise_failure(handle.id, error)
-    except RPCError as error:
-        raise_rpc(handle.id, error)
-    fields = members(from_raw(value))
-    return Outcome(fields["output"], fields["state"])
-
-
-def raise_failure(run_id: str, error: WorkflowFailureError) -> NoReturn:
-    """Raise what a run failed with, in our terms."""
-    cause = error.cause
-    if isinstance(cause, ApplicationError):
-        if cause.type == GRAPH_RUN_ERROR and cause.details:
-            raise_run_error(cause.details[0])
-        if cause.type == GRAPH_INPUT_ERROR:
-            raise GraphInputError(cause.message) from error
-        raise GraphRunError("", cause.type or "Error", cause.message) from error
-    raise RunCancelledError(f"Run {run_id!r} has no output: {cause}") from error
-
-
-def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
-    """Raise what went wrong between client and server, in our terms."""
-    if error.status == RPCStatusCode.NOT_FOUND:
-        raise RunNotFoundError(
-            f"There is no run with id {run_id!r}, or it ended so long ago that the server has forgotten it."
-        ) from error
-    if error.status == RPCStatusCode.UNAVAILABLE:
-        raise GraphError(f"The Temporal server cannot be reached: {error.message}") from error
-    # "Exhausted" is a server's queue of queries that wait for a worker.
-    if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.RESOURCE_EXHAUSTED):
-        raise GraphError(
-            f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?"
-        ) from error
-    raise error
-
-
-async def query(handle: WorkflowHandle[Any, Any], name: str, *args: Any) -> Any:
-    """Ask a run something.
-
-    Raises:
-        RunNotFoundError: There is no such run.
-        GraphError: No worker answers.
-    """
-    try:
-        return await handle.query(name, *args, rpc_timeout=timedelta(seconds=WAIT))
-    except WorkflowQueryFailedError as error:
-        raise GraphError(f"Run {handle.id!r} could not answer {name!r}: {error}") from error
-    except RPCError as error:
-        raise_rpc(handle.id, error)
+        raise refusal(name, "invalid", str(error)) from error
 
 
 async def ask(client: Client, run_id: str, name: str, sent: Json) -> Any:
@@ -410,29 +304,6 @@ def _cancellable() -> Generator[None]:
         raise GraphError("The Temporal server did not answer the update in time.") from error
 
 
-def is_continued(error: WorkflowUpdateFailedError) -> bool:
-    """Whether an update ended only because the run continued as new."""
-    return isinstance(error.cause, ApplicationError) and error.cause.type in (
-        CONTINUED,
-        "AcceptedUpdateCompletedWorkflow",
-    )
-
-
-def raise_refusal(error: WorkflowUpdateFailedError, name: str) -> NoReturn:
-    """Raise why an update was not taken."""
-    cause = error.cause
-    if isinstance(cause, ApplicationError) and cause.type == ANSWER_REFUSED and cause.details:
-        details: Mapping[str, Any] = cause.details[0]
-        if details["reason"] == STARTED:
-            raise GraphInputError(details["message"]) from error
-        raise _refused(name, details["reason"], details["message"], details["errors"]) from error
-    if isinstance(cause, ApplicationError) and cause.type == RUN_CANCELLED:
-        raise RunCancelledError(cause.message) from error
-    if isinstance(cause, ApplicationError) and cause.type == PAYLOAD_TOO_LARGE:
-        raise GraphError(f"An answer, if there was one, was taken, and the run has stopped. {cause.message}") from error
-    raise GraphError(f"The run did not take the update: {cause}") from error
-
-
 _LOST = (RPCStatusCode.NOT_FOUND, RPCStatusCode.ABORTED, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.UNAVAILABLE)
 """What a server may say to an update whose run is just continuing as new; the next run takes it."""
 
@@ -466,119 +337,7 @@ async def raise_closed(handle: WorkflowHandle[Any, Any], error: BaseException | 
         ending = f"Run {handle.id!r} has failed: {failed}"
     except (RunCancelledError, GraphInputError) as ended:
         ending = str(ended)
-    raise _refused(name, "closed", ending) from error
-
-
-async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int, Mapping[str, Any]]]:
-    """The events of a run from a number on, until it has ended.
-
-    Raises:
-        RunNotFoundError: There is no such run.
-        GraphError: No worker answers.
-    """
-    stream = WorkflowStreamClient.create(client, id)
-    failures = 0
-    while True:
-        try:
-            async for item in stream.subscribe([TOPIC], first, result_type=RawValue):
-                first, failures = item.offset + 1, 0
-                event = _event(item.data)
-                if event is not None:
-                    yield item.offset, event
-            return
-        except WorkflowQueryFailedError as error:
-            raise GraphError(f"Run {id!r} could not tell its last events: {error}") from error
-        except RPCError as error:
-            # A query may be lost when a worker lets go of a run.
-            failures += 1
-            if failures > 3 or error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
-                raise_rpc(id, error)
-
-
-def _event(data: RawValue) -> Mapping[str, Any] | None:
-    """An event; None for what others have published that is none."""
-    try:
-        event: Any = json.loads(from_raw(data))
-        datetime.fromisoformat(event["at"])
-        is_event = isinstance(event["kind"], str) and isinstance(event["data"], dict)
-        return event if is_event and isinstance(event["node_id"], str | None) else None
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-async def checkpoints(client: Client, id: str, run_id: str | None, after: int) -> Mapping[str, Any]:
-    """A page of the past of one history; see `past.page`.
-
-    Raises:
-        RunNotFoundError: There is no such run, or the server has forgotten it.
-        GraphError: No worker answers.
-    """
-    return await query(client.get_workflow_handle(id, run_id=run_id), HISTORY, after)
-
-
-async def past(client: Client, id: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """The first page of each history of a run that continued as new, oldest first, as far as the server has them.
-
-    Raises:
-        RunNotFoundError: There is no such run.
-        GraphError: No worker answers.
-    """
-    pages: list[tuple[str, Mapping[str, Any]]] = []
-    run_id: str | None = None
-    while True:
-        try:
-            page = await checkpoints(client, id, run_id, 0)
-        except RunNotFoundError:
-            if not pages:
-                raise
-            break  # forgotten
-        pages.append((page["run_id"], page))  # by now there may be a newer one
-        run_id = page["previous_run_id"]
-        if run_id is None:
-            break
-    return pages[::-1]
-
-
-async def snapshot_at(client: Client, id: str, checkpoint_id: str) -> dict[str, Any]:
-    """The whole run as it was after a checkpoint.
-
-    Raises:
-        GraphInputError: There is no such checkpoint.
-        RunNotFoundError: There is no such run.
-        GraphError: No worker answers.
-    """
-    is_number = checkpoint_id.isdecimal() and checkpoint_id.isascii() and len(checkpoint_id) < 16
-    number = int(checkpoint_id) if is_number else 0
-    run_id: str | None = None
-    latest = 0
-    while True:
-        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(id, run_id=run_id)
-        found = await query(handle, SNAPSHOT, number)
-        if found is not None:
-            return found
-        page = await checkpoints(client, id, run_id, max(0, number - 1))
-        latest = latest or page["latest"]
-        run_id = page["previous_run_id"]
-        is_oldest = run_id is None or not await _is_kept(client, id, run_id)
-        if is_oldest or number > page["origin"]:
-            first = page["origin"] + 1 if is_oldest else None
-            raise GraphInputError(f"Run {id!r} {no_checkpoint(checkpoint_id, first, latest)}")
-
-
-async def _is_kept(client: Client, id: str, run_id: str) -> bool:
-    """Whether the server still has a history."""
-    try:
-        await client.get_workflow_handle(id, run_id=run_id).describe()
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            return False
-        raise_rpc(id, error)
-    return True
-
-
-def handle_of(client: Client, run_id: str) -> WorkflowHandle[Any, Any]:
-    """The handle of a run; follows it when it continues as new."""
-    return client.get_workflow_handle(run_id, result_type=RawValue)
+    raise refusal(name, "closed", ending) from error
 
 
 def new_id() -> str:

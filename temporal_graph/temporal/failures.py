@@ -1,0 +1,92 @@
+"""What went wrong between a client and a run: Temporal's errors in, ours out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from ..errors import (
+    AnswerRefusedError,
+    GraphError,
+    GraphInputError,
+    GraphRunError,
+    RefusedError,
+    RunCancelledError,
+    RunNotFoundError,
+)
+from ..views import raise_run_error
+from .names import (
+    ANSWER_REFUSED,
+    CONTINUED,
+    GRAPH_INPUT_ERROR,
+    GRAPH_RUN_ERROR,
+    PAYLOAD_TOO_LARGE,
+    PROCEED,
+    RESUME,
+    RESUME_ALL,
+    RUN_CANCELLED,
+    STARTED,
+)
+
+ANSWERS = (RESUME, RESUME_ALL, PROCEED)
+
+
+def refusal(name: str, reason: str, message: str, errors: Iterable[dict[str, Any]] = ()) -> RefusedError:
+    """Why what was sent with a request was not taken."""
+    kind = AnswerRefusedError if name in ANSWERS else RefusedError
+    return kind(reason, message, errors)
+
+
+def raise_failure(run_id: str, error: WorkflowFailureError) -> NoReturn:
+    """Raise what a run failed with, in our terms."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        if cause.type == GRAPH_RUN_ERROR and cause.details:
+            raise_run_error(cause.details[0])
+        if cause.type == GRAPH_INPUT_ERROR:
+            raise GraphInputError(cause.message) from error
+        raise GraphRunError("", cause.type or "Error", cause.message) from error
+    raise RunCancelledError(f"Run {run_id!r} has no output: {cause}") from error
+
+
+def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
+    """Raise what went wrong between client and server, in our terms."""
+    if error.status == RPCStatusCode.NOT_FOUND:
+        raise RunNotFoundError(
+            f"There is no run with id {run_id!r}, or it ended so long ago that the server has forgotten it."
+        ) from error
+    if error.status == RPCStatusCode.UNAVAILABLE:
+        raise GraphError(f"The Temporal server cannot be reached: {error.message}") from error
+    # "Exhausted" is a server's queue of queries that wait for a worker.
+    if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.RESOURCE_EXHAUSTED):
+        raise GraphError(
+            f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?"
+        ) from error
+    raise error
+
+
+def is_continued(error: WorkflowUpdateFailedError) -> bool:
+    """Whether an update ended only because the run continued as new."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type in (
+        CONTINUED,
+        "AcceptedUpdateCompletedWorkflow",
+    )
+
+
+def raise_refusal(error: WorkflowUpdateFailedError, name: str) -> NoReturn:
+    """Raise why an update was not taken."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == ANSWER_REFUSED and cause.details:
+        details: Mapping[str, Any] = cause.details[0]
+        if details["reason"] == STARTED:
+            raise GraphInputError(details["message"]) from error
+        raise refusal(name, details["reason"], details["message"], details["errors"]) from error
+    if isinstance(cause, ApplicationError) and cause.type == RUN_CANCELLED:
+        raise RunCancelledError(cause.message) from error
+    if isinstance(cause, ApplicationError) and cause.type == PAYLOAD_TOO_LARGE:
+        raise GraphError(f"An answer, if there was one, was taken, and the run has stopped. {cause.message}") from error
+    raise GraphError(f"The run did not take the update: {cause}") from error
