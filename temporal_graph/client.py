@@ -9,6 +9,7 @@ from typing_extensions import TypeVar
 
 from . import sending
 from .codec.text import compact
+from .commands import NOTHING
 from .compile import CompiledGraph
 from .starting import check_fork, node_ids
 from .temporal.names import (
@@ -87,7 +88,7 @@ class GraphRun(Generic[OutputT, StateT]):
 
     async def resume(
         self,
-        value: Any = None,
+        value: Any = NOTHING,
         *,
         interrupt_id: str | None = None,
         actor: str | None = None,
@@ -97,8 +98,8 @@ class GraphRun(Generic[OutputT, StateT]):
 
         Args:
             value: The answer: for an interrupt node an object with its `Required` fields, for `interrupt()` whatever
-                its `response_type` takes, for a breakpoint anything. Or a `Command`, which can also change the state
-                and send the run elsewhere, in the same step.
+                its `response_type` takes. A breakpoint takes anything, and none; a node that asks for no field takes
+                none. Or a `Command`, which can also change the state and send the run elsewhere, in the same step.
             interrupt_id: The question; may be left out while exactly one is open. The id of a node stands for the one
                 question that it has open.
             actor: Who answers.
@@ -136,7 +137,7 @@ class GraphRun(Generic[OutputT, StateT]):
 
     async def proceed(
         self,
-        value: Any = None,
+        value: Any = NOTHING,
         *,
         interrupt_id: str | None = None,
         actor: str | None = None,

@@ -15,6 +15,7 @@ from typing_extensions import TypeVar
 
 from . import sending
 from .codec.text import compact
+from .commands import NOTHING
 from .deps import Deps
 from .engine import snapshot
 from .engine.breakpoints import Breakpoints
@@ -75,7 +76,7 @@ class LocalRun(Generic[OutputT, StateT]):
 
     async def proceed(
         self,
-        value: Any = None,
+        value: Any = NOTHING,
         *,
         from_node: BaseNode[Any, Any, Any] | None = None,
         inputs: Any = None,
@@ -105,7 +106,7 @@ class LocalRun(Generic[OutputT, StateT]):
             GraphRunError: The run failed.
         """
         if self._engine is None:
-            if value is not None:
+            if value is not NOTHING:
                 raise GraphInputError(
                     f"This run has not been started, so it asks nothing that {value!r} could answer. Start it with "
                     "proceed(inputs=..., state=...) or proceed(from_node=..., state=...)."
@@ -120,7 +121,7 @@ class LocalRun(Generic[OutputT, StateT]):
             found = answer_in(self._graph, from_node)
             if found is not None:
                 self._answer({**found, "answer_id": answer_id, "actor": actor})
-        elif value is not None or interrupt_id is not None or self._takes_nothing():
+        elif value is not NOTHING or interrupt_id is not None or self._takes_nothing():
             self._answer(self._sent(value, interrupt_id, actor, answer_id))
         async with self._deps.running(self._registry):
             await self._run()
@@ -128,7 +129,7 @@ class LocalRun(Generic[OutputT, StateT]):
 
     async def resume(
         self,
-        value: Any = None,
+        value: Any = NOTHING,
         *,
         interrupt_id: str | None = None,
         actor: str | None = None,

@@ -20,7 +20,7 @@ from .errors import GraphInputError
 def answer(
     graph: CompiledGraph, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str
 ) -> dict[str, Json]:
-    """An answer, which may be a `Command`.
+    """An answer, which may be a `Command`, or `NOTHING` for what takes none.
 
     Raises:
         GraphInputError: The command leads to no node of the graph, or gives it what it does not take.
@@ -43,7 +43,7 @@ def answer(
             sent["state_update"] = fields(command.update)
         if command.goto is not None:
             sent["goto"] = goto(graph, command.goto)
-    else:
+    elif value is not NOTHING:
         sent["value"] = _json(value)
     return sent
 

@@ -163,7 +163,10 @@ class Answering(Walker):
         value = None
         if interrupt is not None and (target is None or answer.value is not None):
             if interrupt.kind == "call" and not answer.has_value:
-                message = f"{interrupt.interrupt_id!r} takes an answer; only to change the state there is update_state."
+                message = (
+                    f"{interrupt.interrupt_id!r} takes an answer: give it a value, which may be None. Only to change "
+                    "the state there is update_state."
+                )
                 raise invalid("value", message)
             value = self._plan_value(interrupt, task, answer.value)
         return _Planned(interrupt, task, value, state, target)

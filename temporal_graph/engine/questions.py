@@ -98,7 +98,8 @@ class Answer:
         goto: Where the run is to go on instead.
         actor: Who answers.
         answer_id: The same id again is the same answer: a repeated click never answers the next question.
-        has_value: Whether it has a value; what changes the state, or goes elsewhere, may do without.
+        has_value: Whether it has a value, which may be null; a breakpoint, a node that asks for no field, what changes
+            the state and what goes elsewhere do without.
     """
 
     interrupt_id: str | None = None
@@ -112,7 +113,7 @@ class Answer:
 
 def to_answer(fields: Mapping[str, Json]) -> Answer:
     """An answer from its fields; one that only changes the state need not bring a value."""
-    return Answer(**fields, has_value="value" in fields or fields.get("state_update") is None)
+    return Answer(**fields, has_value="value" in fields)
 
 
 @dataclass(frozen=True, slots=True)
