@@ -79,7 +79,10 @@ def check(words: list[str]) -> None:
         if words[2:] != ["--help"]:
             parse(words[2:])
     elif words[:2] == ["pip", "install"]:
-        assert words[2].startswith("pydantic-graph-temporal")
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        name, _, extra = words[2].rstrip("]").partition("[")
+        assert name in (".", project["name"])
+        assert not extra or extra in project["optional-dependencies"]
     else:
         assert words[:3] == ["temporal", "server", "start-dev"]
 
