@@ -6,7 +6,6 @@ import asyncio
 import functools
 import json
 from collections.abc import Awaitable, Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -20,13 +19,11 @@ from ..engine import snapshot
 from ..engine.breakpoints import Breakpoints
 from ..engine.events import (
     Cancel,
-    CloseInterrupt,
     Command,
     Event,
     Failure,
     NodeAsked,
     NodeFailed,
-    NodeFinished,
     OpenInterrupt,
     Start,
     Work,
@@ -36,7 +33,7 @@ from ..engine.events import (
 from ..engine.questions import Accepted, Answer, Refused
 from ..engine.recording import RecordingEngine
 from ..engine.spec import END
-from ..engine.state import Json, diff
+from ..engine.state import Json
 from ..errors import GraphInputError
 from ..messages import NodeInput, Question, dump_input, dump_result, load_result
 from ..options import NodeOptions
@@ -45,7 +42,8 @@ from ..starting import load_start
 from .messages import StartMessage, StateUpdate
 from .names import PAYLOAD_TOO_LARGE, activity_name
 from .payloads import PayloadTooLargeError, from_raw, to_raw
-from .streaming import LONGEST, NOTHING, Events, changes
+from .streaming import Events
+from .telling import Teller
 
 SUGGESTED = 4_096
 """Events after which servers, as they are set up, suggest to continue as new; they do not see one long task grow."""
@@ -93,6 +91,7 @@ class Driver:
         compiled = graph.compiled
         origin = json.loads(start.snapshot) if start.snapshot is not None else None
         self.engine = RecordingEngine(compiled.spec, compiled.functions, compiled.plan, origin)
+        self._tell = Teller(self.engine, events, compiled.plan)
         if origin is None:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
             event = load_start(compiled, start.inputs, start.state, start.start_node, breakpoints)
@@ -106,8 +105,8 @@ class Driver:
             self.engine.fork(update, _now())
         except Refused as refused:
             raise GraphInputError(refused.message) from None
-        self.events.add("run_started", None, NOTHING)
-        self._tell(before, [OpenInterrupt(interrupt_id) for interrupt_id in self.engine.questions.open])
+        self._tell.began()
+        self._tell.followed(before, [OpenInterrupt(interrupt_id) for interrupt_id in self.engine.questions.open])
 
     # -- What handlers call -----------------------------------------------------------------------------------------
 
@@ -116,9 +115,9 @@ class Driver:
         before, was = self.engine.state, self.engine.checkpoint
         accepted, commands = self.engine.answer_all(answers, _now())
         if self.engine.checkpoint != was:
-            self._tell_answers(accepted)
-        self._tell(before, commands)
-        self._tell_answers(self.engine.taken)
+            self._tell.answered(accepted)
+        self._tell.followed(before, commands)
+        self._tell.answered(self.engine.taken)
         self._do(commands)
         self._check_end()
         self._is_woken = True
@@ -128,27 +127,28 @@ class Driver:
         """Change the state for a person; see `Engine.update`."""
         before = self.engine.state
         self.engine.update(update.values, update.expected_version, _now())
-        self._tell(before, [])
+        self._tell.followed(before, [])
 
     def set_breakpoints(self, breakpoints: Breakpoints) -> None:
         """Say where the run stops for people; see `Engine.set_breakpoints`."""
         commands = self.engine.set_breakpoints(breakpoints, _now())
-        self._tell(self.engine.state, commands)
+        self._tell.followed(self.engine.state, commands)
         self._do(commands)
 
     def pause(self, paused: bool) -> None:
         """Let no new node start, or let them start again."""
         if paused != self.engine.paused:
-            self.events.add("run_paused" if paused else "run_unpaused", None, NOTHING)
+            self._tell.paused(paused)
         self.engine.pause(paused)
         self._is_woken = True
 
     def cancel(self) -> None:
         """End the run without an output."""
         commands = self.engine.cancel()
-        self._tell(self.engine.state, commands)
+        self._tell.followed(self.engine.state, commands)
         self._do(commands)
-        self.events.add("run_cancelled", None, NOTHING)
+        self._is_over = True
+        self._tell.ended()
 
     def to_raw(self, text: str, what: str) -> RawValue:
         """JSON text as a payload; see `payloads.to_raw`."""
@@ -261,37 +261,12 @@ class Driver:
         before = self.engine.state
         task = None if isinstance(event, Start) else self.engine.tasks.get(event.task_id)
         commands = self.engine.apply(event, _now())
-        if isinstance(event, Start):
-            self.events.add("run_started", None, NOTHING)
-        elif task is None:
+        if task is None and not isinstance(event, Start):
             return  # it was dropped with what came before
-        elif isinstance(event, NodeFinished):
-            self.events.add(
-                "node_finished", task.node_id, functools.partial(_finished, task.id, event.outcome.value.data)
-            )
-        elif isinstance(event, NodeFailed):
-            self.events.add("node_failed", task.node_id, {"task_id": task.id, **asdict(event.failure)})
-        self._tell(before, commands, None if task is None else task.node_id)
-        self._tell_answers(self.engine.taken)
+        self._tell.happened(event, task)
+        self._tell.followed(before, commands, None if task is None else task.node_id)
+        self._tell.answered(self.engine.taken)
         self._do(commands)
-
-    def _tell(self, before: Json, commands: Sequence[Command], node_id: str | None = None) -> None:
-        """Tell what an event has led to."""
-        engine = self.engine
-        if engine.state is not before:
-            ops = diff(before, engine.state, self.graph.compiled.plan)
-            self.events.add("state_changed", node_id, {"changes": changes(ops), "version": engine.shared.version})
-        for command in commands:
-            if isinstance(command, OpenInterrupt) and command.interrupt_id in engine.questions.open:
-                interrupt = engine.questions.open[command.interrupt_id]
-                self.events.add("interrupt_opened", interrupt.node_id, interrupt.public())
-            elif isinstance(command, CloseInterrupt):
-                closed = command.interrupt_id
-                self.events.add("interrupt_cancelled", closed.rpartition(":")[0], {"interrupt_id": closed})
-
-    def _tell_answers(self, accepted: Sequence[Accepted]) -> None:
-        for item in accepted:
-            self.events.add("interrupt_answered", item.interrupt_id.rpartition(":")[0], item.public())
 
     def _check_end(self) -> None:
         """Let a run fail whose result is too large, before anybody is told that it has finished."""
@@ -302,14 +277,7 @@ class Driver:
                 self.engine.fail(Failure(END, PAYLOAD_TOO_LARGE, str(error)))
         if self.engine.status != "running" and not self._is_over:
             self._is_over = True
-            self._tell_end()
-
-    def _tell_end(self) -> None:
-        engine = self.engine
-        if engine.output is not None:
-            self.events.add("run_finished", None, functools.partial(_output, engine.output.data))
-        elif engine.failure is not None:
-            self.events.add("run_failed", engine.failure.node_id, asdict(engine.failure))
+            self._tell.ended()
 
     def result(self) -> RawValue:
         """What a run that has finished returns.
@@ -386,7 +354,7 @@ class Driver:
             self._is_woken = True
             return 0
         self._running[work.task_id] = future
-        self.events.add("node_started", work.node_id, {"task_id": work.task_id})
+        self._tell.node_began(work.task_id, work.node_id)
         number = self.engine.tasks[work.task_id].number
         future.add_done_callback(functools.partial(self._on_done, number, work.task_id))
         return len(text)
@@ -439,7 +407,7 @@ class Driver:
             raise ApplicationError(failure.message, type=failure.type, non_retryable=True) from None
 
     async def _emit(self, work: Work, data: Json) -> None:
-        self.events.add("emitted", work.node_id, {"task_id": work.task_id, "data": data})
+        self._tell.emitted(work.task_id, work.node_id, data)
 
     def _ask(self, task_id: str, question: Question) -> Awaitable[Json]:
         """Suspend a node at its own line until its question is answered."""
@@ -456,14 +424,6 @@ class Driver:
             waiting.pop(position).set_result(work.answers[position])
         if not waiting:
             del self._suspended[task_id]
-
-
-def _finished(task_id: str, output: str) -> dict[str, Json]:
-    return {"task_id": task_id, **_output(output)}
-
-
-def _output(text: str) -> dict[str, Json]:
-    return {"output": json.loads(text)} if len(text) < LONGEST else {"omitted": True}
 
 
 def _failure(node_id: str, error: ActivityError | ApplicationError) -> Failure:

@@ -88,7 +88,7 @@ _m.add(
 wide = TemporalGraph(_m.build(), max_history_events=200)
 
 
-@pytest.mark.parametrize(("items", "runs"), [(500, 1), (1_200, 2)])
+@pytest.mark.parametrize(("items", "runs"), [(500, 1), pytest.param(1_200, 2, marks=pytest.mark.slow)])
 async def test_a_wide_map_into_a_join(server_address: str, task_queue: str, items: int, runs: int) -> None:
     """Of 1,200 items 1,000 run at once; then the run continues as new, with the join half filled."""
     async with serving(server_address, task_queue, wide) as client:

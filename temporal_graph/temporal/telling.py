@@ -1,0 +1,91 @@
+"""What the driver tells those who listen: what has happened in the run, as events of its stream."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from ..engine.engine import Engine
+from ..engine.events import CloseInterrupt, Command, Event, NodeFailed, NodeFinished, OpenInterrupt, Start
+from ..engine.questions import Accepted
+from ..engine.state import Json, Plan, diff
+from ..engine.walker import Task
+from .streaming import LONGEST, NOTHING, Events, changes
+
+
+class Teller:
+    """Tells what happens to an engine."""
+
+    def __init__(self, engine: Engine, events: Events, plan: Plan) -> None:
+        self._engine = engine
+        self._events = events
+        self._plan = plan
+
+    def began(self) -> None:
+        """The run has begun."""
+        self._events.add("run_started", None, NOTHING)
+
+    def node_began(self, task_id: str, node_id: str) -> None:
+        """A node has been started."""
+        self._events.add("node_started", node_id, {"task_id": task_id})
+
+    def emitted(self, task_id: str, node_id: str, data: Json) -> None:
+        """A node in the workflow has emitted something."""
+        self._events.add("emitted", node_id, {"task_id": task_id, "data": data})
+
+    def happened(self, event: Event, task: Task | None) -> None:
+        """The engine has taken an event, which was of this task."""
+        if isinstance(event, Start):
+            self.began()
+        elif task is not None and isinstance(event, NodeFinished):
+            output = functools.partial(_finished, task.id, event.outcome.value.data)
+            self._events.add("node_finished", task.node_id, output)
+        elif task is not None and isinstance(event, NodeFailed):
+            self._events.add("node_failed", task.node_id, {"task_id": task.id, **asdict(event.failure)})
+
+    def followed(self, before: Json, commands: Sequence[Command], node_id: str | None = None) -> None:
+        """Something has led to another state than the one before, and to commands."""
+        engine = self._engine
+        if engine.state is not before:
+            ops = diff(before, engine.state, self._plan)
+            self._events.add("state_changed", node_id, {"changes": changes(ops), "version": engine.shared.version})
+        for command in commands:
+            if isinstance(command, OpenInterrupt) and command.interrupt_id in engine.questions.open:
+                interrupt = engine.questions.open[command.interrupt_id]
+                self._events.add("interrupt_opened", interrupt.node_id, interrupt.public())
+            elif isinstance(command, CloseInterrupt):
+                closed = command.interrupt_id
+                self._events.add("interrupt_cancelled", _node_of(closed), {"interrupt_id": closed})
+
+    def answered(self, accepted: Sequence[Accepted]) -> None:
+        """Answers have been taken."""
+        for item in accepted:
+            self._events.add("interrupt_answered", _node_of(item.interrupt_id), item.public())
+
+    def paused(self, paused: bool) -> None:
+        """The run was paused, or goes on."""
+        self._events.add("run_paused" if paused else "run_unpaused", None, NOTHING)
+
+    def ended(self) -> None:
+        """The run has ended, one way or another."""
+        engine = self._engine
+        if engine.output is not None:
+            self._events.add("run_finished", None, functools.partial(_output, engine.output.data))
+        elif engine.failure is not None:
+            self._events.add("run_failed", engine.failure.node_id, asdict(engine.failure))
+        else:
+            self._events.add("run_cancelled", None, NOTHING)
+
+
+def _node_of(interrupt_id: str) -> str:
+    return interrupt_id.rpartition(":")[0]
+
+
+def _finished(task_id: str, output: str) -> dict[str, Json]:
+    return {"task_id": task_id, **_output(output)}
+
+
+def _output(text: str) -> dict[str, Json]:
+    return {"output": json.loads(text)} if len(text) < LONGEST else {"omitted": True}
