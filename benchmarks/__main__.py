@@ -11,12 +11,14 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
 
 from benchmarks import graphs
 from temporal_graph import GraphPlugin, GraphRun
@@ -27,7 +29,10 @@ ROUNDS = 7
 AT_ONCE = 50
 ITEMS = 1_000
 ANSWERS, WARM = 45, 5
-EVENTS = 20
+STARTS = 45
+TOLD, READERS = 12, 6
+PROMISED = 300
+"""Milliseconds within which an event reaches a reader, at most."""
 QUEUE = "bench"
 
 
@@ -67,7 +72,7 @@ async def main() -> int:
                 rows += await _compare(client, pid, name, _graph_runner(client, graph), _hand_runner(client, by_hand))
         async with DevServer(Path(folder)) as server, _worker(server.address):
             client = await Client.connect(server.address, plugins=[GraphPlugin(graphs.answers, graphs.telling)])
-            rows += [await _answers(client), await _events(client)]
+            rows += [await _answers(client), *await _proceed(client), *await _events(client)]
         async with DevServer(Path(folder)) as server, _worker(server.address) as pid:
             client = await Client.connect(server.address, plugins=[GraphPlugin(graphs.fan)])
             rows += await _fan(client, pid)
@@ -175,19 +180,135 @@ async def _has_asked(handle: WorkflowHandle[Any, Any], number: int) -> bool:
     return await handle.query(graphs.AnswersByHand.asked) == number
 
 
-async def _events(client: Client) -> Row:
-    """From `emit()` in a node to the reader of the run's stream."""
-    run = await graphs.telling.start(client, graphs.Listen(EVENTS), id=f"bench-{uuid.uuid4().hex}", task_queue=QUEUE)
+async def _proceed(client: Client) -> list[Row]:
+    """An answer, or the start of a run, and what the run asks next: how many requests, and how long they take."""
+    ours: list[GraphRun[Any, Any]] = []
+    by_hand: list[Any] = []
+    sender: Any = client  # its types are incomplete
+
+    async def start() -> None:
+        run_id = f"bench-{uuid.uuid4().hex}"
+        await graphs.answers.proceed(client, from_node=graphs.Act(ANSWERS), id=run_id, task_queue=QUEUE)
+        ours.append(graphs.answers.get_run(client, run_id))
+
+    async def start_by_hand() -> None:
+        run_id = f"bench-{uuid.uuid4().hex}"
+        operation = WithStartWorkflowOperation(
+            graphs.AnswersByHand.run,
+            ANSWERS,
+            id=run_id,
+            task_queue=QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+        await sender.execute_update_with_start_workflow(
+            graphs.AnswersByHand.proceed, None, start_workflow_operation=operation
+        )
+        by_hand.append(sender.get_workflow_handle(run_id))
+
+    async def answer() -> None:
+        await ours[-1].proceed({"value": True})
+
+    async def answer_by_hand() -> None:
+        await by_hand[-1].execute_update(graphs.AnswersByHand.proceed, True)
+
+    rows: list[Row] = []
+    requests: list[list[int]] = []
+    for what, count, both in (
+        ("proceed, to start", STARTS, (start, start_by_hand)),
+        ("proceed, to answer", ANSWERS - 1, (answer, answer_by_hand)),
+    ):
+        times: tuple[list[float], list[float]] = ([], [])
+        most = [0, 0]
+        for number in range(count):
+            for which in (0, 1) if number % 2 else (1, 0):
+                with _counted(client) as calls:
+                    begin = time.perf_counter()
+                    await both[which]()
+                    times[which].append(time.perf_counter() - begin)
+                most[which] = max(most[which], len(calls))
+        requests.append(most)
+        rows.append(_ratio(f"{what}, ms", times[0][WARM:], times[1][WARM:], scale=1_000, limit=1.25))
+    for handle in [*by_hand, *(client.get_workflow_handle(run.id) for run in ours)]:
+        await handle.terminate()
+    shown = [", ".join(str(most[which]) for most in requests) for which in (0, 1)]
+    figure = max(most[0] for most in requests)
+    return [Row("proceed, to start, and to answer: requests", shown[0], shown[1], figure, 1), *rows]
+
+
+@contextlib.contextmanager
+def _counted(client: Client) -> Generator[list[str]]:
+    """The requests that a client sends meanwhile."""
+    calls: list[str] = []
+    service: Any = client.service_client
+    call = service._rpc_call
+
+    async def counted(rpc: str, *args: Any, **options: Any) -> Any:
+        calls.append(rpc)
+        return await call(rpc, *args, **options)
+
+    service._rpc_call = counted
+    try:
+        yield calls
+    finally:
+        service._rpc_call = call
+
+
+async def _events(client: Client) -> list[Row]:
+    """From what happens in a run to a reader of its stream: the slowest of each kind.
+
+    The time is taken where it happens: by the node that emits something or ends, by the caller who answers. A question
+    opens when the node before it ends, and so does the run. Only a start has no time but that of the event: when the
+    run's task began that let the node start.
+    """
+    times: dict[str, list[float]] = defaultdict(list)
+    run = await graphs.telling.start(client, graphs.Listen(TOLD), id=f"bench-{uuid.uuid4().hex}", task_queue=QUEUE)
     await run.wait()
-    times: list[float] = []
+    await _listen(run, times)
+    for number in range(READERS):  # while a node speaks to nobody
+        run = await graphs.telling.start(
+            client, graphs.Tell(70, 0.02), id=f"bench-{uuid.uuid4().hex}", task_queue=QUEUE
+        )
+        await asyncio.sleep(0.6 + 0.03 * number)
+        came: dict[str, list[float]] = defaultdict(list)
+        await _listen(run, came)
+        times["emit() to a reader that has just come"] += came.pop("emit() to a reader")[:10]
+        for what, found in came.items():
+            times[what] += found
+    rows: list[Row] = []
+    for what, found in sorted(times.items()):
+        slowest, median = max(found) * 1_000, statistics.median(found) * 1_000
+        name = f"from {what}, ms, slowest of {len(found)} (median: {median:.0f})"
+        rows.append(Row(name, f"{slowest:.0f}", "", slowest, PROMISED))
+    return rows
+
+
+async def _listen(run: GraphRun[Any, Any], times: dict[str, list[float]]) -> None:
+    """Read to the end of the run, answer what it asks, and note how long each event took from when it happened."""
+    began, ended, answered = time.time(), 0.0, 0.0
+    answers: list[asyncio.Task[Any]] = []
     async for event in run.stream():
-        if event.kind == "interrupt_opened":
-            await run.resume({"value": True})
-        elif event.kind == "emitted":
-            times.append(time.time() - event.data["data"])
-    assert len(times) == EVENTS, times
-    median = statistics.median(times) * 1_000
-    return Row(f"from emit() to a reader, ms (slowest: {max(times) * 1_000:.0f})", f"{median:.0f}", "", median, 300)
+        now = time.time()
+        if event.kind == "emitted":
+            what, happened = "emit() to a reader", event.data["data"]
+        elif event.kind == "node_started":
+            what, happened = "the start of a node to a reader", event.at.timestamp()
+        elif event.kind == "node_finished" and event.node_id == "Tell":
+            output: Any = event.data["output"]
+            ended = output if isinstance(output, float) else output["ended"]
+            what, happened = "the end of a node to a reader", ended
+        elif event.kind == "interrupt_opened":
+            what, happened = "a question to a reader", ended
+            answered = time.time()
+            answers.append(asyncio.create_task(run.resume({"value": True})))
+        elif event.kind == "interrupt_answered":
+            what, happened = "an answer to a reader", answered
+        elif event.kind == "run_finished":
+            what, happened = "the end of a run to a reader", ended
+        else:
+            continue
+        if happened >= began:  # not what there was before
+            times[what].append(now - happened)
+    await asyncio.gather(*answers)
 
 
 async def _fan(client: Client, pid: int) -> list[Row]:

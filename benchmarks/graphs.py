@@ -122,7 +122,7 @@ async def act_by_hand(began: list[float]) -> list[float]:
 
 @workflow.defn
 class AnswersByHand:
-    """A signal, and `wait_condition`."""
+    """A signal, and `wait_condition`; or an update that also waits for the next question."""
 
     def __init__(self) -> None:
         self._answers: list[bool] = []
@@ -142,6 +142,13 @@ class AnswersByHand:
     def answer(self, value: bool) -> None:
         self._answers.append(value)
 
+    @workflow.update
+    async def proceed(self, value: bool | None) -> int:
+        if value is not None:
+            self._answers.append(value)
+        await workflow.wait_condition(lambda: self._asked > len(self._answers))
+        return self._asked
+
     @workflow.query
     def asked(self) -> int:
         return self._asked
@@ -151,27 +158,30 @@ class AnswersByHand:
 
 
 @dataclass
-class Tell(BaseNode[None, None, int]):
-    """Tells its listeners the time, now and then."""
+class Tell(BaseNode[None, None, float]):
+    """Tells its listeners the time, again and again, and notes when it has ended."""
 
-    count: int
+    words: int
+    pause: float
+    rounds: int = 1
 
-    async def run(self, ctx: GraphRunContext[None, None]) -> End[int]:
-        for _ in range(self.count):
+    async def run(self, ctx: GraphRunContext[None, None]) -> Listen | End[float]:
+        for _ in range(self.words):
             await emit(time.time())
-            await asyncio.sleep(0.25)
-        return End(self.count)
+            await asyncio.sleep(self.pause)
+        return Listen(self.rounds - 1, time.time()) if self.rounds > 1 else End(time.time())
 
 
 @dataclass
-class Listen(InterruptNode[None, None, int]):
-    """Waits until somebody listens."""
+class Listen(InterruptNode[None, None, float]):
+    """Waits until somebody listens; then few words are told, or a flow of them."""
 
-    count: int
+    rounds: int
+    ended: float = 0
     value: Annotated[bool | None, Required] = None
 
     async def run(self, ctx: GraphRunContext[None, None]) -> Tell:
-        return Tell(self.count)
+        return Tell(50, 0.02, self.rounds) if self.rounds % 2 else Tell(3, 0.25, self.rounds)
 
 
 telling = InterruptibleGraph([Listen, Tell], name="telling")

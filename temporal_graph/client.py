@@ -247,7 +247,7 @@ class GraphRun(Generic[OutputT, StateT]):
 
     # -- Listening --------------------------------------------------------------------------------------------------
 
-    async def stream(self, *, after: int | None = None) -> AsyncIterator[RunEvent]:
+    def stream(self, *, after: int | None = None) -> AsyncIterator[RunEvent]:
         """What happens in the run, as it happens, until the run has ended.
 
         Kinds: `run_started`, `node_started`, `node_finished`, `node_failed`, `state_changed`, `interrupt_opened`,
@@ -259,9 +259,13 @@ class GraphRun(Generic[OutputT, StateT]):
             after: The number of the last event that you have got; events come after it. Left out, all that there are.
 
         Raises:
+            GraphInputError: `after` is no number of an event.
             RunNotFoundError: There is no such run.
             GraphError: No worker answers.
         """
+        return self._events(sending.event_number(after))
+
+    async def _events(self, after: int | None) -> AsyncIterator[RunEvent]:
         async for number, data in self._looks.events(self._client, self.id, 0 if after is None else after + 1):
             if after is None or number > after:
                 yield read_event(number, data)
@@ -317,7 +321,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RefusedError: The state does not take the update.
             RunNotFoundError: There is no such run.
         """
-        data = await self._looks.snapshot_at(self._client, self.id, checkpoint_id)
+        data = await self._looks.snapshot_at(self._client, self.id, sending.checkpoint_id(checkpoint_id))
         changes = None if update is None else sending.fields(update)
         check_fork(self._graph, data, changes)
         message = {"snapshot": compact(data), "fork": compact({"update": changes})}

@@ -15,13 +15,13 @@ from .codec.text import compact
 from .compile import CompiledGraph, compile_graph
 from .compile.hints import Namespace
 from .engine.breakpoints import NO_BREAKPOINTS, Breakpoints
-from .errors import GraphDefinitionError, GraphInputError
+from .errors import GraphDefinitionError, GraphInputError, RunNotFoundError
 from .local import LocalRun
 from .naming import assigned_name, checked_name
 from .node_classes import graph_of
 from .options import NodeOptions
 from .registry import RegisteredGraph
-from .starting import answer_in, check_breakpoints, digest, dump_start, read_breakpoints
+from .starting import answer_in, check_breakpoints, digest, dump_start, read_breakpoints, waits
 from .temporal.options import check_options
 from .views import GraphResult, Stop, read_stop
 
@@ -179,8 +179,9 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         """Start a run, or go on with it, and wait for where it stops next; in one round trip.
 
         If there is no run with this id, one is started. If there is, and `from_node` is an interrupt node with its
-        `Required` fields set, those are the answer; otherwise this only waits. Inputs and state are for a new run: the
-        same ones do no harm, so that a call may be repeated, but other ones are an error.
+        `Required` fields set, those are the answer; otherwise this only waits. Inputs, state
+        and a node that does not wait are for a new run: the same ones do no harm, so that a call may be repeated, but
+        other ones are an error.
 
         Args:
             client: A Temporal client.
@@ -207,12 +208,21 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         answer = answer_in(self._compiled, from_node)
         if answer is not None:
             answer["answer_id"] = calls.new_id()
-        message: dict[str, str | None] = {}
-        given = None
-        if task_queue is not None or inputs is not None or state is not None:
+        try:
             message = dump_start(self._compiled, from_node, inputs, state)
-        if inputs is not None or state is not None:
-            given = digest(message["inputs"], message["state"])
+            starts = {"inputs": inputs is not None, "state": state is not None}
+            starts["start_node"] = from_node is not None and not waits(self._compiled, from_node)
+            given = {name: said for name, said in digest(message).items() if starts[name]}
+        except GraphInputError as error:
+            if not (from_node is inputs is state is None):
+                raise
+            # Nothing to start with: it must be a run that is there.
+            try:
+                return read_stop(self._compiled, await calls.proceed(client, id, None))
+            except RunNotFoundError:
+                if task_queue is None:
+                    raise
+                raise error from None
         if task_queue is None:
             return read_stop(self._compiled, await calls.proceed(client, id, answer, given=given))
         message.update(self._dump_breakpoints(interrupt_before, interrupt_after))

@@ -151,6 +151,19 @@ class LocalRun(Generic[OutputT, StateT]):
         """
         return self._answer_all(sending.answers(self._graph, values, actor, _new_id))
 
+    async def wait(self) -> Stop[OutputT, StateT]:
+        """Run, without an answer, until the run stops: at questions, or at its end.
+
+        Raises:
+            GraphError: The run has not been started.
+            GraphRunError: The run failed.
+            RunCancelledError: It was cancelled.
+        """
+        self._started()
+        async with self._deps.running(self._registry):
+            await self._run()
+        return self._stop()
+
     async def result(self) -> GraphResult[OutputT, StateT]:
         """Run to the end.
 
@@ -158,10 +171,7 @@ class LocalRun(Generic[OutputT, StateT]):
             GraphError: The run waits for people, or has not been started.
             GraphRunError: The run failed.
         """
-        self._started()
-        async with self._deps.running(self._registry):
-            await self._run()
-        stop = self._stop()
+        stop = await self.wait()
         if stop.is_paused:
             raise GraphError("The run is paused. Let it go on with unpause() first.")
         if stop.is_interrupt:
@@ -251,8 +261,9 @@ class LocalRun(Generic[OutputT, StateT]):
             RefusedError: The state does not take the update.
         """
         engine = self._started()
+        wanted = sending.checkpoint_id(checkpoint_id)
         for checkpoint, then in engine.checkpoints():
-            if str(checkpoint.number) == checkpoint_id:
+            if str(checkpoint.number) == wanted:
                 data = snapshot.dump(then)
                 changes = None if update is None else sending.fields(update)
                 check_fork(self._graph, data, changes)
@@ -261,7 +272,7 @@ class LocalRun(Generic[OutputT, StateT]):
                 run._started().fork(changes, _now())
                 return run
         first, _ = engine.origin
-        raise GraphInputError(f"The run {no_checkpoint(checkpoint_id, first + 1, engine.checkpoint)}")
+        raise GraphInputError(f"The run {no_checkpoint(wanted, first + 1, engine.checkpoint)}")
 
     def snapshot(self) -> dict[str, Any]:
         """The whole run as JSON, between two calls of `proceed`."""

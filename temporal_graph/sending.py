@@ -1,4 +1,4 @@
-"""What callers send to a run, as JSON: answers, commands, changes of the state."""
+"""What callers send to a run, as JSON: answers, commands, changes of the state; and what they ask it for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic_graph import BaseNode, End
 from .codec import EncodeError
 from .commands import NOTHING, Command, Send
 from .compile import CompiledGraph
+from .engine.events import clipped, message_of
 from .engine.spec import END
 from .engine.state import Json
 from .errors import GraphInputError
@@ -23,8 +24,12 @@ def answer(
     """An answer, which may be a `Command`, or `NOTHING` for what takes none.
 
     Raises:
-        GraphInputError: The command leads to no node of the graph, or gives it what it does not take.
+        GraphInputError: The command leads to no node of the graph, or gives it what it does not take; or something in
+            it cannot be written as JSON.
     """
+    for name, text in (("interrupt_id", interrupt_id), ("actor", actor), ("answer_id", answer_id)):
+        if not isinstance(text, str | None):
+            raise GraphInputError(f"{name} is {_shown(text)}; it must be a text.")
     sent: dict[str, Json] = {
         "interrupt_id": interrupt_id,
         "actor": actor,
@@ -38,13 +43,13 @@ def answer(
                 "open question, update={...} or goto=..."
             )
         if command.resume is not NOTHING:
-            sent["value"] = _json(command.resume)
+            sent["value"] = _json("The answer", command.resume)
         if command.update is not None:
             sent["state_update"] = fields(command.update)
         if command.goto is not None:
             sent["goto"] = goto(graph, command.goto)
     elif value is not NOTHING:
-        sent["value"] = _json(value)
+        sent["value"] = _json("The answer", value)
     return sent
 
 
@@ -52,10 +57,10 @@ def answers(graph: CompiledGraph, values: Any, actor: str | None, new_id: Callab
     """Several answers, by the ids of their questions.
 
     Raises:
-        GraphInputError: There are none.
+        GraphInputError: There are none; or one of them cannot be written as JSON.
     """
     if not isinstance(values, Mapping) or not values:
-        raise GraphInputError(f"resume_all() takes answers by the ids of their questions, and not {values!r}.")
+        raise GraphInputError(f"resume_all() takes answers by the ids of their questions, and not {_shown(values)}.")
     return [answer(graph, value, str(name), actor, new_id()) for name, value in values.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
@@ -63,11 +68,13 @@ def fields(update: Any) -> dict[str, Json]:
     """Fields of the state, with their new values.
 
     Raises:
-        GraphInputError: It is no mapping.
+        GraphInputError: It is no mapping; or one of them cannot be written as JSON.
     """
     if not isinstance(update, Mapping):
-        raise GraphInputError(f"A change of the state is a mapping from fields to new values, and not {update!r}.")
-    return {str(name): _json(value) for name, value in update.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        raise GraphInputError(
+            f"A change of the state is a mapping from fields to new values, and not {_shown(update)}."
+        )
+    return {str(name): _json(f"The new value of {str(name)!r}", value) for name, value in update.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def goto(graph: CompiledGraph, target: Any) -> dict[str, Json]:
@@ -93,6 +100,34 @@ def goto(graph: CompiledGraph, target: Any) -> dict[str, Json]:
     )
 
 
+def checkpoint_id(given: Any) -> str:
+    """The id of the checkpoint from which a caller wants a fork.
+
+    Raises:
+        GraphInputError: It is none.
+    """
+    if not isinstance(given, str):
+        raise GraphInputError(
+            f"fork() got {_shown(given)}; it takes the checkpoint_id of what history() gives, which is a text: "
+            "fork('5', ...)."
+        )
+    return given
+
+
+def event_number(given: Any) -> int | None:
+    """The number of the event after which a caller wants to listen; None for all that there are.
+
+    Raises:
+        GraphInputError: It is none.
+    """
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given >= 0):
+        return given
+    raise GraphInputError(
+        f"stream(after=...) got {_shown(given)}; it takes the number of an event, after=event.number, which is 0 or "
+        "more. Leave it out for all events that there are."
+    )
+
+
 def _dump(graph: CompiledGraph, node_id: str, value: Any) -> Json:
     codec = graph.output if node_id == END else graph.nodes[_known(graph, node_id)].inputs
     try:
@@ -108,5 +143,18 @@ def _known(graph: CompiledGraph, node_id: str) -> str:
     return node_id
 
 
-def _json(value: Any) -> Json:
-    return to_jsonable_python(value)
+def _json(what: str, value: Any) -> Json:
+    try:
+        return to_jsonable_python(value)
+    except Exception as error:  # of a class's own code, too
+        raise GraphInputError(
+            f"{what}, {_shown(value)}, cannot be written as JSON: {message_of(error)}. Give what JSON has, or a "
+            "dataclass or a BaseModel of such things."
+        ) from error
+
+
+def _shown(value: Any) -> str:
+    try:
+        return clipped(repr(value), 200)
+    except Exception:
+        return f"<{type(value).__name__}>"

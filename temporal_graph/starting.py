@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from pydantic_graph import BaseNode
@@ -15,6 +15,7 @@ from .engine import snapshot
 from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
 from .engine.events import Encoded, Start, clipped
 from .engine.questions import Refused
+from .engine.spec import StepSpec
 from .engine.state import Json
 from .errors import GraphInputError, RefusedError
 
@@ -44,17 +45,25 @@ def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
     return message
 
 
-def digest(inputs: str | None, state: str | None) -> str:
-    """What stands for the inputs and the first state of a run, which are JSON texts: the same for the same."""
-    return hashlib.sha256(f"{inputs or 'null'}\n{state or 'null'}".encode()).hexdigest()[:16]
+def digest(message: Mapping[str, str | None]) -> dict[str, str]:
+    """What stands for each thing that a run is started with, which are JSON texts: the same for the same."""
+    return {
+        name: hashlib.sha256((message.get(name) or "null").encode()).hexdigest()[:16]
+        for name in ("inputs", "state", "start_node")
+    }
+
+
+def is_another(mine: Mapping[str, str], given: Mapping[str, str]) -> bool:
+    """Whether a run was started with something else than a caller gives; what one of them does not say is the same."""
+    return any(mine.get(name, said) != said for name, said in given.items())
 
 
 def other_start(run_id: str) -> str:
     """What is said to a caller with inputs for a run that was started with other ones."""
     return (
-        f"There is a run with id {run_id!r} already, and it was started with other inputs, or with another state, than "
-        "these. To go on with it, leave them out, and answer its question if it has one; give a new run an id of its "
-        "own."
+        f"There is a run with id {run_id!r} already, and it was started with other inputs, another state, or at "
+        "another node. To go on with it, leave these out, and answer its question if it has one; give a new run an id "
+        "of its own."
     )
 
 
@@ -184,6 +193,12 @@ def answer_in(graph: CompiledGraph, node: Any) -> dict[str, Json] | None:
         return None
     fields = json.loads(data)
     return {"interrupt_id": node_id, "value": {name: fields[name] for name in graph.functions.answer_fields(node_id)}}
+
+
+def waits(graph: CompiledGraph, node: Any) -> bool:
+    """Whether a node is one that waits for an answer."""
+    spec = graph.spec.nodes[_node_id(graph, node)]
+    return isinstance(spec, StepSpec) and spec.waits
 
 
 def _node_id(graph: CompiledGraph, node: Any) -> str:

@@ -59,6 +59,7 @@ class Accepted:
         actor: Who answered, as the answer said.
         answer_id: The answer's own id.
         value: The answer; None in a list of answers.
+        is_early: The question is not open yet, and the answer is kept for it; it is checked when the question opens.
     """
 
     interrupt_id: str
@@ -66,6 +67,7 @@ class Accepted:
     actor: str | None = None
     answer_id: str | None = None
     value: Any = None
+    is_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class RunState(Generic[StateT]):
         next: Ids of the nodes that run, wait or come next; empty at the end.
         interrupts: The questions that are open, oldest first.
         answered: Who answered what when, the latest 500, without the answers.
+        early: Who answered questions that are not open yet, likewise.
         rejected: What came as a signal and was not taken, with `reason`, `message` and `errors`; the latest 100.
         interrupt_before: Ids of the nodes before which the run stops for people.
         interrupt_after: Ids of the nodes after which it does.
@@ -91,6 +94,7 @@ class RunState(Generic[StateT]):
     next: list[str]
     interrupts: list[Interrupt]
     answered: list[Accepted]
+    early: list[Accepted]
     rejected: list[dict[str, Any]]
     interrupt_before: list[str]
     interrupt_after: list[str]
@@ -103,7 +107,8 @@ class Checkpoint(Generic[StateT]):
     Attributes:
         checkpoint_id: Its id, a number that counts from 1, as text; for `fork`.
         kind: What happened: `started`, `forked` (the first one of a run that `fork` started), `node_finished`,
-            `node_failed`, `interrupt_opened`, `answered`, `state_updated`, `failed` or `cancelled`.
+            `node_failed`, `interrupt_opened`, `interrupt_cancelled` (its node went on without an answer), `answered`,
+            `state_updated`, `failed` or `cancelled`.
         node_id: The node that it happened to; None for the whole run.
         at: When, with time zone.
         changes: The fields of the state that it changed, with their new values, as JSON.
@@ -250,6 +255,7 @@ def read_run_state(graph: CompiledGraph, data: Mapping[str, Any]) -> RunState[An
         data["next"],
         read_interrupts(data["interrupts"]),
         [read_accepted(item) for item in data["answered"]],
+        [read_accepted(item) for item in data["early"]],
         data["rejected"],
         data["breakpoints"]["before"],
         data["breakpoints"]["after"],

@@ -25,6 +25,7 @@ from .functions import CompiledFunctions, JoinCode, transform_chain
 from .gotos import command_targets, gives_only_commands, without_commands
 from .hints import Namespace
 from .nodes import NodeCode, NodeRunner
+from .sends import check_sends
 from .types import Types
 
 __all__ = ["CompiledGraph", "compile_graph"]
@@ -85,6 +86,7 @@ class _Compiler:
         self.codec = Codec()
 
     def compile(self) -> CompiledGraph:
+        check_sends(Types(self.graph, self.namespace))  # of its own: in loops, types depend on which is asked for first
         spec, transforms = build(self.graph, self.name, lambda node_id: gives_only_commands(self.types.gives(node_id)))
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
         state, plan = self._state()

@@ -50,9 +50,17 @@ def command_ends(type_: Any) -> list[Any]:
     return [get_args(target)[0] for target in _targets(type_) if get_origin(target) is End]
 
 
+def members(type_: Any) -> list[Any]:
+    """What a union consists of, without notes and names; any other type alone."""
+    bare = _bare(type_)
+    if get_origin(bare) not in (Union, UnionType):
+        return [bare]
+    return [inner for member in get_args(bare) for inner in members(member)]
+
+
 def _split(type_: Any) -> tuple[list[Any], list[Any]]:
     """The commands in a type, and the rest of it."""
-    if not any(map(_is_command, _members(type_))):
+    if not any(map(_is_command, members(type_))):
         return [], [type_]
     bare = _bare(type_)
     if _is_command(bare):
@@ -63,14 +71,7 @@ def _split(type_: Any) -> tuple[list[Any], list[Any]]:
 
 def _targets(type_: Any) -> list[Any]:
     commands, _ = _split(type_)
-    return [target for command in commands for argument in get_args(command) for target in _members(argument)]
-
-
-def _members(type_: Any) -> list[Any]:
-    bare = _bare(type_)
-    if get_origin(bare) not in (Union, UnionType):
-        return [bare]
-    return [inner for member in get_args(bare) for inner in _members(member)]
+    return [target for command in commands for argument in get_args(command) for target in members(argument)]
 
 
 def _bare(type_: Any) -> Any:

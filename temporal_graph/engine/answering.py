@@ -16,7 +16,7 @@ from .events import (
     message_of,
 )
 from .questions import Accepted, Answer, Interrupt, Refused
-from .spec import EndSpec, StepSpec
+from .spec import START, EndSpec, StepSpec
 from .state import Json
 from .walker import Task, Walker
 
@@ -137,6 +137,9 @@ class Answering(Walker):
             interrupt_id = answer.interrupt_id if plan is None else None
             if isinstance(plan, _Planned) and plan.interrupt is not None:
                 interrupt_id = plan.interrupt.interrupt_id
+            elif interrupt_id is not None and interrupt_id.rpartition(".")[0] not in self.tasks:
+                message = f"{interrupt_id!r} is not open, and its node is not on its way; send such an answer alone."
+                raise Refused("unknown_interrupt", message)
             if interrupt_id is not None and interrupt_id in seen:
                 raise Refused("ambiguous", f"Two of the answers are for {interrupt_id!r}.")
             if interrupt_id is not None:
@@ -184,6 +187,10 @@ class Answering(Walker):
                 )
         will_ask = [task.id for task in self.tasks.values() if self._will_ask(task)]
         found = self.questions.find(answer, self.visits, self.tasks, will_ask)
+        if found is None and answer.interrupt_id is not None:
+            task_id, _, position = answer.interrupt_id.rpartition(".")
+            if task_id in self.tasks and int(position) <= self.tasks[task_id].asked:
+                raise Refused("closed", f"The question {answer.interrupt_id!r} is not asked any more.")
         return (found, self.tasks[found.task_id]) if isinstance(found, Interrupt) else found
 
     def _will_ask(self, task: Task) -> bool:
@@ -211,12 +218,13 @@ class Answering(Walker):
         node = self.spec.nodes.get(node_id) if isinstance(node_id, str) else None
         if not isinstance(node, StepSpec | EndSpec):
             raise invalid("goto", f"There is no node {node_id!r} to go to. The nodes: {self._known()}.")
-        fork_id = self.forks.lacking(node.id, task.runs)
-        if fork_id is not None:
-            message = (
-                f"Node {node.id!r} is behind fork {fork_id!r}, of which {task.id!r} is no branch; a join waits there."
-            )
-            raise invalid("goto", message)
+        for fork_id in self.forks.lacking(node.id, task.runs):
+            if fork_id != START:
+                message = (
+                    f"Node {node.id!r} is behind fork {fork_id!r}, of which {task.id!r} is no branch, and before a "
+                    "join that waits for that fork's branches. Go to a node before the fork, or behind the join."
+                )
+                raise invalid("goto", message)
         try:
             value, errors = self.functions.arrive(node.id, data)
         except BaseException as error:
@@ -230,7 +238,7 @@ class Answering(Walker):
 
     def _keep(self, answer: Answer) -> Accepted:
         assert answer.interrupt_id is not None
-        kept = Accepted(answer.interrupt_id, self._now, answer.actor, answer.answer_id, answer.value)
+        kept = Accepted(answer.interrupt_id, self._now, answer.actor, answer.answer_id, answer.value, is_early=True)
         self.questions.early[answer.interrupt_id] = kept
         return kept
 
@@ -265,7 +273,11 @@ class Answering(Walker):
     def _go(self, task: Task, node_id: str, value: Encoded) -> None:
         """Send the token of a task elsewhere; what the task does is not wanted any more."""
         self._drop(task)
-        self._enter(node_id, value, task.runs, is_answered=self.functions.is_answered(node_id, value))
+        runs = task.runs
+        if START in self.forks.lacking(node_id, runs):
+            # What the whole run was waited for has been joined: from here it is as if the graph had begun anew.
+            runs = (*self.forks.open(START), *self.forks.alive(runs))
+        self._enter(node_id, value, runs, is_answered=self.functions.is_answered(node_id, value))
         self._leave(task.holds)
 
     def _take_early(self) -> None:

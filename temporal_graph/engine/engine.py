@@ -8,6 +8,7 @@ from __future__ import annotations
 from .answering import Answering, describe, invalid
 from .breakpoints import ANY, Breakpoints
 from .events import (
+    CloseInterrupt,
     Command,
     Ended,
     Event,
@@ -15,6 +16,7 @@ from .events import (
     NodeAsked,
     NodeFailed,
     NodeFinished,
+    NodeWithdrew,
     Outcome,
     Output,
     RunFailedError,
@@ -215,9 +217,14 @@ class Engine(Answering):
         else:
             self._enter_named("start_node", event.node_id, event.value, runs, is_answered=event.is_answer)
 
-    def _take_result(self, task: Task, event: NodeFinished | NodeFailed | NodeAsked) -> None:
-        if task.status != "running":
+    def _take_result(self, task: Task, event: NodeFinished | NodeFailed | NodeAsked | NodeWithdrew) -> None:
+        if task.base is None:
             raise EngineError(f"{type(event).__name__} came for task {task.id!r}, which is {task.status}, not running.")
+        if isinstance(event, NodeWithdrew):
+            self._withdraw(task, event.position)
+            return
+        # A node in the driver that waited at its line may go on for another reason than an answer.
+        self._wake(task)
         step = self.spec.nodes[task.node_id]
         assert isinstance(step, StepSpec)
         if step.path is None and isinstance(event, NodeFinished) and isinstance(event.outcome, Output):
@@ -242,6 +249,18 @@ class Engine(Answering):
         else:
             self._end_task(task, event.outcome)
 
+    def _withdraw(self, task: Task, position: int) -> None:
+        if f"{task.id}.{position}" in self.questions.open:
+            self.checkpoint += 1
+            self._wake(task)
+
+    def _wake(self, task: Task) -> None:
+        """Let a task run that waits, or has its answer and has not gone on yet."""
+        if task.status != "running":
+            self._commands.extend(CloseInterrupt(name) for name in self.questions.close(task.id))
+            task.status = "running"
+            self._running += 1
+
     def _stop_running(self, task: Task) -> None:
         self._running -= 1
         self._forget_base(task)
@@ -251,6 +270,7 @@ class Engine(Answering):
     def _ask(self, task: Task, event: NodeAsked) -> None:
         interrupt_id = f"{task.id}.{event.position}"
         self._running -= 1
+        task.asked = event.position
         task.status = "waiting"  # it keeps its base: a node in the driver goes on with the state that it has
         if event.errors:
             doubted = self.questions.accepted.pop(interrupt_id, None)

@@ -169,7 +169,20 @@ class NodeAsked:
     errors: tuple[dict[str, Any], ...] = ()
 
 
-Event: TypeAlias = Start | NodeFinished | NodeFailed | NodeAsked
+@dataclass(frozen=True, slots=True)
+class NodeWithdrew:
+    """A step that waited at its own line does not want an answer any more: its time was up, or a sibling failed.
+
+    Attributes:
+        task_id: The task that asked.
+        position: Which of its questions.
+    """
+
+    task_id: str
+    position: int
+
+
+Event: TypeAlias = Start | NodeFinished | NodeFailed | NodeAsked | NodeWithdrew
 
 
 # -- Commands -------------------------------------------------------------------------------------------------------

@@ -137,13 +137,14 @@ class ForkRuns:
                 return joining, (runs[: index + 1] if join.is_final else runs)
         return None
 
-    def lacking(self, node_id: str, runs: Runs) -> str | None:
-        """The fork whose join a value at a node could reach, without being inside of any run of that fork."""
-        inside = {self._fork_of.get(run) for run in runs}
-        for fork_id, joins in self._spec.joins_of.items():
-            if fork_id not in inside and any(node_id in join.region for join in joins):
-                return fork_id
-        return None
+    def lacking(self, node_id: str, runs: Runs) -> list[str]:
+        """The forks whose joins a value at a node could reach, without being inside of any run of these forks."""
+        inside = [self._fork_of.get(run) for run in runs]
+        return [
+            fork_id
+            for fork_id, joins in self._spec.joins_of.items()
+            if fork_id not in inside and any(node_id in join.region for join in joins)
+        ]
 
     def collect(self, joining: Joining, current: Any, runs: Runs) -> None:
         """Let a join begin to collect."""

@@ -24,6 +24,7 @@ def standing(engine: Engine) -> dict[str, Any]:
         "next": engine.next_nodes,
         "interrupts": interrupts(engine),
         "breakpoints": {"before": list(engine.breakpoints.before), "after": list(engine.breakpoints.after)},
+        "early": [kept.public() for kept in engine.questions.early.values()],
         "answered": [accepted.public() for accepted in engine.questions.accepted.values()],
         "rejected": list(engine.questions.rejected),
     }
@@ -31,7 +32,7 @@ def standing(engine: Engine) -> dict[str, Any]:
 
 def nothing() -> dict[str, Any]:
     """Where a run stands that could not begin."""
-    lists: dict[str, Any] = {name: [] for name in ("next", "interrupts", "answered", "rejected")}
+    lists: dict[str, Any] = {name: [] for name in ("next", "interrupts", "answered", "early", "rejected")}
     breakpoints: dict[str, Any] = {"before": [], "after": []}
     return {"status": "failed", "values": None, "version": 0, "breakpoints": breakpoints, **lists}
 

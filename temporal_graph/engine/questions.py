@@ -118,13 +118,14 @@ def to_answer(fields: Mapping[str, Json]) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An answer that was taken."""
+    """An answer that was taken; `is_early` if its question has yet to be asked."""
 
     interrupt_id: str
     answered_at: str
     actor: str | None
     answer_id: str | None
     value: Json
+    is_early: bool = False
 
     def public(self) -> dict[str, Json]:
         """Who answered what when, without the answer itself."""

@@ -9,7 +9,7 @@ from typing import Any
 from . import snapshot
 from .breakpoints import Breakpoints
 from .engine import Engine
-from .events import Command, Event, Failure, NodeAsked, NodeFailed, NodeFinished, Start, Work
+from .events import Command, Event, Failure, NodeAsked, NodeFailed, NodeFinished, NodeWithdrew, Start, Work
 from .functions import Functions
 from .questions import Accepted, Answer, Refused
 from .spec import GraphSpec
@@ -22,8 +22,8 @@ class Checkpoint:
 
     Attributes:
         number: How many-th of the run it is, from 1.
-        kind: What happened: `started`, `forked`, `node_finished`, `node_failed`, `interrupt_opened`, `answered`,
-            `state_updated`, `failed` or `cancelled`.
+        kind: What happened: `started`, `forked`, `node_finished`, `node_failed`, `interrupt_opened`,
+            `interrupt_cancelled`, `answered`, `state_updated`, `failed` or `cancelled`.
         node_id: The node that it happened to, if any.
         at: When, ISO 8601 with time zone; None for what had no time of its own.
         changes: What it changed in the state.
@@ -163,6 +163,7 @@ _EVENTS: dict[type, str] = {
     NodeFinished: "node_finished",
     NodeFailed: "node_failed",
     NodeAsked: "interrupt_opened",
+    NodeWithdrew: "interrupt_cancelled",
 }
 _KINDS: dict[Callable[..., Any], str] = {
     Engine.answer_all: "answered",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from .events import Failure, RunFailedError, is_the_runtimes, message_of
-from .state import AUTO, Conflict, Json, Op, Plan, Writes, apply, diff
+from .state import AUTO, Conflict, Json, Key, Op, Plan, Writes, apply, diff, over_edit
 
 
 @dataclass(slots=True, eq=False)
@@ -64,22 +64,33 @@ class SharedState:
         if not delta:
             return
         try:
-            merged = apply(self.value, delta, self._plan, base=base.value, since=base.since, writes=self._writes)
+            merged = self._merged(self.value, delta, base)
         except Conflict as conflict:
             raise RunFailedError(_describe(node_id, conflict)) from conflict
         except BaseException as error:
             if is_the_runtimes(error):
                 raise
-            if not self._is_edited(delta, base):
-                # A merge function of the user's, or a delta that is none.
-                raise _cannot_merge(node_id, error) from error
-            # A person has edited the state meanwhile, and what the node changed is not there any more.
-            try:
-                merged = self._over(delta, base)
-            except Exception as another:
-                raise _cannot_merge(node_id, another) from another
+            # A merge function of the user's, or a delta that is none.
+            message = f"Merging the state: {message_of(error)}"
+            raise RunFailedError(Failure(node_id, type(error).__name__, message)) from error
         self._note(node_id, delta)
         self._replace(merged)
+
+    def _merged(self, value: Json, delta: list[Op], base: Base) -> Json:
+        try:
+            return apply(value, delta, self._plan, base=base.value, since=base.since, writes=self._writes)
+        except BaseException as error:
+            if isinstance(error, Conflict) or is_the_runtimes(error) or not self._is_edited(delta, base):
+                raise
+        # A person has edited the state meanwhile, and what the node changed in one of the fields is not there any more.
+        fields: dict[Key | None, list[Op]] = {}
+        for op in delta:
+            fields.setdefault(op[1][0] if op[1] else None, []).append(op)
+        if len(fields) == 1 or not isinstance(value, dict):
+            return self._over(value, delta, base)
+        for ops in fields.values():
+            value = self._merged(value, ops, base)
+        return value
 
     def _is_edited(self, delta: list[Op], base: Base) -> bool:
         """Whether a person has edited something of what a node changed, since it began."""
@@ -87,15 +98,14 @@ class SharedState:
         touched = [str(op[1][0]) if op[1] else "" for op in delta]
         return bool(edited) and ("" in edited or any(name in edited for name in touched))
 
-    def _over(self, delta: list[Op], base: Base) -> Json:
-        """The state as of now, with the node's own values of the fields that it changed."""
+    def _over(self, value: Json, delta: list[Op], base: Base) -> Json:
+        """The state with the node's own value of the field that it changed."""
         own = apply(base.value, delta, self._plan, writes=Writes())
-        touched = {op[1][0] for op in delta if op[1]}
-        if not isinstance(own, dict) or not isinstance(self.value, dict) or len(touched) == 0:
-            return cast("Json", own)
-        members, now = cast("dict[str, Json]", own), cast("dict[str, Json]", self.value)
-        kept = {name: item for name, item in now.items() if name not in touched}
-        return {**kept, **{name: item for name, item in members.items() if name in touched}}
+        merged = over_edit(base.value, value, own, self._plan)
+        if not isinstance(merged, dict) or not isinstance(value, dict) or not delta[0][1]:
+            return cast("Json", merged)
+        name = delta[0][1][0]
+        return {**cast("dict[str, Json]", value), name: cast("dict[str, Json]", merged)[name]}
 
     def commit(self, writer: str, value: Json) -> None:
         """Take over a state that a function in the driver may have changed; nobody changes it meanwhile."""
@@ -108,7 +118,8 @@ class SharedState:
         """Take over a state that a person has changed.
 
         A node that runs meanwhile keeps what it changes. It does not conflict with the person: its changes are made to
-        the edited state; where that cannot be, its own values of the fields stand.
+        the edited state, by the rules of the fields that have one; where that cannot be, its own values of the fields
+        stand.
         """
         ops = diff(self.value, value, self._plan)
         if not ops:
@@ -127,10 +138,6 @@ class SharedState:
         if value is not self.value:
             self.value = value
             self.version += 1
-
-
-def _cannot_merge(node_id: str, error: BaseException) -> RunFailedError:
-    return RunFailedError(Failure(node_id, type(error).__name__, f"Merging the state: {message_of(error)}"))
 
 
 def _describe(node_id: str, conflict: Conflict) -> Failure:

@@ -105,6 +105,11 @@ def tag_of(value: Json) -> str | None:
     return None
 
 
+def _is_alike(one: Json, other: Json) -> bool:
+    """Whether two values are of one JSON type, and of one class."""
+    return type(one) is type(other) and tag_of(one) == tag_of(other)
+
+
 # -- What has changed -------------------------------------------------------------------------------------------------
 
 
@@ -118,7 +123,7 @@ def diff(base: Json, new: Json, plan: Plan = AUTO) -> list[Op]:
 def _diff(base: Json, new: Json, plan: Plan, path: list[Key], ops: list[Op]) -> None:
     if same(base, new):
         return
-    if plan.kind in ("atomic", "custom") or type(base) is not type(new) or tag_of(base) != tag_of(new):
+    if plan.kind in ("atomic", "custom") or not _is_alike(base, new):
         ops.append(["set", path, new])
     elif isinstance(base, dict):
         _diff_members(cast("dict[str, Json]", base), cast("dict[str, Json]", new), base, plan, path, ops)
@@ -235,8 +240,11 @@ def _get_along(one: Op, other: Op) -> bool:
     return kinds <= {"add", "remove"} or kinds in ({"create"}, {"delete"}, {"append"})
 
 
+_MISSING: Any = object()
+
+
 def apply(
-    current: Json, ops: list[Op], plan: Plan = AUTO, *, base: Json = None, since: int = 0, writes: Writes
+    current: Json, ops: list[Op], plan: Plan = AUTO, *, base: Json = _MISSING, since: int = 0, writes: Writes
 ) -> Json:
     """Merge what a node changed into the state as of now.
 
@@ -244,17 +252,20 @@ def apply(
         current: The state as of now.
         ops: What the node changed.
         plan: How the state merges.
-        base: The state that it began with.
+        base: The state that it began with; without one, `current`. What has become another since then, and is not in
+            `writes`, a person has edited.
         since: `writes.number` when it began.
-        writes: What others have written.
+        writes: What other nodes have written.
 
     Returns:
         The merged state; what has not changed is shared with `current`.
 
     Raises:
         Conflict: A parallel branch changed the same place differently.
-        ValueError: The ops are none.
+        ValueError: The ops are none, or a person has removed the places that they change.
     """
+    if base is _MISSING:
+        base = current
     for op in ops:
         if op[0] not in KINDS or not isinstance(op[1], list):
             raise ValueError(f"{op!r} is no change of a state.")
@@ -266,7 +277,9 @@ def apply(
             raise Conflict(
                 tuple(path), rival.writer, _shown(_find(base, plan, path)), _shown(_find(current, plan, path)), mine
             )
-        change = _Change(op, place, _find(base, plan, path) if is_contested else _MISSING, is_contested)
+        if not _is_still_there(base, current, plan, path):
+            raise ValueError(f"The state has no place {path!r} any more.")
+        change = _Change(op, place, _find(base, plan, path), is_contested)
         current = _change(current, plan, path, 0, change)
     return current
 
@@ -277,9 +290,6 @@ class _Change:
     plan: Plan
     base: Json
     is_contested: bool
-
-
-_MISSING: Any = object()
 
 
 def _change(current: Json, plan: Plan, path: list[Key], depth: int, change: _Change) -> Json:
@@ -315,14 +325,14 @@ def _changed(current: Json, change: _Change) -> Json:
     if kind == "delete":
         return _MISSING
     mine: Json = change.op[2]
-    if change.plan.merge is not None and change.is_contested and current is not _MISSING:
-        return change.plan.merge(_shown(change.base), current, mine)
-    if kind == "set":
-        return mine
-    if kind == "create":
-        if current is _MISSING or not change.is_contested:  # what is there uncontested, a person has put there
+    if kind in ("set", "create"):
+        if not change.is_contested:
+            return over_edit(change.base, current, mine, change.plan)
+        if current is _MISSING:
             return mine
-        return _unite(current, mine, change.plan, change.op[1])
+        if change.plan.merge is not None:
+            return change.plan.merge(_shown(change.base), current, mine)
+        return mine if kind == "set" else _unite(current, mine, change.plan, change.op[1])
     if not isinstance(current, list):
         raise ValueError(f"The state has no list at {change.op[1]!r}.")
     items = cast("list[Json]", current)
@@ -335,11 +345,48 @@ def _changed(current: Json, change: _Change) -> Json:
     return [item for key, item in known.items() if key not in gone]
 
 
+def over_edit(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
+    """Merge what a node made of a place with what a person made of it: the node's value, but what has a rule merges.
+
+    Args:
+        base: What was there when the node began.
+        current: What is there now.
+        mine: What the node made of it.
+        plan: How the place merges.
+    """
+    if current is _MISSING or same(base, current):
+        return mine
+    if plan.merge is not None:
+        if same(base, mine):
+            return current
+        try:
+            return plan.merge(_shown(base), current, mine)
+        except Exception:  # it cannot take what the person has set: the node does not fail for that
+            return mine
+    if plan.kind == "atomic" or not _is_alike(current, mine):
+        return mine
+    if not _is_alike(base, mine):
+        base = _MISSING
+
+    def inside(key: Key, item: Json) -> Json:
+        return over_edit(_child(base, plan, key), _child(current, plan, key), item, plan.at(key, mine))
+
+    if isinstance(mine, dict):
+        return {key: inside(key, item) for key, item in cast("dict[str, Json]", mine).items()}
+    if isinstance(mine, list) and plan.kind != "set":
+        items = cast("list[Json]", mine)
+        if plan.kind == "pairs" and _is_pairs(items):
+            return [[key, inside(_text(key), item)] for key, item in items]
+        if base is not _MISSING and len(base) == len(items):  # else nobody can tell which item is which
+            return [inside(index, item) for index, item in enumerate(items)]
+    return cast("Json", mine)
+
+
 def _unite(current: Json, mine: Json, plan: Plan, path: list[Key]) -> Json:
     """Merge what two branches have created at one place."""
     if plan.merge is not None:
         return plan.merge(None, current, mine)
-    if plan.kind != "atomic" and type(current) is type(mine) and tag_of(current) == tag_of(mine):
+    if plan.kind != "atomic" and _is_alike(current, mine):
         if isinstance(current, dict):
             members, others = cast("dict[str, Json]", current), cast("dict[str, Json]", mine)
             return _unite_members(members, others, current, plan, path)
@@ -379,6 +426,15 @@ def _find(value: Json, plan: Plan, path: list[Key]) -> Json:
     for key in path:
         plan, value = plan.at(key, value), _child(value, plan, key)
     return value
+
+
+def _is_still_there(base: Json, current: Json, plan: Plan, path: list[Key]) -> bool:
+    """Whether what is around a place is of the classes that it was of."""
+    for key in path:
+        if tag_of(base) != tag_of(current):
+            return False
+        base, current, plan = _child(base, plan, key), _child(current, plan, key), plan.at(key, current)
+    return True
 
 
 def _child(value: Json, plan: Plan, key: Key) -> Json:

@@ -56,6 +56,7 @@ class Task:
         answers: What people answered to its `interrupt()` calls, by position.
         is_answered: An interrupt node that has what people had to say to it.
         held: How it ended, while it waits at a breakpoint after it.
+        asked: The position of the last question that it asked; -1 for none.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Task:
     answers: dict[int, Json] = field(default_factory=dict[int, Json])
     is_answered: bool = False
     held: Outcome | None = None
+    asked: int = -1
 
 
 @dataclass(slots=True, eq=False)

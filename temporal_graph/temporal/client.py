@@ -24,7 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from ..codec.text import compact
 from ..engine.events import clipped
 from ..errors import GraphError, GraphInputError, GraphRunError, RunCancelledError
-from ..starting import other_start
+from ..starting import is_another, other_start
 from .failures import ANSWERS, is_continued, raise_refusal, raise_rpc, refusal
 from .looking import WAIT, handle_of, query, result
 from .names import GET_STATE, PROCEED, RESUME
@@ -55,12 +55,13 @@ async def start(client: Client, graph: str, argument: RawValue, *, id: str, task
     Raises:
         GraphInputError: A run of this id is there already.
     """
+    options.setdefault("id_reuse_policy", WorkflowIDReusePolicy.REJECT_DUPLICATE)  # or the old one could not be seen
     try:
         await client.start_workflow(graph, argument, id=id, task_queue=task_queue, **options)
     except WorkflowAlreadyStartedError as error:
         raise GraphInputError(
-            f"A run with id {id!r} exists already. Give the new one an id of its own; to go on with the other, use "
-            f"get_run(client, {id!r}), and its resume() or proceed() to answer it."
+            f"A run with id {id!r} exists already, open or ended. Give the new one an id of its own; to go on with the "
+            f"other, use get_run(client, {id!r}), and its resume() or proceed() to answer it."
         ) from error
 
 
@@ -162,7 +163,7 @@ async def proceed(
     run_id: str,
     answer: Mapping[str, Json] | None,
     *,
-    given: str | None = None,
+    given: Mapping[str, str] | None = None,
     is_taken: bool = False,
 ) -> Mapping[str, Any]:
     """Answer, if there is an answer, and wait for the next stop.
@@ -200,8 +201,8 @@ async def proceed(
                 await raise_closed(handle, error, PROCEED)
 
 
-def _proceed_argument(client: Client, answer: Mapping[str, Json] | None, given: str | None) -> RawValue:
-    return argument_of(client, PROCEED, answer if given is None else {**(answer or {}), "given": given})
+def _proceed_argument(client: Client, answer: Mapping[str, Json] | None, given: Mapping[str, str] | None) -> RawValue:
+    return argument_of(client, PROCEED, answer if not given else {**(answer or {}), "given": given})
 
 
 async def _taken_before(
@@ -217,9 +218,9 @@ async def _taken_before(
     return next((taken for taken in state["answered"] if taken["answer_id"] == answer["answer_id"]), None)
 
 
-async def _end(handle: WorkflowHandle[Any, Any], given: str | None) -> Mapping[str, Any]:
+async def _end(handle: WorkflowHandle[Any, Any], given: Mapping[str, str] | None) -> Mapping[str, Any]:
     """The last stop of a run that has ended."""
-    if given is not None and await _given_to(handle) not in (None, given):
+    if given and is_another(await _given_to(handle), given):
         raise GraphInputError(other_start(handle.id))
     outcome = await result(handle)
     return {
@@ -231,13 +232,13 @@ async def _end(handle: WorkflowHandle[Any, Any], given: str | None) -> Mapping[s
     }
 
 
-async def _given_to(handle: WorkflowHandle[Any, Any]) -> str | None:
-    """What a run was started with; None where nobody can tell."""
+async def _given_to(handle: WorkflowHandle[Any, Any]) -> Mapping[str, str]:
+    """What a run was started with; nothing where nobody can tell."""
     try:
         state: Mapping[str, Any] = await query(handle, GET_STATE)
     except GraphError:
-        return None
-    return state.get("given")
+        return {}
+    return state.get("given", {})
 
 
 async def start_or_proceed(
@@ -245,7 +246,7 @@ async def start_or_proceed(
     graph: str,
     argument: RawValue,
     answer: Mapping[str, Json] | None,
-    given: str | None,
+    given: Mapping[str, str] | None,
     *,
     id: str,
     task_queue: str,

@@ -24,6 +24,7 @@ from ..engine.events import (
     Failure,
     NodeAsked,
     NodeFailed,
+    NodeWithdrew,
     OpenInterrupt,
     Start,
     Work,
@@ -77,7 +78,7 @@ class Driver:
         self.is_leaving = False
         self._given = start.given
         self._running: dict[str, asyncio.Future[Any]] = {}
-        self._suspended: dict[str, dict[int, asyncio.Future[Json]]] = {}
+        self._suspended: dict[str, tuple[int, asyncio.Future[Json]]] = {}
         self._arrived: list[tuple[int, str, Event | asyncio.Future[Any]]] = []
         self._is_woken = False
         self._is_full = False
@@ -412,18 +413,24 @@ class Driver:
     def _ask(self, task_id: str, question: Question) -> Awaitable[Json]:
         """Suspend a node at its own line until its question is answered."""
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
-        self._suspended.setdefault(task_id, {})[question.position] = future
+        self._suspended[task_id] = (question.position, future)
         event = NodeAsked(task_id, question.position, question.value, question.response_schema, question.errors)
-        self._arrived.append((self.engine.tasks[task_id].number, task_id, event))
+        number = self.engine.tasks[task_id].number
+        self._arrived.append((number, task_id, event))
+
+        def on_done(done: asyncio.Future[Json]) -> None:
+            if done.cancelled() and self._suspended.get(task_id) == (question.position, done):
+                del self._suspended[task_id]
+                self._arrived.append((number, task_id, NodeWithdrew(task_id, question.position)))
+
+        future.add_done_callback(on_done)
         return future
 
     def _continue(self, task_id: str) -> None:
         work = self.engine.resume(task_id)
-        waiting = self._suspended[task_id]
-        for position in [position for position in waiting if position in work.answers]:
-            waiting.pop(position).set_result(work.answers[position])
-        if not waiting:
-            del self._suspended[task_id]
+        position, future = self._suspended.pop(task_id)
+        if not future.done():
+            future.set_result(work.answers[position])
 
 
 def _failure(node_id: str, error: ActivityError | ApplicationError) -> Failure:

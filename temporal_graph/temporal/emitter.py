@@ -30,8 +30,8 @@ from .streaming import LONGEST, TOPIC
 SOON, BATCH = 0.02, 0.12
 """Seconds in which what is told is gathered, so that it goes together: after a silence, and between two signals.
 
-The latter is a little longer than a reader pauses between two polls, which is 100 ms: so it is there already when the next
-signal comes. With signals that come faster than the polls, words would wait for both.
+The latter is a little longer than the 100 ms of a reader between two polls: so it is there already when the next signal
+comes. With signals that come faster than the polls, words would wait for both.
 """
 UNHEARD, HEARD = 0.15, 5
 """Seconds after which it is asked again whether somebody listens: while nobody does, and while somebody does."""
@@ -138,16 +138,18 @@ class _Channel:
                     await self._publish()
                     self._next = _now() + BATCH
                     return
-            self._is_stuck = False
+                self._is_stuck = False
             # A run that is slow to answer is asked less often.
             self._next = begin + max(UNHEARD, 4 * (_now() - begin))
-            self._forget(MOST // 2, MOST_BYTES // 2)
+            while len(self._kept) > MOST // 2 or self._size > MOST_BYTES // 2:
+                self._take()
 
     async def _is_heard(self, now: float) -> bool:
         """Whether somebody listens; the run is asked if that is not known."""
         if now - self._heard <= HEARD:
             return True
-        self._forget(MOST, MOST_BYTES, before=min(self._asked, now - RECENT))
+        while self._kept and self._kept[0].at < min(self._asked, now - RECENT):
+            self._take()
         try:
             is_heard = await self._run.query(
                 IS_HEARD, result_type=bool, rpc_timeout=WAIT, reject_condition=QueryRejectCondition.NOT_OPEN
@@ -167,10 +169,9 @@ class _Channel:
         try:
             await self._stream.flush()  # what was stuck
             for _ in range(len(self._kept)):
-                told = self._kept.popleft()
-                self._size -= len(told.data)
-                topic.publish(Payload(metadata={"encoding": b"json/plain"}, data=told.data))
-                size += len(told.data)
+                data = self._take()
+                topic.publish(Payload(metadata={"encoding": b"json/plain"}, data=data))
+                size += len(data)
                 if size >= SIGNAL:
                     await self._stream.flush()
                     size = 0
@@ -180,9 +181,10 @@ class _Channel:
             raise
         self._is_stuck = False
 
-    def _forget(self, most: int, most_bytes: int, *, before: float = float("-inf")) -> None:
-        while self._kept and (len(self._kept) > most or self._size > most_bytes or self._kept[0].at < before):
-            self._size -= len(self._kept.popleft().data)
+    def _take(self) -> bytes:
+        data = self._kept.popleft().data
+        self._size -= len(data)
+        return data
 
 
 class _Told(NamedTuple):

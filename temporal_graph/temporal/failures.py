@@ -66,7 +66,12 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
         raise GraphError(
             f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?"
         ) from error
-    raise error
+    if error.status == RPCStatusCode.FAILED_PRECONDITION and "closed before" in error.message:
+        raise GraphError(
+            f"Run {run_id!r} ended before a worker had begun with it, so there is nothing to see of it. How it ended, "
+            "result() says."
+        ) from error
+    raise GraphError(f"The Temporal server refused what was asked of run {run_id!r}: {error.message}") from error
 
 
 def is_continued(error: WorkflowUpdateFailedError) -> bool:

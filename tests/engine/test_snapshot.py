@@ -704,5 +704,5 @@ class AnyRun(RuleBasedStateMachine):
 
 TestAnyRun = AnyRun.TestCase
 TestAnyRun.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -234,3 +234,9 @@ def test_what_is_a_tagged_value() -> None:
     for value in ({"$type": "A"}, {"$type": 1, "value": 1}, {"$type": "A", "other": 1}, [], None, "A"):
         assert tag_of(value) is None
     assert AUTO.at("x", {}) is AUTO
+
+
+def test_without_a_base_nobody_else_has_changed_anything() -> None:
+    """As when the past is told: what is written down has been merged already."""
+    assert apply({"sum": 1}, [["set", ["sum"], 5]], PLAN, writes=Writes()) == {"sum": 5}
+    assert apply({"sum": 1}, [["set", ["sum"], 5]], PLAN, base={"sum": 0}, writes=Writes()) == {"sum": 6}

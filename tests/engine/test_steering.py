@@ -104,6 +104,33 @@ def test_a_value_that_comes_along_must_fit_the_question() -> None:
     assert run.engine.questions.accepted["q:1"].value == {"n": 1}
 
 
+@pytest.mark.parametrize("reloads", [False, True])
+def test_a_run_that_was_joined_begins_anew(reloads: bool) -> None:
+    """The join waited for the whole run, which is over when it fires; back before it, it is as if the graph began."""
+    spec = graph(
+        start("plan"),
+        step("plan", "m"),
+        mapping("m", "w"),
+        step("w", "j"),
+        join("j", START, "plan", "m", "w", to="act"),
+        step("act", None),
+    )
+    run = begun(spec)
+    for lap in (1, 2, 3):
+        run.finish(f"plan:{lap}", ["x", "y"])
+        for visit in (2 * lap - 1, 2 * lap):
+            run.finish(f"w:{visit}", f"w{visit}")
+        assert read(run.engine.tasks[f"act:{lap}"].value) == [f"w{2 * lap - 1}", f"w{2 * lap}"]
+        run.ask(f"act:{lap}")
+        if reloads:
+            run.reload()
+        assert run.goto("plan") == ([] if reloads else [Cancel(f"act:{lap}")]) + [RunTask(f"plan:{lap + 1}")]
+        assert len([fork_id for _, fork_id, _ in run.engine.forks.all() if fork_id == START]) == 1
+    run.goto("w", "alone")  # into the middle: the join gets this one
+    run.finish("w:7", "w7")
+    assert read(run.engine.tasks["act:4"].value) == ["w7"]
+
+
 def test_what_does_not_fit_the_node_changes_nothing() -> None:
     run = begun(ONE)
     error = unchanged(run, lambda: run.goto("a", "unfit"))
@@ -534,16 +561,28 @@ def test_two_answers_to_one_question() -> None:
 
 def test_two_answers_to_one_question_that_is_not_open_yet() -> None:
     run = begun(TWO)
-    answers = [Answer("q:2", {"n": 1}), Answer("q:2", {"n": 2})]
+    run.ask("a:1")
+    answers = [Answer("a:1.1", {"n": 1}), Answer("a:1.1", {"n": 2})]
     assert unchanged(run, lambda: run.engine.answer_all(answers, LATER)).reason == "ambiguous"
 
 
 def test_answers_kept_ahead_have_the_same_limits_together() -> None:
     run = begun(TWO)
-    many = {f"q:{number + 2}": {} for number in range(EARLY + 1)}
+    run.ask("a:1")
+    many = {f"a:1.{number + 1}": {} for number in range(EARLY + 1)}
     assert unchanged(run, lambda: run.answer_all(many)).reason == "unknown_interrupt"
-    large = {f"q:{number + 2}": {"text": "x" * (EARLY_SIZE // 2)} for number in range(3)}
+    large = {f"a:1.{number + 1}": {"text": "x" * (EARLY_SIZE // 2)} for number in range(3)}
     assert unchanged(run, lambda: run.answer_all(large)).reason == "unknown_interrupt"
+
+
+@pytest.mark.parametrize("name", ["q:2", "a:2.0", "r:1.0"])
+def test_an_answer_to_a_node_that_is_not_on_its_way_is_sent_alone(name: str) -> None:
+    run = begun(TWO)
+    run.answer({}, "r:1")
+    run.engine.begin("r:1")
+    run.finish("r:1", to="r")
+    error = unchanged(run, lambda: run.answer_all({"q:1": {}, name: {}}))
+    assert error.reason == ("closed" if name == "r:1.0" else "unknown_interrupt")
 
 
 def test_one_answer_id_for_answers_to_several_questions() -> None:
@@ -571,12 +610,13 @@ def test_a_change_or_a_goto_comes_alone(words: Any) -> None:
 def test_answers_to_open_questions_and_to_later_ones_and_known_ones_together() -> None:
     run = begun(TWO)
     first, _ = run.answer({}, "r:1", answer_id="click")
-    answers = [Answer("r:1", {}, answer_id="click"), Answer("q:1", {}), Answer("r:2", {"n": 2})]
+    run.ask("a:1")
+    answers = [Answer("r:1", {}, answer_id="click"), Answer("q:1", {}), Answer("a:1.1", {"n": 2})]
     accepted, commands = run.engine.answer_all(answers, LATER)
     assert accepted[0] == first
-    assert [item.interrupt_id for item in accepted] == ["r:1", "q:1", "r:2"]
+    assert [item.interrupt_id for item in accepted] == ["r:1", "q:1", "a:1.1"]
     assert commands == [RunTask("q:1")]
-    assert list(run.engine.questions.early) == ["r:2"]
+    assert list(run.engine.questions.early) == ["a:1.1"]
 
 
 def test_an_answer_that_is_refused_is_nothing_that_happened() -> None:
@@ -589,8 +629,9 @@ def test_an_answer_that_is_refused_is_nothing_that_happened() -> None:
 def test_answers_that_change_nothing_are_no_step() -> None:
     run = begun(TWO)
     run.answer({}, "r:1", answer_id="click")
+    run.ask("a:1")
     checkpoint = run.engine.checkpoint
-    run.engine.answer_all([Answer(answer_id="click"), Answer("r:2", {})], LATER)
+    run.engine.answer_all([Answer(answer_id="click"), Answer("a:1.1", {})], LATER)
     assert run.engine.answer_all([], LATER) == ([], [])
     assert run.engine.checkpoint == checkpoint
 
@@ -701,7 +742,10 @@ def test_where_a_run_stands() -> None:
         "version": 1,
         "next": ["q", "r", "a"],
         "breakpoints": {"before": ["a"], "after": ["r", "q"]},
-        "answered": [{"interrupt_id": "r:1", "answered_at": LATER, "actor": "ann", "answer_id": "click"}],
+        "early": [],
+        "answered": [
+            {"interrupt_id": "r:1", "answered_at": LATER, "actor": "ann", "answer_id": "click", "is_early": False}
+        ],
         "rejected": [],
     }
     assert looking.nothing().keys() == looking.standing(run.engine).keys()

@@ -177,8 +177,9 @@ async def test_a_deadline_that_passed_while_nobody_looked(
     start_worker: StartWorker, client: Client, server_address: str, task_queue: str
 ) -> None:
     start_worker(GRAPHS["deadline"])
-    run = await deadline.start(client, inputs=timedelta(), id=task_queue, task_queue=task_queue)
+    run = await deadline.start(client, inputs=PATTERNS["deadline"].inputs, id=task_queue, task_queue=task_queue)
     await run.wait()
+    await run.proceed(Command(update={"until": datetime(2001, 1, 1, tzinfo=UTC)}, goto="decide"))
     options = ("--address", server_address, "--task-queue", task_queue, "--id", task_queue)
     done = run_example("examples.approvals", "deadline", *options)
     assert (done.returncode, done.stderr) == (0, "")

@@ -478,7 +478,7 @@ async def test_state_is_restored_and_not_passed_again(serve: Serve, task_queue: 
         for _ in range(2):  # the very same may be passed again: a call that is repeated does no harm
             stop = await deletion.proceed(client, id=task_queue, state=Deletion("r1"), task_queue=task_queue)
         assert stop.state.record_id == "r1"
-        with pytest.raises(GraphInputError, match="was started with other inputs, or with another state"):
+        with pytest.raises(GraphInputError, match="was started with other inputs, another state"):
             await deletion.proceed(client, id=task_queue, state=Deletion("r2"), task_queue=task_queue)
         with pytest.raises(GraphInputError, match=r"exists already.*to go on with the other, use get_run\(client"):
             await deletion.start(client, state=Deletion("r2"), id=task_queue, task_queue=task_queue)

@@ -543,7 +543,7 @@ async def test_mistake_new_input_where_an_answer_was_meant(serve: Serve, task_qu
             GraphInputError, match=rf"exists already.*to go on with the other, use get_run\(client, '{run.id}"
         ):
             await critical.start(client, inputs=2, id=task_queue, task_queue=task_queue)
-        with pytest.raises(GraphInputError, match=r"other inputs.*leave them out, and answer its question"):
+        with pytest.raises(GraphInputError, match=r"other inputs.*leave these out, and answer its question"):
             await critical.proceed(client, id=task_queue, inputs=2, task_queue=task_queue)
         stop = await critical.proceed(client, id=task_queue, inputs=1, task_queue=task_queue)  # it only waits
         assert stop.interrupts[0].value["action_plan"]["params"] == {"user_id": 1}

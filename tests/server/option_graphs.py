@@ -391,3 +391,34 @@ def _waiting_loop() -> TemporalGraph:
 
 
 waiting_loop = _waiting_loop()
+
+
+async def give_up(ctx: StepContext[None, None, str]) -> str:
+    """Asks, and goes on without an answer, in one of the ways that asyncio has."""
+    if ctx.inputs == "fails":
+        return await asyncio.wait_for(interrupt("A", response_type=str), 0.3)
+    if ctx.inputs == "two":
+        return "".join(await asyncio.gather(interrupt("A", response_type=str), interrupt("B", response_type=str)))
+    if ctx.inputs == "sibling":
+
+        async def fails() -> str:
+            await asyncio.sleep(0.3)
+            raise ValueError("the other one")
+
+        return "".join(await asyncio.gather(interrupt("A", response_type=str), fails()))
+    if ctx.inputs == "forgets":
+        asking = asyncio.create_task(interrupt("A", response_type=str))
+        await asyncio.sleep(0.3)
+        return f"went on, {asking.done()}"
+    try:
+        async with asyncio.timeout(0.3):
+            return await interrupt("A", response_type=str)
+    except TimeoutError:
+        if ctx.inputs == "asks again":
+            return await interrupt("B", response_type=str)
+        if ctx.inputs == "works on":
+            await asyncio.sleep(1.5)
+        return "nobody"
+
+
+giving_up = chain("giving_up", give_up, options={"give_up": HERE})

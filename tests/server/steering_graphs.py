@@ -568,3 +568,39 @@ _q.add(
     _q.edge_from(_sung).to(_q.end_node),
 )
 choir = TemporalGraph(_q.build())
+
+
+# -- Back before a join -----------------------------------------------------------------------------------------------
+
+_v = GraphBuilder(name="plans", state_type=Desk, input_type=int, output_type=str)
+
+
+@_v.step
+async def plan_it(ctx: StepContext[Desk, None, int]) -> list[int]:
+    """Plans some things to do."""
+    return list(range(ctx.inputs))
+
+
+@_v.step
+async def do_it(ctx: StepContext[Desk, None, int]) -> int:
+    """Does one of them."""
+    return 10 * ctx.inputs
+
+
+@_v.step
+async def approve_it(ctx: StepContext[Desk, None, list[int]]) -> str:
+    """Asks whether it is good so."""
+    done = sorted(ctx.inputs)
+    return f"{done} {await interrupt(done, response_type=str)}"
+
+
+_done = _v.join(reduce_list_append, initial_factory=list[int], node_id="done")
+_v.add(
+    _v.edge_from(_v.start_node).to(plan_it),
+    _v.edge_from(plan_it).map(fork_id="each").to(do_it),
+    _v.edge_from(do_it).to(_done),
+    _v.edge_from(_done).to(approve_it),
+    _v.edge_from(approve_it).to(_v.end_node),
+)
+plans = TemporalGraph(_v.build())
+short_plans = TemporalGraph(_v.build(), name="short_plans", max_history_events=10)

@@ -23,6 +23,7 @@ from temporal_graph import (
     StateConflictError,
     TemporalGraph,
 )
+from tests.replay.serving import new_name
 from tests.server import bad_graphs
 from tests.server.bad_graphs import LARGE, Board, Heap, Lost, Pile, Sign, Stranger
 from tests.server.conftest import Serve
@@ -167,7 +168,7 @@ NODE_ERRORS = {
 
 async def error_of(graph: TemporalGraph, client: Client, task_queue: str, **given: Any) -> GraphRunError:
     """What a run that fails says, which is the same to everybody who asks."""
-    run = await graph.start(client, id=f"{task_queue}-{graph.name}", task_queue=task_queue, **given)
+    run = await graph.start(client, id=new_name(task_queue), task_queue=task_queue, **given)
     with pytest.raises(GraphRunError) as failed:
         await unless_stuck(client, run.id, run.result())
     with pytest.raises(type(failed.value)) as stopped:

@@ -32,6 +32,7 @@ from tests.server.steering_graphs import (
     judged,
     judged_here,
     line,
+    plans,
     priced,
     priced_local,
     routes,
@@ -39,6 +40,7 @@ from tests.server.steering_graphs import (
     routes_local,
     short_desk,
     short_judged,
+    short_plans,
 )
 
 
@@ -292,3 +294,23 @@ async def test_a_decision_gets_values_from_who_may_also_return_commands(
     async with serve(graph) as client:
         run = await graph.start(client, inputs=inputs, state=Desk(), id=task_queue, task_queue=task_queue)
         assert (await unless_stuck(client, run.id, run.result())).output == output
+
+
+# -- Back before a join -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("graph", [plans, short_plans], ids=["whole", "cut"])
+async def test_rejected_and_planned_again(serve: Serve, task_queue: str, graph: TemporalGraph) -> None:
+    """Behind a join that waited for the whole run, a person may send it back to its beginning, or into the middle."""
+    async with serve(graph) as client:
+        run = await graph.start(client, inputs=2, state=Desk(), id=task_queue, task_queue=task_queue)
+        local = graph.local()
+        for stop in (await run.wait(), await local.proceed(inputs=2, state=Desk())):
+            assert stop.interrupts[0].value == [0, 10]
+        targets = {Send("plan_it", 3): [0, 10, 20], Send("do_it", 7): [70], Send("plan_it", 1): [0]}
+        for target, expected in targets.items():
+            for stop in (await run.proceed(Command(goto=target)), await local.proceed(Command(goto=target))):
+                assert [question.value for question in stop.interrupts] == [expected]
+        for stop in (await run.proceed("enough"), await local.proceed("enough")):
+            assert stop.output == "[0] enough"
+        assert await is_unharmed(client, run.id)

@@ -163,7 +163,7 @@ async def test_of_runs_that_ended_otherwise(serve: Serve, task_queue: str) -> No
         run = await failing.start(client, Fails(), state=Desk(), id=f"{task_queue}-f", task_queue=task_queue)
         await run.wait()
         with pytest.raises(GraphRunError, match="as it was told"):
-            await run.proceed()
+            await run.proceed(None)
         assert events_of(await past(run)) == [
             ("started", None),
             ("interrupt_opened", "Fails"),

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
+from temporalio.common import WorkflowIDReusePolicy
 
-from temporal_graph import AnswerRefusedError, GraphInputError, RunNotFoundError, TemporalGraph
+from temporal_graph import AnswerRefusedError, GraphInputError, RunCancelledError, RunNotFoundError, TemporalGraph
 from tests.server.conftest import Serve
 from tests.server.graphs import Chat, Greet, Order, WaitForName, greet, parallel, questions
 from tests.server.looking import UPDATED, events
@@ -197,3 +198,39 @@ async def test_what_would_start_another_run(serve: Serve, task_queue: str, graph
         assert (await proceed(Desk(amount=1))).is_end
         assert (await proceed(None)).is_end
         await others_are_refused()
+
+
+async def test_an_id_is_used_once(serve: Serve, task_queue: str) -> None:
+    """A run that has ended stays as it was; whoever wants to lose sight of it says so."""
+    async with serve(desk) as client:
+        run = await desk.start(client, Draft("a"), state=Desk(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        await run.cancel()
+        with pytest.raises(RunCancelledError):
+            await run.result()
+        with pytest.raises(GraphInputError, match="exists already, open or ended"):
+            await desk.start(client, Draft("b"), state=Desk(), id=task_queue, task_queue=task_queue)
+        with pytest.raises(GraphInputError, match="exists already, open or ended"):
+            await run.fork("1", id=task_queue, task_queue=task_queue)
+        assert (await run.get_state()).status == "cancelled"
+        again = WorkflowIDReusePolicy.ALLOW_DUPLICATE
+        await desk.start(client, Draft("b"), state=Desk(), id=task_queue, task_queue=task_queue, id_reuse_policy=again)
+        assert (await run.wait()).state.lines == ["draft b"]
+        await run.cancel()
+
+
+async def test_a_node_that_would_start_another_run(serve: Serve, task_queue: str) -> None:
+    async with serve(desk) as client:
+        asked = {"id": task_queue, "task_queue": task_queue}
+        with pytest.raises(GraphInputError, match="takes inputs"):
+            await desk.proceed(client, **asked)
+        for _ in range(2):
+            assert (await desk.proceed(client, from_node=Draft("a"), state=Desk(), **asked)).is_interrupt
+        assert (await desk.proceed(client, **asked)).is_interrupt, "nothing to start with, and nothing to start"
+        assert (await desk.proceed(client, from_node=Review("a"), **asked)).is_interrupt, "it waits there"
+        with pytest.raises(GraphInputError, match="or at another node"):
+            await desk.proceed(client, from_node=Draft("b"), **asked)
+        assert (await desk.proceed(client, from_node=Review("a", verdict="yes"), **asked)).is_interrupt
+        assert (await desk.get_run(client, task_queue).proceed("web")).is_end
+        with pytest.raises(GraphInputError, match="or at another node"):
+            await desk.proceed(client, from_node=Draft("b"), **asked)

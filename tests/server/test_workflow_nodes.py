@@ -133,3 +133,100 @@ async def test_a_cancelled_run_leaves_its_line(serve: Serve, task_queue: str) ->
             with pytest.raises(RunCancelledError):
                 await run.result()
         assert await is_unharmed(client, run.id)
+
+
+async def test_nobody_answers_in_time(serve: Serve, task_queue: str) -> None:
+    """A node that does not wait any more goes on; its question is closed, and told to be."""
+    async with serve(graphs.giving_up) as client:
+        run = await graphs.giving_up.start(client, inputs="times out", id=task_queue, task_queue=task_queue)
+        assert (await run.result()).output == "nobody"
+        told = [event.kind async for event in run.stream()]
+        assert told == [
+            "run_started",
+            "node_started",
+            "interrupt_opened",
+            "interrupt_cancelled",
+            "node_finished",
+            "run_finished",
+        ]
+        assert [(c.kind, c.interrupts) async for c in run.history()] == [
+            ("started", []),
+            ("interrupt_opened", ["give_up:1.0"]),
+            ("interrupt_cancelled", []),
+            ("node_finished", []),
+        ]
+        assert await is_unharmed(client, run.id)
+
+
+async def test_it_works_on_while_nothing_is_asked(serve: Serve, task_queue: str) -> None:
+    async with serve(graphs.giving_up) as client:
+        run = await graphs.giving_up.start(client, inputs="works on", id=task_queue, task_queue=task_queue)
+        await until(run.pending_interrupts)
+
+        async def closed() -> bool:
+            return not await run.pending_interrupts()
+
+        await until(closed)
+        assert (await run.get_state()).status == "running"
+        with pytest.raises(AnswerRefusedError, match="No question is open"):
+            await run.resume("late")
+        assert (await run.result()).output == "nobody"
+        assert await is_unharmed(client, run.id)
+
+
+async def test_it_asks_something_else(serve: Serve, task_queue: str) -> None:
+    async with serve(graphs.giving_up) as client:
+        run = await graphs.giving_up.start(client, inputs="asks again", id=task_queue, task_queue=task_queue)
+
+        async def other() -> bool:
+            return [question.interrupt_id for question in await run.pending_interrupts()] == ["give_up:1.1"]
+
+        await until(other)
+        with pytest.raises(AnswerRefusedError, match=r"closed: The question .give_up:1.0. is not asked any more"):
+            await run.resume("late", interrupt_id="give_up:1.0")
+        await run.resume("in time")
+        assert (await run.result()).output == "in time"
+        assert await is_unharmed(client, run.id)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outcome"),
+    [
+        ("fails", "'give_up' failed with TimeoutError"),
+        ("sibling", "'give_up' failed with ValueError: the other one"),
+        ("two", "'give_up' failed with InterruptError: A node with execution='workflow' asks two questions at once"),
+        ("forgets", "went on, False"),
+    ],
+    ids=["fails", "sibling", "two", "forgets"],
+)
+async def test_it_ends_with_an_open_question(serve: Serve, task_queue: str, inputs: str, outcome: str) -> None:
+    async with serve(graphs.giving_up) as client:
+        run = await graphs.giving_up.start(client, inputs=inputs, id=task_queue, task_queue=task_queue)
+        async with asyncio.timeout(20):
+            if inputs == "forgets":
+                assert (await run.result()).output == outcome
+            else:
+                with pytest.raises(GraphRunError, match=outcome):
+                    await run.result()
+        assert (await run.get_state()).interrupts == []
+        assert await is_unharmed(client, run.id)
+
+
+async def test_an_answer_just_as_its_time_is_up(serve: Serve, task_queue: str) -> None:
+    """Whichever comes first: the run ends, with the answer or without, and a late one is refused."""
+    async with serve(graphs.giving_up) as client:
+
+        async def one(number: int) -> None:
+            run_id = f"{task_queue}-{number}"
+            run = await graphs.giving_up.start(client, inputs="times out", id=run_id, task_queue=task_queue)
+            await asyncio.sleep(0.2 + number * 0.02)
+            try:
+                await run.resume("just in time", interrupt_id="give_up:1.0")
+            except AnswerRefusedError as refused:
+                assert refused.reason in ("closed", "unknown_interrupt")  # noqa: PT017
+                assert (await run.result()).output == "nobody"
+            else:
+                assert (await run.result()).output in ("just in time", "nobody")
+            assert await is_unharmed(client, run.id)
+
+        await asyncio.gather(*(one(number) for number in range(16)))
