@@ -20,9 +20,9 @@ current_emit: ContextVar[Emit | None] = ContextVar("temporal_graph_emit", defaul
 async def emit(data: Any) -> None:
     """Tell those who listen to the run something, from inside a node.
 
-    It comes out of `GraphRun.stream()` as an event of kind `emitted`. While nobody listens it is lost, and costs
-    nothing; so it is in a node with `execution="local"`, in a run in this process and with pydantic-graph's own
-    `Graph.run`. A node that is tried again tells it again.
+    It comes out of `GraphRun.stream()` as an event of kind `emitted`. While nobody listens it is lost, and leaves
+    nothing in history; so it is in a node with `execution="local"`, in a run in this process and with pydantic-graph's
+    own `Graph.run`. A node that is tried again tells it again.
 
     Args:
         data: Anything that pydantic can write as JSON.

@@ -27,14 +27,14 @@ def answer(
         GraphInputError: The command leads to no node of the graph, or gives it what it does not take; or something in
             it cannot be written as JSON.
     """
-    for name, text in (("interrupt_id", interrupt_id), ("actor", actor), ("answer_id", answer_id)):
-        if not isinstance(text, str | None):
-            raise GraphInputError(f"{name} is {_shown(text)}; it must be a text.")
     sent: dict[str, Json] = {
         "interrupt_id": interrupt_id,
         "actor": actor,
         "answer_id": answer_id,
     }
+    for name, text in sent.items():
+        if not isinstance(text, str | None):
+            raise GraphInputError(f"{name} is {_shown(text)}; it must be a text.")
     if isinstance(value, Command):
         command: Command[Any] = value  # pyright: ignore[reportUnknownVariableType]
         if command.resume is NOTHING and command.goto is None and not command.update:
@@ -108,8 +108,7 @@ def checkpoint_id(given: Any) -> str:
     """
     if not isinstance(given, str):
         raise GraphInputError(
-            f"fork() got {_shown(given)}; it takes the checkpoint_id of what history() gives, which is a text: "
-            "fork('5', ...)."
+            f"fork() got {_shown(given)}; it takes the checkpoint_id of what history() gives, a text such as '5'."
         )
     return given
 

@@ -807,3 +807,106 @@ async def test_an_answer_behind_which_the_run_fails_is_taken() -> None:
     assert (await run.resume()).interrupt_id == "give:1.after"
     with pytest.raises(GraphRunError, match="ZeroDivisionError"):
         await run.proceed()
+
+
+# -- Waiting ----------------------------------------------------------------------------------------------------------
+
+
+async def test_wait_goes_on_without_an_answer() -> None:
+    """To a breakpoint, where `proceed` would say that it may go on, and to the end."""
+    run = make_drafts().local(interrupt_before=["check"])
+    stop = await run.proceed(inputs="cats")
+    assert stop_ids(stop) == ["check:1.before"]
+    assert await run.wait() == stop
+    assert await run.wait() == stop
+    await run.resume()
+    assert (await run.wait()).is_end
+    assert (await run.wait()).output == (await run.result()).output
+
+
+async def test_wait_after_answers() -> None:
+    run = asking.local()
+    await run.proceed(from_node=Asks())
+    await run.resume("ann")
+    assert stop_ids(await run.wait()) == ["Asks:1.1"]
+
+
+async def test_wait_where_the_run_does_not_go_on() -> None:
+    run = doubling().local()
+    with pytest.raises(
+        GraphError, match=r"This run has not been started; call proceed\(inputs=..., state=...\) first."
+    ):
+        await run.wait()
+    run = my_graph.local()
+    await run.proceed(from_node=Greet())
+    await run.pause()
+    stop = await run.wait()
+    assert (stop.is_paused, stop_ids(stop)) == (True, ["WaitForName:1"])
+    await run.cancel()
+    with pytest.raises(RunCancelledError, match="The run was cancelled"):
+        await run.wait()
+    run = failing.local(interrupt_before=["Fails"])
+    await run.proceed(from_node=Fails("no such thing"))
+    await run.resume()
+    with pytest.raises(GraphRunError, match="no such thing"):
+        await run.wait()
+
+
+# -- What cannot be sent ----------------------------------------------------------------------------------------------
+
+
+class Silent:
+    """Cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise LookupError("nothing to show")
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (object(), "The answer, <object object at "),
+        (Silent(), "The answer, <Silent>, cannot be written as JSON: Unable to serialize unknown type: <class "),
+        (b"\xff", r"The answer, b'\xff', cannot be written as JSON: 'utf-8' codec can't decode"),
+        (Command(resume={"a": object()}), "The answer, {'a': <object object at "),
+        (Command(update={"messages": object()}), "The new value of 'messages', <object object at "),
+        (Command(goto=Send("Asks", object())), "does not fit node 'Asks'"),
+    ],
+)
+async def test_answers_that_are_no_json(value: Any, says: str) -> None:
+    run = asking.local()
+    await run.proceed(from_node=Asks())
+    for call in (run.resume, run.proceed):
+        with pytest.raises(GraphInputError) as caught:
+            await call(value)
+        assert says in str(caught.value)
+    if not isinstance(value, Command):
+        assert str(caught.value).endswith("Give what JSON has, or a dataclass or a BaseModel of such things.")
+        with pytest.raises(GraphInputError, match=r"The answer, .*, cannot be written as JSON"):
+            await run.resume_all({"Asks:1.0": value})
+        with pytest.raises(GraphInputError, match=r"The new value of 'user_name', .*, cannot be written as JSON"):
+            await run.update_state({"user_name": value})
+        with pytest.raises(GraphInputError, match=r"The new value of 'user_name', .*, cannot be written as JSON"):
+            run.fork("1", update={"user_name": value})
+    assert stop_ids(await run.proceed("ann")) == ["Asks:1.1"]
+
+
+@pytest.mark.parametrize("name", ["interrupt_id", "actor", "answer_id"])
+async def test_names_that_are_no_texts(name: str) -> None:
+    run = asking.local()
+    await run.proceed(from_node=Asks())
+    words: dict[str, Any] = {name: 5}
+    with pytest.raises(GraphInputError, match=f"^{name} is 5; it must be a text.$"):
+        await run.resume("ann", **words)
+    assert stop_ids(await run.wait()) == ["Asks:1.0"]
+
+
+@pytest.mark.parametrize("given", [1, True, 1.0, None, ["1"]])
+async def test_a_fork_from_what_is_no_checkpoint(given: Any) -> None:
+    run = doubling().local()
+    await run.proceed(inputs=1)
+    with pytest.raises(GraphInputError) as caught:
+        run.fork(given)
+    assert str(caught.value) == (
+        f"fork() got {given!r}; it takes the checkpoint_id of what history() gives, a text such as '5'."
+    )

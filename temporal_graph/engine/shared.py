@@ -90,7 +90,7 @@ class SharedState:
             return self._over(value, delta, base)
         for ops in fields.values():
             value = self._merged(value, ops, base)
-        return value
+        return cast("Json", value)
 
     def _is_edited(self, delta: list[Op], base: Base) -> bool:
         """Whether a person has edited something of what a node changed, since it began."""

@@ -11,6 +11,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ ALWAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def at(zone: str, written: str, fold: int = 0) -> datetime:
-    return datetime.fromisoformat(written).replace(tzinfo=ZoneInfo(zone), fold=fold)
+    # In UTC, because moments which a clock shows twice equal none of another zone (PEP 495).
+    return datetime.fromisoformat(written).replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
 
 
 def berlin(written: str, fold: int = 0) -> datetime:
@@ -38,8 +40,8 @@ def berlin(written: str, fold: int = 0) -> datetime:
 
 def length(calendar: Calendar, day: str) -> timedelta:
     """How much working time there is from a midnight to the next one."""
-    start = at(calendar.zone, day)
-    return calendar.between(start, at(calendar.zone, f"{start.date() + timedelta(days=1)}"))
+    next_day = date.fromisoformat(day) + timedelta(days=1)
+    return calendar.between(at(calendar.zone, day), at(calendar.zone, next_day.isoformat()))
 
 
 # -- How time passes --------------------------------------------------------------------------------------------------
@@ -62,7 +64,7 @@ def length(calendar: Calendar, day: str) -> timedelta:
 )
 def test_after(start: str, hours: int, end: str) -> None:
     over = BERLIN.after(berlin(start), hours * HOUR)
-    assert over == berlin(end).astimezone(UTC)
+    assert over == berlin(end)
     assert over.tzinfo is UTC
 
 
@@ -106,7 +108,7 @@ def test_the_clock_around() -> None:
     assert whole.after(berlin("2026-03-06 23:00"), 2 * HOUR) == berlin("2026-03-09 01:00")
     assert Calendar("Europe/Berlin", hours=None, weekdays=ALWAYS).after(
         berlin("2026-03-04 12:34:56.789"), timedelta(days=1000)
-    ) == berlin("2026-03-04 12:34:56.789").astimezone(UTC) + timedelta(days=1000)
+    ) == berlin("2026-03-04 12:34:56.789") + timedelta(days=1000)
 
 
 def test_microseconds() -> None:
@@ -151,7 +153,7 @@ def test_spans_with_an_end_in_what_autumn_shows_twice() -> None:
     begins, ends, within = (
         every_day("Europe/Berlin", hours) for hours in (("02:30", "04:00"), ("01:00", "02:30"), ("02:10", "02:50"))
     )
-    assert length(begins, "2026-10-25") == 2.5 * HOUR
+    assert length(begins, "2026-10-25") == 2 * HOUR
     assert length(ends, "2026-10-25") == 2 * HOUR
     assert length(within, "2026-10-25") == 80 * MINUTE
     assert ends.after(berlin("2026-10-25 01:00"), 1.5 * HOUR) == berlin("2026-10-25 02:30", fold=0)
@@ -190,17 +192,22 @@ def test_a_day_that_was_left_out_is_no_day() -> None:
 
 
 def test_moments_that_are_written_as_no_clock_shows_them() -> None:
-    # PEP 495: 02:30, before the clocks are changed, is 03:30 after it.
-    calendar = every_day("Europe/Berlin")
-    assert calendar.after(berlin("2026-03-29 02:30"), HOUR) == berlin("2026-03-29 04:30")
-    assert calendar.between(berlin("2026-03-29 01:30"), berlin("2026-03-29 03:30")) == HOUR
+    # PEP 495: 02:30 by a clock that was not changed is 03:30 by one that was.
+    calendar, zone = every_day("Europe/Berlin"), ZoneInfo("Europe/Berlin")
+    assert calendar.after(datetime(2026, 3, 29, 2, 30, tzinfo=zone), HOUR) == berlin("2026-03-29 04:30")
+    # Not by the difference of what the clocks show, which Python takes within one zone.
+    one, other = datetime(2026, 3, 29, 1, 30, tzinfo=zone), datetime(2026, 3, 29, 3, 30, tzinfo=zone)
+    assert other - one == 2 * HOUR
+    assert calendar.between(one, other) == HOUR
+    one, other = datetime(2026, 10, 25, 2, 30, tzinfo=zone), datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=1)
+    assert calendar.between(one, other) == HOUR
 
 
 def zone_files() -> Iterator[Path]:
     roots = [Path(root) for root in zoneinfo.TZPATH]
-    if "tzdata" in sys.modules or not any(root.is_dir() for root in roots):
-        tzdata = pytest.importorskip("tzdata")
-        roots.append(Path(tzdata.__file__).parent / "zoneinfo")
+    package = find_spec("tzdata")
+    if package is not None:
+        roots += [Path(root) / "zoneinfo" for root in package.submodule_search_locations or ()]
     for zone in sorted(zoneinfo.available_timezones()):
         yield next(file for root in roots if (file := root / zone).is_file())
 
@@ -241,14 +248,15 @@ def test_the_first_and_the_last_year(zone: str) -> None:
         start, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, tzinfo=UTC)
         assert days * 8 * HOUR <= calendar.between(start, end) <= (days + 1) * 8 * HOUR
         assert calendar.after(start, days * 8 * HOUR) <= end
-    assert calendar.between(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)) == timedelta(0)
-    assert calendar.is_open(datetime.max.replace(tzinfo=UTC)) is (zone != "America/Los_Angeles") or True
-    assert calendar.after(datetime.min.replace(tzinfo=UTC), MINUTE) > datetime.min.replace(tzinfo=UTC)
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    assert calendar.is_open(last) is (zone != "Asia/Tokyo")  # on Kiritimati in the year 10000
+    assert calendar.between(last - timedelta(days=1), last) > 7 * HOUR
+    assert first < calendar.after(first, MINUTE) < first + timedelta(days=1)
 
 
 def test_what_is_over_after_the_last_year() -> None:
     start = datetime(9999, 12, 30, 12, tzinfo=UTC)
-    for duration in (13 * HOUR, timedelta(days=9), timedelta.max):
+    for duration in (14 * HOUR, timedelta(days=9), timedelta.max):
         with pytest.raises(ValueError) as caught:
             Calendar("UTC").after(start, duration)
         assert str(caught.value) == (
@@ -268,9 +276,7 @@ def test_a_calendar_that_is_never_open_again() -> None:
     with pytest.raises(ValueError) as caught:
         calendar.after(start, HOUR + MINUTE)
     message = str(caught.value)
-    assert message.startswith(
-        "1:01:00 of working time after 2026-12-31 16:00:00+01:00 is never over: in the ten years "
-    )
+    assert message.startswith("1:01:00 of working time after 2026-12-31 15:00:00+00:00 is never over: in the ten ")
     assert message.endswith(" the calendar is not open once. It has 4026 holidays; give it fewer.")
     nine = Calendar("Europe/Berlin", holidays=free[: 9 * 365])
     assert nine.after(start, HOUR + MINUTE) > berlin("2035-12-28 09:00")
@@ -288,28 +294,31 @@ def refused(make: Callable[[], Any]) -> str:
 @pytest.mark.parametrize(
     ("zone", "close"),
     [
-        ("Berlin", ["Europe/Berlin"]),
-        ("europe/berlin", ["Europe/Berlin"]),
-        ("Europe/Berlin ", ["Europe/Berlin"]),
-        ("New York", ["America/New_York"]),
-        ("Asia/Kalkutta", ["Asia/Calcutta", "Asia/Kolkata"]),
-        ("right/Europe/Berlin", ["Europe/Berlin"]),
-        ("Europe", ["Europe/"]),
+        ("Berlin", "'Europe/Berlin'?"),
+        ("europe/berlin", "'Europe/Berlin'?"),
+        ("Europe/Berlin ", "'Europe/Berlin'?"),
+        ("New York", "'America/New_York'?"),
+        ("America/New-York", "'America/New_York' or '"),
+        ("right/Europe/Berlin", "'Europe/Berlin' or '"),
+        ("Europe", "'Europe/"),  # a folder
     ],
 )
-def test_zones_that_are_none(zone: str, close: list[str]) -> None:
+def test_zones_that_are_none(zone: str, close: str) -> None:
     message = refused(lambda: Calendar(zone))
-    start = f"zone is {zone!r}; it must be the IANA name of a time zone, such as 'Europe/Berlin'. Did you mean '"
-    assert message.startswith(start)
-    assert message.endswith("'?")
-    assert message.count("/") <= start.count("/") + 4
-    assert all(f"'{name}" in message.partition("Did you mean")[2] for name in close[:1])
+    problem = f"zone is {zone!r}; it must be the IANA name of a time zone, such as 'Europe/Berlin'. Did you mean "
+    assert message.startswith(problem + close)
+    assert message.count(" or ") <= 2
 
 
 def test_the_zones_that_etc_has_are_no_advice() -> None:
     assert "Etc/" not in refused(lambda: Calendar("GMT+2"))
-    assert "posixrules' or" not in refused(lambda: Calendar("posixrules"))
-    assert "localtime' or" not in refused(lambda: Calendar("localtime"))
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "posix/UTC", "right/UTC"])
+def test_zones_of_the_machine_are_none(zone: str) -> None:
+    message = refused(lambda: Calendar(zone))
+    assert message.startswith(f"zone is {zone!r}; it must be the IANA name of a time zone")
+    assert zone not in message.partition(";")[2]
 
 
 @pytest.mark.parametrize("zone", ["", "/etc/passwd", "../x", "zone.tab", "x" * 300, "x\0y", None, 5, ZoneInfo("UTC")])
@@ -400,9 +409,7 @@ def test_hours_that_are_none(hours: Any, message: str) -> None:
     assert refused(lambda: Calendar("UTC", hours=hours)) == message
 
 
-@pytest.mark.parametrize(
-    "end", ["17", "17:60", "24:01", "25:00", "5pm", "17:00:60", "17:00+01:00", "１７:00", 17, None]
-)
+@pytest.mark.parametrize("end", ["17", "17:60", "24:01", "25:00", "5pm", "9:00:60", "17:00+01:00", "１７:00", 17, None])
 def test_times_that_are_none(end: Any) -> None:
     message = f"hours has {end!r}; a time is one from '00:00' to '24:00', or a datetime.time."
     assert refused(lambda: Calendar("UTC", hours=("09:00", end))) == message

@@ -32,7 +32,7 @@ PERIODS = [
     ("Antarctica/Casey", date(2009, 10, 1), 180),  # by three hours
     ("Antarctica/Troll", date(2025, 3, 1), 260),  # by two hours
     ("Asia/Beirut", date(2021, 3, 1), 260),  # at midnight
-    ("Asia/Gaza", date(2011, 3, 15), 220),  # four times a year
+    ("Asia/Hebron", date(2011, 3, 15), 220),  # four times, because of Ramadan
     ("Asia/Kathmandu", date(1985, 12, 20), 20),  # by a quarter of an hour
     ("Asia/Pyongyang", date(2015, 8, 1), 30),  # by half an hour at midnight
     ("Australia/Lord_Howe", date(2024, 7, 1), 365),  # by half an hour
@@ -98,15 +98,15 @@ class Drawn:
 
     def worked(self, period: Period) -> list[int]:
         """How many minutes of a period counted, until each of its minutes."""
-        base = period.walls[0] - 3 * 1440
-        counts = bytearray((period.days + 6) * 1440)
-        for day in range(base // 1440, base // 1440 + period.days + 6):
+        first = period.walls[0] // 1440 - 3
+        base = first * 1440
+        counts = bytearray((period.days + 8) * 1440)
+        for day in range(first, first + period.days + 8):
             on = date.fromordinal(day)
             if on.weekday() in self.weekdays and on not in self.holidays:
                 for start, end in self.spans:
-                    for minute in range(start, end):
-                        if 0 <= day * 1440 + minute - base < len(counts):
-                            counts[day * 1440 + minute - base] = 1
+                    midnight = day * 1440 - base
+                    counts[midnight + start : midnight + end] = b"\1" * (end - start)
         return list(accumulate((counts[wall - base] for wall in period.walls), initial=0))
 
 
@@ -147,13 +147,13 @@ def minutes(draw: st.DrawFn, period: Period) -> int:
 
 
 @pytest.mark.parametrize("of", PERIODS, ids=lambda of: f"{of[0]}-{of[1].year}")
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(data=st.data())
 def test_every_minute_is_counted(of: tuple[str, date, int], data: st.DataObject) -> None:
     period = Period(*of)
     drawn = data.draw(calendars(*of))
     calendar, worked = drawn.calendar, drawn.worked(period)
-    for _ in range(10):
+    for _ in range(15):
         start, end = data.draw(minutes(period)), data.draw(minutes(period))
         one, other = period.moment(start), period.moment(end)
         assert calendar.between(one, other) == (worked[end] - worked[start]) * MINUTE
@@ -176,7 +176,7 @@ def test_the_periods_have_what_they_are_here_for() -> None:
         ("Pacific/Kwajalein", 1969),
         ("Pacific/Kwajalein", 1993),
     }
-    assert found[("Asia/Gaza", 2011)] == 4
+    assert found[("Asia/Hebron", 2011)] == 4
     assert 0 not in found.values()
 
 
@@ -197,7 +197,7 @@ def asked(draw: st.DrawFn) -> tuple[Drawn, list[datetime], list[timedelta]]:
 
 
 def always(check: Callable[..., None]) -> Any:
-    return settings(max_examples=60, deadline=None)(given(asked())(check))
+    return settings(max_examples=100, deadline=None)(given(asked())(check))
 
 
 @always

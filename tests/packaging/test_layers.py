@@ -16,7 +16,7 @@ from tests.support.process import ROOT
 PACKAGE = "temporal_graph"
 FOLDER = ROOT / PACKAGE
 
-WORDS = {"commands", "emitting", "interrupts", "options", "merge", "errors"}
+WORDS = {"calendars", "commands", "emitting", "interrupts", "options", "merge", "errors"}
 """What a graph author writes with."""
 
 LAYERS: list[set[str]] = [

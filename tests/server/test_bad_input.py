@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,18 +12,21 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from temporal_graph import (
     AnswerRefusedError,
+    Command,
     GraphError,
     GraphInputError,
     GraphRunError,
+    RefusedError,
     RunCancelledError,
     RunNotFoundError,
     StateConflictError,
     TemporalGraph,
 )
+from temporal_graph.temporal.failures import raise_rpc
 from tests.replay.serving import new_name
 from tests.server import bad_graphs
 from tests.server.bad_graphs import LARGE, Board, Heap, Lost, Pile, Sign, Stranger
@@ -505,3 +509,105 @@ async def test_a_run_that_others_ended(serve: Serve, task_queue: str, how: str, 
         ):
             with pytest.raises(AnswerRefusedError, match="closed: " + says):
                 await call()
+
+
+async def test_a_run_that_ended_before_a_worker_had_begun_with_it(
+    serve: Serve, client: Client, task_queue: str
+) -> None:
+    run = await greet.start(client, Greet(), id=task_queue, task_queue=task_queue)
+    await client.get_workflow_handle(run.id).terminate("not wanted")
+    says = re.escape(f"Run {run.id!r} has no output: terminated by user")
+
+    async def past() -> list[Any]:
+        return [point async for point in run.history()]
+
+    async def heard() -> list[Any]:
+        return [event async for event in run.stream()]
+
+    async def forked() -> Any:
+        return await run.fork("1", id=f"{run.id}-fork", task_queue=task_queue)
+
+    async with serve(greet):
+        for look in (run.get_state, run.pending_interrupts, past, heard, forked):
+            with pytest.raises(GraphError) as nothing:
+                await look()
+            assert str(nothing.value) == (
+                f"Run {run.id!r} ended before a worker had begun with it, so there is nothing to see of it. How it "
+                "ended, result() says."
+            )
+        for call in (
+            lambda: run.resume({"user_name": "Bob"}),
+            lambda: run.resume_all({"WaitForName:1": {"user_name": "Bob"}}),
+            lambda: run.proceed({"user_name": "Bob"}),
+            lambda: greet.proceed(client, id=run.id, from_node=WaitForName("Bob"), task_queue=task_queue),
+        ):
+            with pytest.raises(AnswerRefusedError, match="closed: " + says):
+                await call()
+        for send in (lambda: run.update_state({"user_name": "Bob"}), run.pause, run.cancel):
+            with pytest.raises(RefusedError, match="closed: " + says):
+                await send()
+        for wait in (
+            run.result,
+            run.wait,
+            lambda: greet.proceed(client, from_node=Greet(), id=run.id, task_queue=task_queue),
+        ):
+            with pytest.raises(RunCancelledError, match=says):
+                await wait()
+
+
+def test_what_a_server_refuses() -> None:
+    with pytest.raises(GraphError, match="The Temporal server refused what was asked of run 'x': no admission"):
+        raise_rpc("x", RPCError("no admission", RPCStatusCode.PERMISSION_DENIED, b""))
+
+
+# -- What callers cannot send ---------------------------------------------------------------------------------------
+
+
+async def test_what_is_no_json_is_not_sent(serve: Serve, task_queue: str) -> None:
+    nothing: Any = object()
+    async with serve(greet) as client:
+        run = await greet.start(client, Greet(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        version = (await run.get_state()).version
+        calls: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
+            ("The answer, <object", lambda: run.resume(nothing)),
+            ("The answer, <object", lambda: run.proceed(nothing)),
+            ("The answer, <object", lambda: run.resume(Command(resume=nothing))),
+            ("The answer, {'user_name': <object", lambda: run.resume_all({"WaitForName:1": {"user_name": nothing}})),
+            ("The new value of 'user_name', <object", lambda: run.update_state({"user_name": nothing})),
+            ("The new value of 'user_name', <object", lambda: run.resume(Command(update={"user_name": nothing}))),
+        ]
+        for says, call in calls:
+            with pytest.raises(GraphInputError, match=f"^{says} .*cannot be written as JSON: Unable to serialize"):
+                await call()
+        assert (await run.get_state()).version == version
+        assert (await run.proceed({"user_name": "Bob"})).output == "bye Bob"
+
+
+@pytest.mark.parametrize("given", [1, True, None, 1.5])
+async def test_a_fork_from_what_is_no_checkpoint(serve: Serve, task_queue: str, given: Any) -> None:
+    async with serve(greet) as client:
+        run = await greet.start(client, Greet(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        with pytest.raises(GraphInputError) as wrong:
+            await run.fork(given, id=f"{run.id}-fork", task_queue=task_queue)
+        assert str(wrong.value) == (
+            f"fork() got {given!r}; it takes the checkpoint_id of what history() gives, a text such as '5'."
+        )
+        assert await does_not_exist(client, f"{run.id}-fork")
+
+
+@pytest.mark.parametrize("after", ["x", True, -1, 1.0, [1]], ids=str)
+async def test_listening_after_what_is_no_number(serve: Serve, task_queue: str, after: Any) -> None:
+    async with serve(greet) as client:
+        run = await greet.start(client, Greet(), id=task_queue, task_queue=task_queue)
+        await run.proceed({"user_name": "Bob"}, interrupt_id="WaitForName:1")
+        with pytest.raises(GraphInputError) as wrong:
+            async for _ in run.stream(after=after):
+                pass
+        assert str(wrong.value) == (
+            f"stream(after=...) got {after!r}; it takes the number of an event, after=event.number, which is 0 or "
+            "more. Leave it out for all events that there are."
+        )
+        numbers = [event.number async for event in run.stream()]
+        assert [event.number async for event in run.stream(after=0)] == numbers[1:]
