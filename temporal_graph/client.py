@@ -195,7 +195,7 @@ class GraphRun(Generic[OutputT, StateT]):
                 ended (`closed`). Nothing has changed.
             RunNotFoundError: There is no such run.
         """
-        sent = {"values": sending.fields(update), "expected_version": expected_version, "actor": actor}
+        sent = {"values": sending.fields(update), **sending.conditions(expected_version, actor)}
         changed = await self._calls.ask(self._client, self.id, UPDATE_STATE, sent)
         return read_state(self._graph, changed["values"])
 

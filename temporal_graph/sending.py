@@ -77,6 +77,19 @@ def fields(update: Any) -> dict[str, Json]:
     return {str(name): _json(f"The new value of {str(name)!r}", value) for name, value in update.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
+def conditions(expected_version: Any, actor: Any) -> dict[str, Json]:
+    """The version of the state that a change is for, and who makes it.
+
+    Raises:
+        GraphInputError: They are none.
+    """
+    if not isinstance(expected_version, int | None) or isinstance(expected_version, bool):
+        raise GraphInputError(f"expected_version is {_shown(expected_version)}; it takes the `version` of a state.")
+    if not isinstance(actor, str | None):
+        raise GraphInputError(f"actor is {_shown(actor)}; it must be a text.")
+    return {"expected_version": expected_version, "actor": actor}
+
+
 def goto(graph: CompiledGraph, target: Any) -> dict[str, Json]:
     """Where a run goes on, and what that node gets.
 
@@ -114,16 +127,16 @@ def checkpoint_id(given: Any) -> str:
 
 
 def event_number(given: Any) -> int | None:
-    """The number of the event after which a caller wants to listen; None for all that there are.
+    """The number of the event after which a caller wants to listen; -1, or None, for all that there are.
 
     Raises:
         GraphInputError: It is none.
     """
-    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given >= 0):
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given >= -1):
         return given
     raise GraphInputError(
-        f"stream(after=...) got {_shown(given)}; it takes the number of an event, after=event.number, which is 0 or "
-        "more. Leave it out for all events that there are."
+        f"stream(after=...) got {_shown(given)}; it takes the number of an event, after=event.number; the first is "
+        "0. Leave it out for all events that there are."
     )
 
 

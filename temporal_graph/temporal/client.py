@@ -54,6 +54,7 @@ async def start(client: Client, graph: str, argument: RawValue, *, id: str, task
 
     Raises:
         GraphInputError: A run of this id is there already.
+        GraphError: The server does not take it.
     """
     options.setdefault("id_reuse_policy", WorkflowIDReusePolicy.REJECT_DUPLICATE)  # or the old one could not be seen
     try:
@@ -63,6 +64,8 @@ async def start(client: Client, graph: str, argument: RawValue, *, id: str, task
             f"A run with id {id!r} exists already, open or ended. Give the new one an id of its own; to go on with the "
             f"other, use get_run(client, {id!r}), and its resume() or proceed() to answer it."
         ) from error
+    except RPCError as error:
+        raise_rpc(id, error)
 
 
 def argument_of(client: Client, name: str, sent: Json) -> RawValue:

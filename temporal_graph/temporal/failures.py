@@ -9,6 +9,7 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from ..engine.events import clipped
 from ..errors import (
     AnswerRefusedError,
     GraphError,
@@ -55,6 +56,7 @@ def raise_failure(run_id: str, error: WorkflowFailureError) -> NoReturn:
 
 def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
     """Raise what went wrong between client and server, in our terms."""
+    run_id = clipped(run_id, 100)
     if error.status == RPCStatusCode.NOT_FOUND:
         raise RunNotFoundError(
             f"There is no run with id {run_id!r}, or it ended so long ago that the server has forgotten it."

@@ -597,7 +597,7 @@ async def test_a_fork_from_what_is_no_checkpoint(serve: Serve, task_queue: str, 
         assert await does_not_exist(client, f"{run.id}-fork")
 
 
-@pytest.mark.parametrize("after", ["x", True, -1, 1.0, [1]], ids=str)
+@pytest.mark.parametrize("after", ["x", True, -2, 1.0, [1]], ids=str)
 async def test_listening_after_what_is_no_number(serve: Serve, task_queue: str, after: Any) -> None:
     async with serve(greet) as client:
         run = await greet.start(client, Greet(), id=task_queue, task_queue=task_queue)
@@ -606,8 +606,28 @@ async def test_listening_after_what_is_no_number(serve: Serve, task_queue: str, 
             async for _ in run.stream(after=after):
                 pass
         assert str(wrong.value) == (
-            f"stream(after=...) got {after!r}; it takes the number of an event, after=event.number, which is 0 or "
-            "more. Leave it out for all events that there are."
+            f"stream(after=...) got {after!r}; it takes the number of an event, after=event.number; the first is "
+            "0. Leave it out for all events that there are."
         )
         numbers = [event.number async for event in run.stream()]
         assert [event.number async for event in run.stream(after=0)] == numbers[1:]
+        assert [event.number async for event in run.stream(after=-1)] == numbers
+
+
+async def test_an_id_that_the_server_does_not_take(serve: Serve, task_queue: str) -> None:
+    async with serve(greet) as client:
+        with pytest.raises(GraphError, match=r"The Temporal server refused what was asked of run 'xxx.*length"):
+            await greet.start(client, Greet(), id="x" * 2_000, task_queue=task_queue)
+
+
+@pytest.mark.parametrize(
+    "given", [{"expected_version": "1"}, {"expected_version": True}, {"actor": 5}], ids=list("abc")
+)
+async def test_a_change_by_nobody_to_nothing(serve: Serve, task_queue: str, given: dict[str, Any]) -> None:
+    async with serve(greet) as client:
+        run = await greet.start(client, Greet(), state=Chat(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        [(name, value)] = given.items()
+        with pytest.raises(GraphInputError, match=f"{name} is {value!r}"):
+            await run.update_state({"messages": []}, **given)
+        assert (await run.get_state()).version == 1
