@@ -146,6 +146,8 @@ def test_spans_with_an_end_in_what_spring_leaves_out() -> None:
     assert ends.after(berlin("2026-03-29 00:00"), HOUR) == berlin("2026-03-29 03:00")
     assert length(within, "2026-03-29") == timedelta(0)
     assert within.after(berlin("2026-03-29 00:00"), 10 * MINUTE) == berlin("2026-03-30 02:20")
+    change, tick = datetime(2026, 3, 29, 1, tzinfo=UTC), timedelta(microseconds=1)
+    assert every_day("Europe/Berlin", ("02:00", "03:00")).between(change - tick, change + HOUR) == timedelta(0)
 
 
 def test_spans_with_an_end_in_what_autumn_shows_twice() -> None:
@@ -280,6 +282,10 @@ def test_a_calendar_that_is_never_open_again() -> None:
     assert message.endswith(" the calendar is not open once. It has 4026 holidays; give it fewer.")
     nine = Calendar("Europe/Berlin", holidays=free[: 9 * 365])
     assert nine.after(start, HOUR + MINUTE) > berlin("2035-12-28 09:00")
+    # Not ten years in all, but ten years on end.
+    twice = Calendar("Europe/Berlin", holidays=[*free[: 6 * 365], *free[7 * 365 : 11 * 366]])
+    assert twice.after(start, timedelta(days=85)) > berlin("2033-12-01")
+    assert twice.after(start, timedelta(days=90)) > berlin("2038-01-01")
 
 
 # -- What is refused --------------------------------------------------------------------------------------------------
