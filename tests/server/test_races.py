@@ -172,7 +172,7 @@ async def test_proceed_is_one_round_trip(
         assert [question.interrupt_id for question in stop.interrupts] == ["Publish:1.0"]
         assert calls == ["update_workflow_execution"]
         calls.clear()
-        stop = await desk.proceed(client, id=run.id, task_queue=task_queue, from_node=Draft("b"))
+        stop = await desk.proceed(client, id=run.id, task_queue=task_queue, from_node=Draft("a"))
         assert [question.interrupt_id for question in stop.interrupts] == ["Publish:1.0"]
         assert calls == ["execute_multi_operation"]
         calls.clear()

@@ -184,14 +184,15 @@ async def test_several_answers_are_taken_together(serve: Serve, task_queue: str)
     ("answers", "reason"),
     [
         ({"item:1.0": "A", "item:2.0": 5}, "invalid"),
-        ({"item:1.0": "A", "item:9": "B"}, None),
+        ({"item:1.0": "A", "item:1.1": "B"}, None),
+        ({"item:1.0": "A", "item:9.0": "B"}, "unknown_interrupt"),
         ({"item:1.0": "A", "nobody:1": "B"}, "unknown_interrupt"),
         ({"item:1.0": "A", "item": "B"}, "ambiguous"),
     ],
-    ids=["type", "later", "unknown", "ambiguous"],
+    ids=["type", "later", "elsewhere", "unknown", "ambiguous"],
 )
 async def test_all_of_them_or_none(serve: Serve, task_queue: str, answers: dict[str, Any], reason: str | None) -> None:
-    """An answer to a question that may still come is kept, so that is no reason to refuse the others."""
+    """An answer to what a node that is on its way may still ask is kept, and no reason to refuse the others."""
     async with serve(board) as client:
         run = await board.start(client, inputs=["a", "b"], state=Desk(), id=task_queue, task_queue=task_queue)
         await run.wait()
