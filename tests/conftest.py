@@ -13,6 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.workflow import UnfinishedSignalHandlersWarning, UnfinishedUpdateHandlersWarning
 
 from tests.replay import serving
+from tests.replay.other_seed import OtherSeed
 from tests.support.own_exit import pytest_sessionstart, pytest_unconfigure
 from tests.support.server import DevServer, program
 
@@ -81,6 +82,14 @@ async def client(server_address: str) -> Client:
 def task_queue(request: pytest.FixtureRequest) -> str:
     """A task queue that no other test, and no earlier run of this one, uses."""
     return f"{request.node.name}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def other_seed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OtherSeed]:
+    """A process with another PYTHONHASHSEED that replays what all tests of this process ran."""
+    other = OtherSeed(tmp_path_factory.mktemp("other_seed"))
+    yield other
+    other.close()
 
 
 @pytest.fixture

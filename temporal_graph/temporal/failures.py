@@ -68,6 +68,11 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
         raise GraphError(
             f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?"
         ) from error
+    if "Workflow Task in failed state" in error.message:
+        raise GraphError(
+            f"No worker can go on with run {run_id!r}: what they have tried last failed. Does the worker on its task "
+            "queue know its graph, in the release that the run needs? Its log says why, and Temporal's UI."
+        ) from error
     if error.status == RPCStatusCode.FAILED_PRECONDITION and "closed before" in error.message:
         raise GraphError(
             f"Run {run_id!r} ended before a worker had begun with it, so there is nothing to see of it. How it ended, "

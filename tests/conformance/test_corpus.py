@@ -92,6 +92,8 @@ async def test_server(
     histories = await run_on_server(server_address, task_queue, module.CASES, max_history_events)
     if max_history_events is None:
         assert len(histories) == len(module.CASES)
+    else:
+        assert len(histories) > len(module.CASES)
     save(histories, tmp_path / "histories")
     process = run("tests.conformance.replay", str(tmp_path / "histories"), str(max_history_events or 0))
     assert process.returncode == 0, process.stderr[-3_000:]

@@ -207,7 +207,7 @@ touching_transform, touching_reducer = _touching("transform"), _touching("reduce
 
 # -- Cancelling -----------------------------------------------------------------------------------------------------
 
-BRISK = NodeOptions(heartbeat_timeout=timedelta(milliseconds=600), retry_policy=RetryPolicy(maximum_attempts=1))
+BRISK = NodeOptions(heartbeat_timeout=timedelta(seconds=2), retry_policy=RetryPolicy(maximum_attempts=1))
 """A cancellation reaches a node with one of its heartbeats, which the SDK holds back for most of the timeout."""
 
 

@@ -9,7 +9,14 @@ import pytest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
 
-from temporal_graph import AnswerRefusedError, GraphInputError, RunCancelledError, RunNotFoundError, TemporalGraph
+from temporal_graph import (
+    AnswerRefusedError,
+    GraphError,
+    GraphInputError,
+    RunCancelledError,
+    RunNotFoundError,
+    TemporalGraph,
+)
 from tests.server.conftest import Serve
 from tests.server.graphs import Chat, Greet, Order, WaitForName, greet, parallel, questions
 from tests.server.looking import UPDATED, events
@@ -161,6 +168,16 @@ async def test_a_graph_that_a_worker_does_not_know_waits_for_one_that_does(
     async with serve(greet):
         stop = await greet.get_run(client, run_id).proceed({"user_name": "Bob"}, interrupt_id="WaitForName:1")
         assert stop.is_end
+
+
+async def test_an_answer_to_a_run_that_no_worker_can_go_on_with(serve: Serve, client: Client, task_queue: str) -> None:
+    async with serve(questions):
+        run_id = f"{task_queue}-1"
+        handle = await client.start_workflow("greet", {}, id=run_id, task_queue=task_queue)
+        cure = r"Does the worker on its task queue know its graph|Is one running on its task queue, with this graph"
+        with pytest.raises(GraphError, match=cure):
+            await greet.get_run(client, run_id).resume({"user_name": "Bob"})
+        await handle.terminate()
 
 
 def _task_failure(event: object) -> str:
