@@ -17,7 +17,7 @@ PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test test-fast test-no-cache test-lowest coverage lint format types demo bench build constraints clean
+.PHONY: help test test-slow test-no-cache test-lowest coverage lint format types demo bench build constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,10 +31,10 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 test: $(READY) ## run the tests
-	$(PYTEST) $(ARGS)
-
-test-fast: $(READY) ## run the tests, but for the slow ones
 	$(PYTEST) -m 'not slow' $(ARGS)
+
+test-slow: $(READY) ## run what takes long: much of the same, over and over
+	$(PYTEST) -m slow $(ARGS)
 
 test-no-cache: $(READY) ## run the tests on servers with workers that keep no workflow in memory
 	$(PYTEST) --no-cache -m 'not slow' tests/server tests/seeds tests/conformance/test_random_server.py tests/conformance/test_corpus.py::test_server $(ARGS)

@@ -101,7 +101,8 @@ async def test_a_flood_of_signals(fleet: Fleet, journal: Journal, graphs_client:
     assert reasons["already_answered"] > 80
     assert len(state.rejected) == 100  # of 1,000: the latest
     assert all(item["message"] for item in state.rejected)
-    assert "answered by ana" in state.rejected[-1]["message"]
+    # Signals that are sent together come in any order, and the last one may be malformed.
+    assert sum("answered by ana" in item["message"] for item in state.rejected) > 80
 
     worker.kill()
     await fleet.start()
