@@ -17,7 +17,16 @@ from pydantic_graph import (
 )
 from temporalio.common import RetryPolicy
 
-from temporal_graph import InterruptibleGraph, InterruptNode, NodeOptions, Required, TemporalGraph, interrupt
+from temporal_graph import (
+    InterruptibleGraph,
+    InterruptNode,
+    NodeOptions,
+    Required,
+    Send,
+    TemporalGraph,
+    interrupt,
+    send_to,
+)
 from tests.faults.journal import Journal
 
 QUICK = NodeOptions(
@@ -221,5 +230,40 @@ _m.add(
 )
 mixed = TemporalGraph(_m.build(), options=QUICK)
 
-GRAPHS = (walk, short_walk, local_walk, case, short_case, fan, short_fan, mixed)
+_h = GraphBuilder(name="hearing", state_type=Seen, deps_type=Journal, input_type=list[str], output_type=list[str])
+
+
+@_h.step
+async def invite(ctx: StepContext[Seen, Journal, list[str]]) -> list[Send]:
+    """Sends people to one node, and the others to another one."""
+    async with ctx.deps.at("invite"):
+        return [Send("hear" if name.istitle() else "note", name) for name in ctx.inputs]
+
+
+@_h.step
+async def hear(ctx: StepContext[Seen, Journal, str]) -> str:
+    """Asks a person."""
+    async with ctx.deps.at("hear", ctx.inputs):
+        ctx.state.order.append(ctx.inputs)
+        return f"{ctx.inputs}: {await interrupt(ctx.inputs, response_type=str)}"
+
+
+@_h.step
+async def note(ctx: StepContext[Seen, Journal, str]) -> str:
+    """Asks nobody."""
+    async with ctx.deps.at("note", ctx.inputs):
+        return f"{ctx.inputs}: noted"
+
+
+_heard = _h.join(reduce_list_append, initial_factory=list[str], node_id="heard")
+_h.add(
+    _h.edge_from(_h.start_node).to(invite),
+    _h.edge_from(invite).map(fork_id="invited").to(send_to(_h, hear, note)),
+    _h.edge_from(hear, note).to(_heard),
+    _h.edge_from(_heard).to(_h.end_node),
+)
+hearing = TemporalGraph(_h.build(), options=QUICK)
+short_hearing = TemporalGraph(_h.build(), name="short_hearing", options=QUICK, max_history_events=20)
+
+GRAPHS = (walk, short_walk, local_walk, case, short_case, fan, short_fan, mixed, hearing, short_hearing)
 """What a worker serves."""

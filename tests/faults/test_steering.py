@@ -10,7 +10,20 @@ from temporalio.client import Client
 
 from temporal_graph import Command, RunCancelledError, RunEvent, TemporalGraph
 from tests.faults.conftest import SOON, Fleet, Witness
-from tests.faults.graphs import Case, Close, Path, Prepare, Walk, case, short_case, short_walk, walk
+from tests.faults.graphs import (
+    Case,
+    Close,
+    Path,
+    Prepare,
+    Seen,
+    Walk,
+    case,
+    hearing,
+    short_case,
+    short_hearing,
+    short_walk,
+    walk,
+)
 from tests.faults.journal import Journal
 
 GRAPHS = pytest.mark.parametrize("graph", [case, short_case], ids=["one_history", "continued_as_new"])
@@ -236,3 +249,38 @@ async def test_a_run_is_sent_on_after_a_kill(
     journal.release("Close")
     assert (await run.result()).output == "sent on"
     await witness.check({"Prepare": 1, "Close": 1})
+
+
+@pytest.mark.parametrize("graph", [hearing, short_hearing], ids=["one_history", "continued_as_new"])
+async def test_with_several_questions_that_were_sent_for(
+    fleet: Fleet,
+    journal: Journal,
+    graphs_client: Client,
+    task_queue: str,
+    graph: TemporalGraph[Any, Any, Any, Any],
+) -> None:
+    """Parallel questions of branches that a step has sent: answered one by one, and together; and edits in between."""
+    worker = await fleet.start()
+    names = ["Ana", "robot", "Bob", "Cleo"]
+    run = await graph.start(graphs_client, inputs=names, state=Seen(), id=task_queue, task_queue=task_queue, **SOON)
+    witness = Witness(graphs_client, run.id, journal)
+    stop = await run.wait()
+    assert [asked.interrupt_id for asked in stop.interrupts] == ["hear:1.0", "hear:2.0", "hear:3.0"]
+    worker.kill()
+    await witness.look()
+    worker = await fleet.start()
+    stop = await run.proceed("yes", interrupt_id="hear:2.0")
+    assert stop.state.order == ["Bob"]
+    version = (await run.get_state()).version
+    await run.update_state({"words": ["edited"]}, expected_version=version)
+    worker.kill()
+    await witness.look()
+    await fleet.start()
+    state = await run.get_state()
+    assert (state.values.order, state.values.words, state.version) == (["Bob"], {"edited"}, version + 1)
+    taken = await run.resume_all({"hear:1.0": "no", "hear:3.0": "maybe"}, actor="ana")
+    assert [answer.interrupt_id for answer in taken] == ["hear:1.0", "hear:3.0"]
+    result = await run.result()
+    assert sorted(result.output) == ["Ana: no", "Bob: yes", "Cleo: maybe", "robot: noted"]
+    assert (sorted(result.state.order), result.state.words) == (["Ana", "Bob", "Cleo"], {"edited"})
+    await witness.check({"invite": 1, "hear": 6, "note": 1})
