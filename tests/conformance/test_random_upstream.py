@@ -130,6 +130,7 @@ def repaired(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- Random programs -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_upstream_and_oracle_agree_where_no_join_can_fire_early(mode: Mode) -> None:
     @many
@@ -140,6 +141,7 @@ def test_upstream_and_oracle_agree_where_no_join_can_fire_early(mode: Mode) -> N
     agree()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("repaired")
 @pytest.mark.parametrize("mode", MODES)
 def test_repaired_upstream_and_oracle_agree_everywhere(mode: Mode) -> None:
@@ -151,6 +153,7 @@ def test_repaired_upstream_and_oracle_agree_everywhere(mode: Mode) -> None:
     agree()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_each_breakage_has_a_name_and_a_cause(mode: Mode) -> None:
     broken: Counter[str] = Counter()

@@ -147,6 +147,8 @@ async def test_two_workers_share_a_queue(client: Client, server_address: str, ta
     flags: list[object] = ["--graph", GREET, "--task-queue", task_queue, "--address", server_address]
     (tmp_path / "other").mkdir()
     async with worker(tmp_path, *flags, "--max-cached-workflows", "0") as one, worker(tmp_path / "other", *flags):
+        # The other one may do all the work before this one has begun, and a worker that has not is ended by the signal.
+        await one.wait_for_output("worker started", timeout=60)
         await asyncio.gather(*(converse_as(client, task_queue, number) for number in range(5)))
         assert await one.stop() == 0
 
