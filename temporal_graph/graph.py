@@ -21,7 +21,7 @@ from .naming import assigned_name, checked_name
 from .node_classes import graph_of
 from .options import NodeOptions
 from .registry import RegisteredGraph
-from .starting import answer_in, check_breakpoints, digest, dump_start, read_breakpoints, waits
+from .starting import answer_in, check_breakpoints, digest, dump_given, dump_start, read_breakpoints, waits
 from .temporal.options import check_options
 from .views import GraphResult, Stop, read_stop
 
@@ -179,9 +179,9 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         """Start a run, or go on with it, and wait for where it stops next; in one round trip.
 
         If there is no run with this id, one is started. If there is, and `from_node` is an interrupt node with its
-        `Required` fields set, those are the answer; otherwise this only waits. Inputs, state
-        and a node that does not wait are for a new run: the same ones do no harm, so that a call may be repeated, but
-        other ones are an error.
+        `Required` fields set, those are the answer; otherwise this only waits. Inputs, state and a node that
+        does not wait are for a new run: the same ones do no harm, so that a call may be repeated, but other ones are an
+        error.
 
         Args:
             client: A Temporal client.
@@ -208,11 +208,13 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         answer = answer_in(self._compiled, from_node)
         if answer is not None:
             answer["answer_id"] = calls.new_id()
+        given = digest(dump_given(self._compiled, from_node, inputs, state))
+        if from_node is not None and waits(self._compiled, from_node):
+            del given["start_node"]  # it says where the run is thought to be, and perhaps the answer
+        if task_queue is None:
+            return read_stop(self._compiled, await calls.proceed(client, id, answer, given=given))
         try:
             message = dump_start(self._compiled, from_node, inputs, state)
-            starts = {"inputs": inputs is not None, "state": state is not None}
-            starts["start_node"] = from_node is not None and not waits(self._compiled, from_node)
-            given = {name: said for name, said in digest(message).items() if starts[name]}
         except GraphInputError as error:
             if not (from_node is inputs is state is None):
                 raise
@@ -220,11 +222,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             try:
                 return read_stop(self._compiled, await calls.proceed(client, id, None))
             except RunNotFoundError:
-                if task_queue is None:
-                    raise
                 raise error from None
-        if task_queue is None:
-            return read_stop(self._compiled, await calls.proceed(client, id, answer, given=given))
         message.update(self._dump_breakpoints(interrupt_before, interrupt_after))
         if answer is not None:
             message["answer_id"] = f'"{answer["answer_id"]}"'

@@ -10,6 +10,7 @@ from typing import Any, cast
 from pydantic_graph import BaseNode
 
 from .codec import DecodeError, EncodeError, ValueCodec
+from .codec.text import members
 from .compile import CompiledGraph
 from .engine import snapshot
 from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
@@ -26,6 +27,24 @@ def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
     Raises:
         GraphInputError: It is not what the graph declares.
     """
+    message = dump_given(graph, from_node, inputs, state)
+    node = None
+    if message["start_node"] is None:
+        _check_given(graph, inputs)
+    else:
+        found = members(message["start_node"])
+        node = json.loads(found["node_id"]), found["data"]
+    # What would fail in the run is to fail here.
+    load_start(graph, message["inputs"], message["state"], node)
+    return message
+
+
+def dump_given(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) -> dict[str, str | None]:
+    """What a caller gives, be it enough to start a run or not, as JSON texts by field of the start message.
+
+    Raises:
+        GraphInputError: It is not what the graph declares.
+    """
     if from_node is not None and inputs is not None:
         raise GraphInputError("A run starts at a node or with inputs; it got both from_node and inputs.")
     message: dict[str, str | None] = {"inputs": None, "state": None, "start_node": None}
@@ -33,24 +52,19 @@ def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
         node_id = _node_id(graph, from_node)
         data = _dump(graph.nodes[node_id].inputs, from_node, f"node {node_id!r} of graph {graph.name!r}")
         message["start_node"] = f'{{"node_id":{json.dumps(node_id)},"data":{data}}}'
-    else:
-        _check_given(graph, inputs)
+    if inputs is not None:
         message["inputs"] = _dump(graph.inputs, inputs, f"the inputs of graph {graph.name!r}")
     if state is not None:
         if graph.state is None:
             raise GraphInputError(f"Graph {graph.name!r} has no state_type, so it takes no state; it got {state!r}.")
         message["state"] = _dump(graph.state, state, f"the state of graph {graph.name!r}")
-    # What would fail in the run is to fail here.
-    load_start(graph, message["inputs"], message["state"], (node_id, data) if from_node is not None else None)  # pyright: ignore[reportPossiblyUnboundVariable]
     return message
 
 
 def digest(message: Mapping[str, str | None]) -> dict[str, str]:
-    """What stands for each thing that a run is started with, which are JSON texts: the same for the same."""
-    return {
-        name: hashlib.sha256((message.get(name) or "null").encode()).hexdigest()[:16]
-        for name in ("inputs", "state", "start_node")
-    }
+    """What stands for each thing that is given to start a run, which are JSON texts: the same for the same."""
+    given = {name: message.get(name) for name in ("inputs", "state", "start_node")}
+    return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in given.items() if text is not None}
 
 
 def is_another(mine: Mapping[str, str], given: Mapping[str, str]) -> bool:

@@ -76,6 +76,7 @@ _START_FIELDS = (
     "fork",
     "given",
 )
+_NOTHING_GIVEN = {"inputs": "null", "state": "null", "start_node": "null"}
 _ANSWER_FIELDS = tuple(field.name for field in fields(Answer) if field.name != "has_value")
 
 
@@ -109,7 +110,7 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
     is_first = texts["snapshot"] is None
     return StartMessage(
         **texts,
-        given=digest(found) if is_first else _digests(json.loads(found.get("given", "null"))),
+        given=digest({**_NOTHING_GIVEN, **found}) if is_first else _digests(json.loads(found.get("given", "null"))),
         start_node=node,
         answer_id=answer_id if isinstance(answer_id, str) else None,
         breakpoints=breakpoints,

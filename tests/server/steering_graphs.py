@@ -604,3 +604,26 @@ _v.add(
 )
 plans = TemporalGraph(_v.build())
 short_plans = TemporalGraph(_v.build(), name="short_plans", max_history_events=10)
+
+
+# -- A state without defaults -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Seat:
+    """A state that nobody can make up."""
+
+    number: int
+
+
+@dataclass
+class Sit(InterruptNode[Seat, None, str]):
+    """Asks who sits there."""
+
+    name: Annotated[str | None, Required] = None
+
+    async def run(self, ctx: GraphRunContext[Seat]) -> End[str]:
+        return End(f"{self.name} at {ctx.state.number}")
+
+
+needy = InterruptibleGraph([Sit], name="needy")

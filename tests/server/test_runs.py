@@ -20,7 +20,7 @@ from temporal_graph import (
 from tests.server.conftest import Serve
 from tests.server.graphs import Chat, Greet, Order, WaitForName, greet, parallel, questions
 from tests.server.looking import UPDATED, events
-from tests.server.steering_graphs import Desk, Draft, Review, desk, short_desk
+from tests.server.steering_graphs import Desk, Draft, Review, Seat, Sit, desk, needy, short_desk
 
 
 async def test_a_run_waits_for_a_person_and_ends(serve: Serve, task_queue: str) -> None:
@@ -251,3 +251,13 @@ async def test_a_node_that_would_start_another_run(serve: Serve, task_queue: str
         assert (await desk.get_run(client, task_queue).proceed("web")).is_end
         with pytest.raises(GraphInputError, match="or at another node"):
             await desk.proceed(client, from_node=Draft("b"), **asked)
+
+
+async def test_an_answer_needs_no_state(serve: Serve, task_queue: str) -> None:
+    """Whoever goes on with a run need not know what it was started with, whatever its graph needs to start."""
+    async with serve(needy) as client:
+        asked = {"id": task_queue, "task_queue": task_queue}
+        stop = await needy.proceed(client, from_node=Sit(), state=Seat(7), **asked)
+        assert stop.is_interrupt
+        assert (await needy.proceed(client, id=task_queue, from_node=Sit())).is_interrupt
+        assert (await needy.proceed(client, id=task_queue, from_node=Sit("Ana"))).output == "Ana at 7"
