@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .calendars import Calendar
 from .client import GraphRun
-from .commands import Command, Send, send_to
+from .commands import Abort, Command, Retry, Send, Skip, send_to
 from .emitting import emit
 from .errors import (
     AnswerRefusedError,
@@ -21,21 +22,28 @@ from .errors import (
     StateConflictError,
 )
 from .graph import InterruptibleGraph, TemporalGraph
-from .interrupts import InterruptNode, Required, interrupt
+from .interrupts import Answered, InterruptNode, Required, answers, interrupt, once, step
 from .local import LocalRun
 from .merge import Merge
 from .options import NodeOptions
-from .views import Accepted, Checkpoint, GraphResult, Interrupt, RunEvent, RunState, Stop
+from .policies import Escalate, Every, InterruptPolicy
+from .views import Accepted, AuditEntry, Checkpoint, GraphResult, Interrupt, RunEvent, RunState, Stop
 
 if TYPE_CHECKING:
     from .plugin import GraphPlugin
 
 __all__ = [
+    "Abort",
     "Accepted",
     "AnswerRefusedError",
+    "Answered",
+    "AuditEntry",
+    "Calendar",
     "Checkpoint",
     "Command",
     "DepsError",
+    "Escalate",
+    "Every",
     "GraphDefinitionError",
     "GraphError",
     "GraphInputError",
@@ -46,23 +54,29 @@ __all__ = [
     "Interrupt",
     "InterruptError",
     "InterruptNode",
+    "InterruptPolicy",
     "InterruptibleGraph",
     "LocalRun",
     "Merge",
     "NodeOptions",
     "RefusedError",
     "Required",
+    "Retry",
     "RunCancelledError",
     "RunEvent",
     "RunNotFoundError",
     "RunState",
     "Send",
+    "Skip",
     "StateConflictError",
     "Stop",
     "TemporalGraph",
+    "answers",
     "emit",
     "interrupt",
+    "once",
     "send_to",
+    "step",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from typing_extensions import TypeVar
@@ -11,11 +12,14 @@ from . import sending
 from .codec.text import compact
 from .commands import NOTHING
 from .compile import CompiledGraph
-from .starting import check_fork, node_ids
+from .compile.targets import dump_fields
+from .starting import forked, node_ids
 from .temporal.names import (
+    EXTEND,
     GET_STATE,
     PAUSE,
     PENDING_INTERRUPTS,
+    REASSIGN,
     RESUME_ALL,
     SET_BREAKPOINTS,
     UNPAUSE,
@@ -23,6 +27,7 @@ from .temporal.names import (
 )
 from .views import (
     Accepted,
+    AuditEntry,
     Checkpoint,
     GraphResult,
     Interrupt,
@@ -30,6 +35,7 @@ from .views import (
     RunState,
     Stop,
     read_accepted,
+    read_audit,
     read_checkpoint,
     read_event,
     read_interrupts,
@@ -195,9 +201,56 @@ class GraphRun(Generic[OutputT, StateT]):
                 ended (`closed`). Nothing has changed.
             RunNotFoundError: There is no such run.
         """
-        sent = {"values": sending.fields(update), **sending.conditions(expected_version, actor)}
+        sent = {"values": dump_fields(update), **sending.conditions(expected_version, actor)}
         changed = await self._calls.ask(self._client, self.id, UPDATE_STATE, sent)
         return read_state(self._graph, changed["values"])
+
+    async def reassign(
+        self, to: str | Sequence[str], *, interrupt_id: str | None = None, actor: str | None = None
+    ) -> Interrupt:
+        """Ask others from now on; what has a time of its own (reminders, escalations, the deadline) keeps it.
+
+        Args:
+            to: Who is asked; an empty list for anybody.
+            interrupt_id: The question; may be left out while exactly one is open.
+            actor: Who you are; it is written into the audit.
+
+        Returns:
+            The question as it is now.
+
+        Raises:
+            RefusedError: There is no such question, or they are too few for its quorum, or may not answer it.
+            RunNotFoundError: There is no such run.
+        """
+        sent = sending.reassignment(to, interrupt_id, actor)
+        return read_interrupts([await self._calls.ask(self._client, self.id, REASSIGN, sent)])[0]
+
+    async def extend(
+        self,
+        by: timedelta | None = None,
+        *,
+        until: datetime | None = None,
+        interrupt_id: str | None = None,
+        actor: str | None = None,
+    ) -> Interrupt:
+        """Let a question that has a deadline wait longer; reminders and escalations stay where they are.
+
+        Args:
+            by: How much longer, in the working time of the policy's calendar, if it has one; or
+            until: until when, with time zone; it may be earlier than before, but not in the past.
+            interrupt_id: The question; may be left out while exactly one is open.
+            actor: Who you are; it is written into the audit.
+
+        Returns:
+            The question as it is now.
+
+        Raises:
+            GraphInputError: It is neither, or both.
+            RefusedError: There is no such question, or it waits for ever anyway, or that moment has passed.
+            RunNotFoundError: There is no such run.
+        """
+        sent = sending.extension(by, until, interrupt_id, actor)
+        return read_interrupts([await self._calls.ask(self._client, self.id, EXTEND, sent)])[0]
 
     async def set_breakpoints(
         self, *, before: Sequence[str] | str | None = None, after: Sequence[str] | str | None = None
@@ -251,7 +304,8 @@ class GraphRun(Generic[OutputT, StateT]):
         """What happens in the run, as it happens, until the run has ended.
 
         Kinds: `run_started`, `node_started`, `node_finished`, `node_failed`, `state_changed`, `interrupt_opened`,
-        `interrupt_answered`, `interrupt_cancelled` (its node was given up, or the run has ended), `emitted`,
+        `interrupt_answered`, `interrupt_cancelled` (its node was given up, or the run has ended), `interrupt_reminded`,
+        `interrupt_escalated`, `interrupt_timed_out`, `interrupt_reassigned`, `interrupt_extended`, `emitted`,
         `run_paused`, `run_unpaused`, `run_finished`, `run_failed`, `run_cancelled`.
         The run keeps the latest 1,000 events at least, and 200 of them, or fewer large ones, when it continues as new.
 
@@ -293,6 +347,18 @@ class GraphRun(Generic[OutputT, StateT]):
                     self._client, self.id, run_id, int(page["checkpoints"][-1]["number"])
                 )
 
+    async def audit(self) -> list[AuditEntry]:
+        """Who was asked what, who said what, and what happened to the questions meanwhile, in order.
+
+        A run takes its latest 1,000 entries along, or fewer long ones, for as long as it lives; older ones are looked
+        up in Temporal's history, as far back as the server keeps that. It works after the end of the run, too.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+            GraphError: No worker answers.
+        """
+        return read_audit(await self._looks.audit(self._client, self.id))
+
     async def fork(
         self,
         checkpoint_id: str,
@@ -322,8 +388,8 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
         """
         data = await self._looks.snapshot_at(self._client, self.id, sending.checkpoint_id(checkpoint_id))
-        changes = None if update is None else sending.fields(update)
-        check_fork(self._graph, data, changes)
+        changes = None if update is None else dump_fields(update)
+        forked(self._graph, data, changes, "")  # what would fail in the run is to fail here
         message = {"snapshot": compact(data), "fork": compact({"update": changes})}
         argument = self._calls.start_argument(self._client, message)
         await self._calls.start(self._client, self._graph.name, argument, id=id, task_queue=task_queue, **start_options)

@@ -1,17 +1,17 @@
-"""The words with which a run is sent somewhere: `Send`, a node and what is given to it, and `Command`."""
+"""The words with which a run is told what to do: `Send`, `Command`, and what is said to the failure of a node."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, cast
+from typing import Any, Final, Generic, Literal, cast
 
 from pydantic_graph import BaseNode, Decision, End, GraphBuilder, StepContext
 from typing_extensions import TypeVar
 
 from .errors import GraphDefinitionError
 
-__all__ = ["Command", "Send", "send_to"]
+__all__ = ["Abort", "Command", "Retry", "Send", "Skip", "send_to"]
 
 TargetT = TypeVar("TargetT", default=Any)
 
@@ -60,6 +60,37 @@ class Command(Generic[TargetT]):
     def is_answer(self) -> bool:
         """Whether it answers a question."""
         return self.resume is not NOTHING
+
+
+@dataclass(frozen=True)
+class Retry:
+    """To the failure of a node: let it run again.
+
+    Attributes:
+        inputs: What it gets this time, instead of what it got; None for the same.
+    """
+
+    inputs: Any = None
+    action: Literal["retry"] = field(default="retry", init=False)
+
+
+@dataclass(frozen=True)
+class Skip:
+    """To the failure of a node: go on as if it had returned this.
+
+    Attributes:
+        output: Its output, of the type that the node declares.
+    """
+
+    output: Any = None
+    action: Literal["skip"] = field(default="skip", init=False)
+
+
+@dataclass(frozen=True)
+class Abort:
+    """To the failure of a node: let the run fail with it."""
+
+    action: Literal["abort"] = field(default="abort", init=False)
 
 
 @dataclass(frozen=True)

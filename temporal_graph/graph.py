@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -12,7 +13,7 @@ from typing_extensions import TypeVar
 
 from .client import GraphRun
 from .codec.text import compact
-from .compile import CompiledGraph, compile_graph
+from .compile import CompiledGraph, compile_graph, with_options
 from .compile.hints import Namespace
 from .engine.breakpoints import NO_BREAKPOINTS, Breakpoints
 from .errors import GraphDefinitionError, GraphInputError, RunNotFoundError
@@ -51,6 +52,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         max_history_events: Length of history after which a run continues as new. Default: when the server suggests it.
         interrupt_before: Ids of the nodes before which a run stops for people; `"*"` for all of them.
         interrupt_after: Ids of the nodes after which it does.
+        steps: The functions that nodes with `execution="workflow"` call with `step()`.
 
     Attributes:
         name: The graph's name.
@@ -71,6 +73,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         max_history_events: int | None = None,
         interrupt_before: Sequence[str] | str = (),
         interrupt_after: Sequence[str] | str = (),
+        steps: Sequence[Callable[..., Any]] = (),
     ) -> None:
         if not isinstance(graph, Graph):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise GraphDefinitionError(
@@ -79,9 +82,10 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             )
         self.name = _name(name, graph)
         self.graph = graph
-        self._compiled = compile_graph(graph, self.name, _callers_names())
+        compiled = compile_graph(graph, self.name, _callers_names(), steps)
         _check_events(max_history_events)
-        resolved = _resolve_options(self._compiled, options, node_options or {})
+        resolved = _resolve_options(compiled, options, node_options or {})
+        self._compiled = with_options(compiled, resolved)
         breakpoints = _breakpoints(self._compiled, interrupt_before, interrupt_after)
         self.registered = RegisteredGraph(self._compiled, resolved, max_history_events, breakpoints)
 
@@ -273,6 +277,7 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         max_history_events: See `TemporalGraph`.
         interrupt_before: See `TemporalGraph`.
         interrupt_after: See `TemporalGraph`.
+        steps: See `TemporalGraph`.
     """
 
     def __init__(
@@ -288,6 +293,7 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         max_history_events: int | None = None,
         interrupt_before: Sequence[str] | str = (),
         interrupt_after: Sequence[str] | str = (),
+        steps: Sequence[Callable[..., Any]] = (),
     ) -> None:
         name = _name(name)
         graph = graph_of(nodes, name, state_type, deps_type, output_type)
@@ -299,6 +305,7 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
             max_history_events=max_history_events,
             interrupt_before=interrupt_before,
             interrupt_after=interrupt_after,
+            steps=steps,
         )
 
 
@@ -361,11 +368,11 @@ def _resolve_options(
         raise GraphDefinitionError(
             f"node_options is {by_node!r}; it must be a mapping, {{'node id': NodeOptions(...)}}."
         )
-    unknown = [node_id for node_id in by_node if node_id not in graph.nodes]
+    unknown = [node_id for node_id in by_node if node_id not in graph.nodes and node_id not in graph.steps]
     if unknown:
         raise GraphDefinitionError(
             f"node_options names {', '.join(repr(n) for n in unknown)}, which graph {graph.name!r} has not. Its nodes: "
-            f"{', '.join(repr(node_id) for node_id in graph.nodes)}."
+            f"{', '.join(repr(node_id) for node_id in (*graph.nodes, *graph.steps))}."
         )
     resolved: dict[str, NodeOptions] = {}
     for node_id, code in graph.nodes.items():
@@ -378,4 +385,17 @@ def _resolve_options(
         except GraphDefinitionError as error:
             raise GraphDefinitionError(f"The options of node {node_id!r}: {error}") from error
         check_options(node_id, resolved[node_id])
+    for name in graph.steps:
+        resolved[name] = _step_options(name, by_node.get(name), options)
+    return resolved
+
+
+def _step_options(name: str, own: NodeOptions | None, options: NodeOptions | None) -> NodeOptions:
+    """The options of a function that nodes call with `step()`: it is always an activity."""
+    if own is not None and own.execution not in (None, "activity"):
+        raise GraphDefinitionError(
+            f"The options of function {name!r}: execution is {own.execution!r}; what step() calls is an activity."
+        )
+    resolved = replace((own or NodeOptions()).over(options or NodeOptions()), execution="activity")
+    check_options(name, resolved)
     return resolved

@@ -1,18 +1,23 @@
-"""The words with which a graph asks a person: a node that waits, and a call that waits."""
+"""The words with which a graph asks a person: a node that waits, a call that waits, and what is not done twice."""
 
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, Generic, Never, Protocol, overload
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Generic, Never, ParamSpec, Protocol, overload
 
 from pydantic_graph import BaseNode
 from typing_extensions import TypeVar
 
 from .errors import InterruptError
+from .policies import InterruptPolicy
 
-__all__ = ["InterruptNode", "Required", "interrupt"]
+__all__ = ["Answered", "InterruptNode", "Required", "answers", "interrupt", "once", "step"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 StateT = TypeVar("StateT", default=object)
 DepsT = TypeVar("DepsT", default=object, contravariant=True)
@@ -32,15 +37,57 @@ class InterruptNode(BaseNode[StateT, DepsT, NodeRunEndT], ABC, Generic[StateT, D
     When the run reaches it, its fields are shown as the interrupt's value, and the run waits, for minutes or months.
     The answer sets the fields marked `Required`; then `run` executes like that of any other node.
 
-    Make subclasses a `@dataclass` or a `BaseModel`, like other nodes.
+    Make subclasses a `@dataclass` or a `BaseModel`, like other nodes. A subclass may have besides:
+
+    - `async def prompt(self, ctx)`: composes what is shown instead of the fields, anything that pydantic can write as
+      JSON. It runs where `run` does, with deps, and may call a model; once, however long the question then waits. It
+      only looks at the state.
+    - `def validate_answer(self, ctx)`: looks at an answer that fits the types, with the fields set in the node and the
+      state as `ctx.state`, and raises `ValueError` to refuse it. It runs in the driver, has no deps, and is pure.
+
+    Attributes:
+        policy: How it asks; None for as the graph's options say.
     """
+
+    policy: ClassVar[InterruptPolicy | None] = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer that a node has got.
+
+    Attributes:
+        actor: Who gave it, as they said; None for somebody who did not say, or nobody.
+        value: What they said, as JSON.
+        at: When it was taken, with time zone.
+        via: Which way it came: `signal`, `update`, or `timeout` for what stands in for an answer that nobody gave.
+        answer_id: The answer's own id.
+    """
+
+    actor: str | None
+    value: Any
+    at: datetime
+    via: str
+    answer_id: str | None = None
 
 
 class Asker(Protocol):
-    """Who takes a question while a node runs."""
+    """Who takes a node's questions while it runs."""
 
-    async def ask(self, value: Any, response_type: Any) -> Any:
+    async def ask(self, value: Any, response_type: Any, policy: InterruptPolicy | None) -> Any:
         """Wait for the answer, or end the node and have it run again with the answer."""
+        ...
+
+    async def once(self, key: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Do something that is not done again when the node runs again."""
+        ...
+
+    async def step(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The same in a node that runs in the driver: as an activity of its own."""
+        ...
+
+    def answered(self) -> list[Answered]:
+        """The answers to the question that was answered last."""
         ...
 
 
@@ -49,12 +96,12 @@ current_asker: ContextVar[Asker | None] = ContextVar("temporal_graph_asker", def
 
 
 @overload
-async def interrupt(value: Any = None) -> Any: ...
+async def interrupt(value: Any = None, *, policy: InterruptPolicy | None = None) -> Any: ...
 @overload
-async def interrupt(value: Any = None, *, response_type: type[T]) -> T: ...
+async def interrupt(value: Any = None, *, response_type: type[T], policy: InterruptPolicy | None = None) -> T: ...
 @overload
-async def interrupt(value: Any = None, *, response_type: Any) -> Any: ...
-async def interrupt(value: Any = None, *, response_type: Any = Any) -> Any:
+async def interrupt(value: Any = None, *, response_type: Any, policy: InterruptPolicy | None = None) -> Any: ...
+async def interrupt(value: Any = None, *, response_type: Any = Any, policy: InterruptPolicy | None = None) -> Any:
     """Ask a person, from inside a node, and wait for the answer.
 
     The node ends here and is run again from its top once there is an answer; this time the call returns it. So what
@@ -64,17 +111,97 @@ async def interrupt(value: Any = None, *, response_type: Any = Any) -> Any:
     Args:
         value: What to show: anything that pydantic can write as JSON.
         response_type: The type of the answer; one that does not fit is refused, and the question stays open.
+        policy: How it is asked: of whom, until when, and so on. Default: as the options of the node say.
 
     Returns:
         The answer, as an instance of `response_type`.
 
     Raises:
-        InterruptError: There is no node around the call, or the value cannot be written as JSON.
+        InterruptError: There is no node around the call, the value cannot be written as JSON, or the policy answers
+            with what does not fit `response_type`.
     """
+    if policy is not None and not isinstance(policy, InterruptPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InterruptError(f"interrupt(policy=...) got {policy!r}; it takes an InterruptPolicy(...).")
+    return await _asker("interrupt()").ask(value, response_type, policy)
+
+
+@overload
+async def once(key: str, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+@overload
+async def once(key: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+async def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Do something in a node that must not be done again when the node runs again: after an answer, or as a retry.
+
+    What the function returns is kept with the run until the node has ended; another call with the same key returns it.
+    Calls at the same time with the same key do it once. What raises is not kept, and is done again.
+
+    The one gap: if the worker dies after the function has done its work, and before the server has been told (one
+    request, right after it), it is done again. Give the function an id of its own for that case, such as the
+    idempotency key of a payment. Of nodes with `execution="local"` the server is told when they ask or end.
+
+    Args:
+        key: What stands for it, within this node.
+        function: A function, async or not.
+        args: What it gets.
+        kwargs: Likewise.
+
+    Returns:
+        What it returned, this time or the first: read back from JSON as the type that it declares.
+
+    Raises:
+        InterruptError: There is no node around the call; or the node has `execution="workflow"`, where `step()` is
+            what does work once.
+        Exception: Whatever the function raises.
+    """
+    if not isinstance(key, str) or not key:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InterruptError(f"once() got {key!r} as its key; it takes a text: await once('charge', charge, order).")
+    if not callable(function):
+        raise InterruptError(f"once() got {function!r}; give it the function, not what it returns: once(key, f, arg).")
+    return await _asker("once()").once(key, function, args, kwargs)
+
+
+@overload
+async def step(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+@overload
+async def step(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+async def step(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function from a node with `execution="workflow"`, as an activity of its own: retried, and done once.
+
+    The function is one of those that the graph was given as `TemporalGraph(..., steps=[function])`; `node_options` has
+    its options, by its name. The node goes on from its line with what it returned, also on another worker. In a node
+    that is an activity itself it is called right there, as by `once()`.
+
+    Args:
+        function: A function at the top level of a module, async or not, whose parameters and result are annotated.
+        args: What it gets.
+        kwargs: Likewise.
+
+    Returns:
+        What it returned: read back from JSON as the type that it declares.
+
+    Raises:
+        InterruptError: There is no node around the call, or the graph was not given the function.
+        Exception: In a node in the workflow a `temporalio.exceptions.ActivityError`, else what the function raises.
+    """
+    return await _asker("step()").step(function, args, kwargs)
+
+
+def answers() -> list[Answered]:
+    """Who gave the answer that the node has got: one, or as many as the policy's quorum asks for, in order.
+
+    Call it in an interrupt node, or after an `interrupt()` in any node, which it is then about. It is empty before.
+
+    Raises:
+        InterruptError: There is no node around the call.
+    """
+    return _asker("answers()").answered()
+
+
+def _asker(called: str) -> Asker:
     asker = current_asker.get()
     if asker is None:
         raise InterruptError(
-            "interrupt() was called outside of a node that a temporal_graph run is running. Call it in a step or in "
+            f"{called} was called outside of a node that a temporal_graph run is running. Call it in a step or in "
             "BaseNode.run, and run the graph with TemporalGraph.start() or .local(), not with Graph.run()."
         )
-    return await asker.ask(value, response_type)
+    return asker

@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, cast
 
 from pydantic_graph import BaseNode
@@ -16,25 +16,41 @@ from typing_extensions import TypeVar
 from . import sending
 from .codec.text import compact
 from .commands import NOTHING
+from .compile.asking import Hooks
+from .compile.targets import dump_fields
 from .deps import Deps
 from .engine import snapshot
 from .engine.breakpoints import Breakpoints
-from .engine.events import Cancel, Command, Event, Failure, NodeFailed, clipped, failure_of, is_the_runtimes
+from .engine.events import (
+    Cancel,
+    Command,
+    Event,
+    Failure,
+    NodeDidOnce,
+    NodeFailed,
+    clipped,
+    failure_of,
+    is_the_runtimes,
+)
 from .engine.looking import standing, stopped
+from .engine.policies import moment
 from .engine.questions import Refused, to_answer
 from .engine.recording import RecordingEngine
+from .engine.state import Json
 from .errors import AnswerRefusedError, GraphError, GraphInputError, RefusedError, RunCancelledError
-from .messages import NodeInput, dump_input, dump_result, load_input, load_result
+from .messages import dump_input, dump_result, load_input, load_result, node_input
 from .registry import RegisteredGraph, Registry
-from .starting import answer_in, check_fork, dump_start, load_start, no_checkpoint, node_ids
+from .starting import answer_in, dump_start, forked, load_start, no_checkpoint, node_ids
 from .views import (
     Accepted,
+    AuditEntry,
     Checkpoint,
     GraphResult,
     Interrupt,
     RunState,
     Stop,
     read_accepted,
+    read_audit,
     read_checkpoint,
     read_interrupts,
     read_run_state,
@@ -71,6 +87,7 @@ class LocalRun(Generic[OutputT, StateT]):
         self._registry = Registry([graph])
         self._deps = Deps(deps)
         self._engine: RecordingEngine | None = None
+        self._ahead = timedelta(0)
         self._tasks: dict[str, asyncio.Task[str]] = {}
         self._cancelled: list[asyncio.Task[str]] = []
 
@@ -179,13 +196,47 @@ class LocalRun(Generic[OutputT, StateT]):
             raise GraphError(f"The run waits for people: {ids}. Answer with resume() first.")
         return GraphResult(cast("OutputT", stop.output), stop.state)
 
+    async def pass_time(self, duration: timedelta) -> Stop[OutputT, StateT]:
+        """Let time pass for this run: its clock goes ahead, and what is due meanwhile is done, in order.
+
+        So policies with days in them are tested in no time. Nothing else lets time pass but time itself: every call
+        does first what has come due.
+
+        Args:
+            duration: How much time.
+
+        Returns:
+            Where the run then stands.
+
+        Raises:
+            GraphRunError: The run failed.
+        """
+        engine = self._started()
+        until = self._clock() + duration
+        async with self._deps.running(self._registry):
+            await self._run()
+            while (due := self._next_due(until)) is not None:
+                interrupt_id, at = due
+                self._ahead += max(timedelta(0), at - self._clock())
+                self._do(engine.come_due(interrupt_id, at.isoformat()))
+                await self._run()
+        self._ahead += max(timedelta(0), until - self._clock())
+        return self._stop()
+
+    def _next_due(self, until: datetime) -> tuple[str, datetime] | None:
+        """The question that is the next to do something by itself, and when; None for nothing until then."""
+        waiting = [i for i in self._started().questions.open.values() if i.due]
+        found = [(moment(interrupt.due[0].at), interrupt.interrupt_id) for interrupt in waiting]
+        at, interrupt_id = min(found, default=(None, ""))
+        return None if at is None or at > until else (interrupt_id, at)
+
     def pending_interrupts(self) -> list[Interrupt]:
         """The questions that are open, oldest first."""
-        return read_interrupts([interrupt.public() for interrupt in self._started().questions.open.values()])
+        return read_interrupts([interrupt.public() for interrupt in self._up_to_date().questions.open.values()])
 
     def get_state(self) -> RunState[StateT]:
         """Where the run stands."""
-        return read_run_state(self._graph, standing(self._started()))
+        return read_run_state(self._graph, standing(self._up_to_date()))
 
     async def update_state(
         self, update: Mapping[str, Any], *, expected_version: int | None = None, actor: str | None = None
@@ -195,12 +246,54 @@ class LocalRun(Generic[OutputT, StateT]):
         Raises:
             RefusedError: The state does not take it; nothing has changed.
         """
-        engine = self._started()
+        engine = self._up_to_date()
+        values, only_if = dump_fields(update), sending.conditions(expected_version, actor)
         try:
-            engine.update(sending.fields(update), expected_version, _now())
+            engine.update(values, only_if["expected_version"], self._now(), only_if["actor"])
         except Refused as refused:
             raise RefusedError(refused.reason, refused.message, refused.errors) from refused
         return read_state(self._graph, engine.state)
+
+    async def reassign(
+        self, to: str | Sequence[str], *, interrupt_id: str | None = None, actor: str | None = None
+    ) -> Interrupt:
+        """Ask others from now on; see `GraphRun.reassign`.
+
+        Raises:
+            RefusedError: There is no such question, or they are too few.
+        """
+        sent, engine = sending.reassignment(to, interrupt_id, actor), self._up_to_date()
+        try:
+            name = engine.reassign(sent["interrupt_id"], sent["to"], sent["actor"], self._now(), "update")
+        except Refused as refused:
+            raise RefusedError(refused.reason, refused.message, refused.errors) from refused
+        return read_interrupts([engine.questions.open[name].public()])[0]
+
+    async def extend(
+        self,
+        by: timedelta | None = None,
+        *,
+        until: datetime | None = None,
+        interrupt_id: str | None = None,
+        actor: str | None = None,
+    ) -> Interrupt:
+        """Let a question wait longer; see `GraphRun.extend`.
+
+        Raises:
+            RefusedError: There is no such question, it waits for ever anyway, or until then it has waited already.
+        """
+        sent, engine = sending.extension(by, until, interrupt_id, actor), self._up_to_date()
+        try:
+            name, _ = engine.extend(
+                sent["interrupt_id"], sent["by"], sent["until"], sent["actor"], self._now(), "update"
+            )
+        except Refused as refused:
+            raise RefusedError(refused.reason, refused.message, refused.errors) from refused
+        return read_interrupts([engine.questions.open[name].public()])[0]
+
+    def audit(self) -> list[AuditEntry]:
+        """Who was asked what, who said what, and what happened to the questions meanwhile, in order."""
+        return read_audit([entry.public() for entry in self._up_to_date().questions.audit.entries])
 
     async def set_breakpoints(
         self, *, before: Sequence[str] | str | None = None, after: Sequence[str] | str | None = None
@@ -210,14 +303,14 @@ class LocalRun(Generic[OutputT, StateT]):
         Raises:
             RefusedError: There is no such node, or the run has ended.
         """
-        engine = self._started()
+        engine = self._up_to_date()
         now = engine.breakpoints
         breakpoints = Breakpoints(
             now.before if before is None else node_ids("before", before),
             now.after if after is None else node_ids("after", after),
         )
         try:
-            self._do(engine.set_breakpoints(breakpoints, _now()))
+            self._do(engine.set_breakpoints(breakpoints, self._now()))
         except Refused as refused:
             raise RefusedError(refused.reason, refused.message, refused.errors) from refused
 
@@ -265,11 +358,9 @@ class LocalRun(Generic[OutputT, StateT]):
         for checkpoint, then in engine.checkpoints():
             if str(checkpoint.number) == wanted:
                 data = snapshot.dump(then)
-                changes = None if update is None else sending.fields(update)
-                check_fork(self._graph, data, changes)
+                changes = None if update is None else dump_fields(update)
                 run: LocalRun[OutputT, StateT] = LocalRun(self._registered, self._given)
-                run.restore(data)
-                run._started().fork(changes, _now())
+                run._engine = forked(self._graph, data, changes, self._now())
                 return run
         first, _ = engine.origin
         raise GraphInputError(f"The run {no_checkpoint(wanted, first + 1, engine.checkpoint)}")
@@ -293,8 +384,21 @@ class LocalRun(Generic[OutputT, StateT]):
             raise GraphError("This run has not been started; call proceed(inputs=..., state=...) first.")
         return self._engine
 
+    def _up_to_date(self) -> RecordingEngine:
+        """The engine, when it has done what came due since the last call."""
+        engine, now = self._started(), self._clock()
+        while (due := self._next_due(now)) is not None:
+            self._do(engine.come_due(due[0], now.isoformat()))
+        return engine
+
+    def _clock(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def _now(self) -> str:
+        return self._clock().isoformat()
+
     def _open(self) -> RecordingEngine:
-        engine = self._started()
+        engine = self._up_to_date()
         if engine.status != "running":
             raise RefusedError("closed", f"The run is {engine.status}.")
         return engine
@@ -315,7 +419,7 @@ class LocalRun(Generic[OutputT, StateT]):
         start_node = None if node is None else (node["node_id"], compact(node["data"]))
         event = load_start(self._graph, message["inputs"], message["state"], start_node, self._breakpoints)
         self._engine = self._new(None)
-        self._do(self._engine.apply(event, _now()))
+        self._do(self._engine.apply(event, self._now()))
 
     def _new(self, origin: dict[str, Any] | None) -> RecordingEngine:
         return RecordingEngine(self._graph.spec, self._graph.functions, self._graph.plan, origin)
@@ -330,7 +434,9 @@ class LocalRun(Generic[OutputT, StateT]):
 
     def _answer_all(self, messages: Sequence[Mapping[str, Any]]) -> list[Accepted]:
         try:
-            accepted, commands = self._started().answer_all([to_answer(message) for message in messages], _now())
+            accepted, commands = self._up_to_date().answer_all(
+                [to_answer(message) for message in messages], self._now()
+            )
         except Refused as refused:
             output = self._started().output
             ending = f" Its output is {clipped(output.data)}." if refused.reason == "closed" and output else ""
@@ -339,13 +445,13 @@ class LocalRun(Generic[OutputT, StateT]):
         return [read_accepted(asdict(item)) for item in accepted]
 
     async def _run(self) -> None:
-        engine = self._started()
+        engine = self._up_to_date()
         try:
             while engine.status == "running":
                 for task_id in [] if engine.paused else engine.ready:
                     work = engine.begin(task_id)
                     state = None if self._graph.state is None else compact(work.state)
-                    message = dump_input(NodeInput(work.task_id, work.value, state, work.answers))
+                    message = dump_input(node_input(work, state))
                     self._tasks[task_id] = asyncio.create_task(self._run_node(work.node_id, message))
                 if not self._tasks:
                     return
@@ -353,13 +459,18 @@ class LocalRun(Generic[OutputT, StateT]):
                 for task_id in [task_id for task_id, task in self._tasks.items() if task.done()]:
                     task = self._tasks.pop(task_id, None)
                     if task is not None:
-                        self._do(engine.apply(self._event(task_id, task), _now()))
+                        self._do(engine.apply(self._event(task_id, task), self._now()))
         finally:
             await self._let_go(engine)
 
     async def _run_node(self, node_id: str, message: str) -> str:
+        given = load_input(message)
+
+        async def remember(key: str, value: Json, so_far: Mapping[str, Json]) -> None:
+            self._do(self._started().apply(NodeDidOnce(given.task_id, key, value), self._now()))
+
         try:
-            return dump_result(await self._graph.runner.run(node_id, load_input(message), self._deps.value))
+            return dump_result(await self._graph.runner.run(node_id, given, self._deps.value, Hooks(remember=remember)))
         except (Exception, asyncio.CancelledError):
             raise
         except BaseException as error:
@@ -403,7 +514,3 @@ class LocalRun(Generic[OutputT, StateT]):
 
 def _new_id() -> str:
     return uuid.uuid4().hex
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from .codec.text import compact, members
@@ -21,22 +21,30 @@ class NodeInput:
         inputs: Its input.
         state: The whole state as JSON text; None for a graph without one.
         answers: What people answered to its `interrupt()` calls so far, by position.
+        votes: Who gave these answers, likewise.
+        once: What it has done once and for all so far, by key.
+        composes: It is an interrupt node, and is to compose its question.
     """
 
     task_id: str
     inputs: Encoded
     state: str | None
     answers: Mapping[int, Json]
+    votes: Mapping[int, list[Json]] = field(default_factory=dict[int, "list[Json]"])
+    once: Mapping[str, Json] = field(default_factory=dict[str, "Json"])
+    composes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A node called `interrupt()` and has no answer yet, or one that does not fit (`errors`)."""
+    """A node asks; see `NodeAsked`, which it becomes."""
 
-    position: int
+    position: int | None
     value: Json
     response_schema: dict[str, Any] | None
     errors: tuple[dict[str, Any], ...] = ()
+    policy: dict[str, Json] | None = None
+    once: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +68,20 @@ _END = "__end__"
 
 def node_input(work: Work, state: str | None) -> NodeInput:
     """What a task gets, with the state as text (which the caller may have at hand)."""
-    return NodeInput(work.task_id, work.value, state, work.answers)
+    return NodeInput(work.task_id, work.value, state, work.answers, work.votes, work.once, work.composes)
 
 
 def dump_input(message: NodeInput) -> str:
     """As JSON text."""
     parts = [f'"task":{json.dumps(message.task_id)}']
     if message.answers:
-        parts.append(f'"answers":{compact([[position, value] for position, value in sorted(message.answers.items())])}')
+        parts.append(f'"answers":{_by_position(message.answers)}')
+    if message.votes:
+        parts.append(f'"votes":{_by_position(message.votes)}')
+    if message.once:
+        parts.append(f'"once":{compact(message.once)}')
+    if message.composes:
+        parts.append('"composes":true')
     if message.inputs.type is not None:
         parts.append(f'"type":{json.dumps(message.inputs.type)}')
     if message.inputs.data != "null":
@@ -77,13 +91,20 @@ def dump_input(message: NodeInput) -> str:
     return "{" + ",".join(parts) + "}"
 
 
+def _by_position(items: Mapping[int, Any]) -> str:
+    return compact([[position, item] for position, item in sorted(items.items())])
+
+
 def load_input(text: str) -> NodeInput:
     """From JSON text."""
     fields = members(text)
     type_name = json.loads(fields["type"]) if "type" in fields else None
     answers = dict(json.loads(fields["answers"])) if "answers" in fields else {}
     inputs = Encoded(fields.get("inputs", "null"), type_name)
-    return NodeInput(json.loads(fields["task"]), inputs, fields.get("state"), answers)
+    votes = dict(json.loads(fields["votes"])) if "votes" in fields else {}
+    once: dict[str, Json] = json.loads(fields["once"]) if "once" in fields else {}
+    task_id, composes = json.loads(fields["task"]), "composes" in fields
+    return NodeInput(task_id, inputs, fields.get("state"), answers, votes, once, composes)
 
 
 def dump_result(result: NodeResult) -> str:
@@ -94,6 +115,10 @@ def dump_result(result: NodeResult) -> str:
             question["response_schema"] = result.response_schema
         if result.errors:
             question["errors"] = list(result.errors)
+        if result.policy is not None:
+            question["policy"] = result.policy
+        if result.once:
+            question["once"] = result.once
         return compact({"interrupt": question})
     parts: list[str] = []
     if result.to is not None:
@@ -103,6 +128,14 @@ def dump_result(result: NodeResult) -> str:
     if result.data != "null":
         parts.append(f'"output":{result.data}')
     return "{" + ",".join(parts) + "}"
+
+
+def asked(task_id: str, question: Question) -> NodeAsked:
+    """The engine's event for a question."""
+    once = None if question.once is None else dict(question.once)
+    return NodeAsked(
+        task_id, question.position, question.value, question.response_schema, question.errors, question.policy, once
+    )
 
 
 def load_result(task_id: str, text: str, types: Mapping[str | None, str | None]) -> NodeFinished | NodeAsked:
@@ -116,8 +149,17 @@ def load_result(task_id: str, text: str, types: Mapping[str | None, str | None])
     fields = members(text)
     if "interrupt" in fields:
         question = json.loads(fields["interrupt"])
-        errors = tuple(question.get("errors", ()))
-        return NodeAsked(task_id, question["position"], question["value"], question.get("response_schema"), errors)
+        return asked(
+            task_id,
+            Question(
+                question["position"],
+                question["value"],
+                question.get("response_schema"),
+                tuple(question.get("errors", ())),
+                question.get("policy"),
+                question.get("once"),
+            ),
+        )
     to = json.loads(fields["to"]) if "to" in fields else None
     value = Encoded(fields.get("output", "null"), types.get(to))
     outcome: Outcome

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import GraphDefinitionError
+from .policies import InterruptPolicy
 
 if TYPE_CHECKING:
     from temporalio.common import Priority, RetryPolicy
@@ -16,6 +17,8 @@ __all__ = ["NodeOptions"]
 Execution = Literal["activity", "local", "workflow"]
 _EXECUTIONS = ("activity", "local", "workflow")
 _ACTIVITY_ONLY = ("task_queue", "heartbeat_timeout", "priority")
+_ANYWHERE = ("execution", "policy", "on_failure")
+_ON_FAILURE = ("fail", "interrupt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,11 @@ class NodeOptions:
         execution: `activity`: on any worker, retried, timed out. `local`: a local activity, on the worker that drives
             the run: for short nodes; faster, fewer events. `workflow`: in the driver itself: only for code that is
             deterministic and does no I/O; it has no deps, and `interrupt()` goes on from its own line.
-        summary: What the Temporal UI shows for the node.
+        summary: What the Temporal UI shows for the node. Default: which node it is, and how many-th time it runs.
+        policy: How questions at the node are asked that do not say so themselves: those of breakpoints, of failures, of
+            `interrupt()`, and of interrupt nodes without a `policy` of their own.
+        on_failure: What happens when the node has failed for good. `fail`: the run fails. `interrupt`: it becomes a
+            question, which `Retry()`, `Skip()`, `Abort()` and `Command(goto=...)` answer. Default: `fail`.
     """
 
     start_to_close_timeout: timedelta | None = None
@@ -45,6 +52,8 @@ class NodeOptions:
     priority: Priority | None = None
     execution: Execution | None = None
     summary: str | None = None
+    policy: InterruptPolicy | None = None
+    on_failure: Literal["fail", "interrupt"] | None = None
 
     def __post_init__(self) -> None:
         for name in ("start_to_close_timeout", "schedule_to_close_timeout", "heartbeat_timeout"):
@@ -52,11 +61,17 @@ class NodeOptions:
         self._check_types()
         if self.execution is not None and self.execution not in _EXECUTIONS:
             raise GraphDefinitionError(f"execution is {self.execution!r}; it must be one of {', '.join(_EXECUTIONS)}.")
+        if self.policy is not None and not isinstance(self.policy, InterruptPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise GraphDefinitionError(f"policy is {self.policy!r}; it must be an InterruptPolicy(...).")
+        if self.on_failure is not None and self.on_failure not in _ON_FAILURE:
+            raise GraphDefinitionError(
+                f"on_failure is {self.on_failure!r}; it must be one of {', '.join(_ON_FAILURE)}."
+            )
         allowed = {
             None: None,
             "activity": None,
             "local": _ACTIVITY_ONLY,
-            "workflow": tuple(f.name for f in fields(self) if f.name != "execution"),
+            "workflow": tuple(f.name for f in fields(self) if f.name not in _ANYWHERE),
         }[self.execution]
         conflicting = [name for name in allowed or () if getattr(self, name) is not None]
         if conflicting:
@@ -102,5 +117,5 @@ class NodeOptions:
 _EXCLUDED: dict[str, frozenset[str]] = {
     "activity": frozenset(),
     "local": frozenset(_ACTIVITY_ONLY),
-    "workflow": frozenset(f.name for f in fields(NodeOptions) if f.name != "execution"),
+    "workflow": frozenset(f.name for f in fields(NodeOptions) if f.name not in _ANYWHERE),
 }

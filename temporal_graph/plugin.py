@@ -9,6 +9,7 @@ from pydantic_graph import Graph
 
 from .errors import GraphDefinitionError
 from .graph import TemporalGraph
+from .notify import Notifier
 from .registry import RegisteredGraph, Registry
 from .temporal.plugin import Plugin
 
@@ -23,14 +24,23 @@ class GraphPlugin(Plugin):
         deps: What their nodes see as `ctx.deps`: a value; or a function or class that makes one, awaited if need be; or
             an async context manager, or a function that makes one, which is entered once when the worker starts and
             left when it stops. Graphs with other deps go into a `GraphPlugin` of their own, on the same client.
+        notify: An async function that is called with a `temporal_graph.notify.Notification` when a question opens,
+            reminds, is handed on, is answered, or was not answered in time: in an activity, at least once, with the
+            same `id` if it is tried again. It never holds a run up. `temporal_graph.notify` has some ready-made.
 
     Raises:
         DepsError: The deps are a context manager that was used up.
-        GraphDefinitionError: Two graphs have one name, or something is no `TemporalGraph`.
+        GraphDefinitionError: Two graphs have one name, something is no `TemporalGraph`, or the notifier is no function.
     """
 
-    def __init__(self, *graphs: TemporalGraph[Any, Any, Any, Any], deps: Any = None) -> None:
-        super().__init__(Registry(_registered(graph) for graph in graphs), deps)
+    def __init__(
+        self, *graphs: TemporalGraph[Any, Any, Any, Any], deps: Any = None, notify: Notifier | None = None
+    ) -> None:
+        if notify is not None and not callable(notify):
+            raise GraphDefinitionError(
+                f"notify is {notify!r}; it must be an async function of a Notification, or Webhook(url, secret=...)."
+            )
+        super().__init__(Registry((_registered(graph) for graph in graphs), notify), deps)
 
 
 def _registered(graph: Any) -> RegisteredGraph:

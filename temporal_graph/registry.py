@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .compile import CompiledGraph
 from .engine.breakpoints import NO_BREAKPOINTS, Breakpoints
@@ -23,6 +24,7 @@ class RegisteredGraph:
         max_history_events: Length of history after which a run continues as new; None for when the server suggests it.
         breakpoints: Where its runs stop for people, unless they are started with breakpoints of their own.
         payload_limit: Bytes of JSON that go into one payload of this worker; None for any number.
+        notifies: Whether this worker has a notifier, which is told what happens to questions.
     """
 
     compiled: CompiledGraph
@@ -30,6 +32,7 @@ class RegisteredGraph:
     max_history_events: int | None
     breakpoints: Breakpoints = NO_BREAKPOINTS
     payload_limit: int | None = None
+    notifies: bool = False
 
     @property
     def name(self) -> str:
@@ -40,18 +43,25 @@ class RegisteredGraph:
 class Registry:
     """Graphs by name.
 
+    Args:
+        graphs: The graphs.
+        notifier: What is called with a `Notification` when something happens to a question; None for nothing.
+
     Raises:
         GraphDefinitionError: Two graphs have one name.
     """
 
-    def __init__(self, graphs: Iterable[RegisteredGraph]) -> None:
+    def __init__(
+        self, graphs: Iterable[RegisteredGraph], notifier: Callable[[Any], Awaitable[None]] | None = None
+    ) -> None:
+        self.notifier = notifier
         self._graphs: dict[str, RegisteredGraph] = {}
         for graph in graphs:
             if graph.name in self._graphs:
                 raise GraphDefinitionError(
                     f"Two graphs are named {graph.name!r}. A run finds its graph by this name; give one another."
                 )
-            self._graphs[graph.name] = graph
+            self._graphs[graph.name] = replace(graph, notifies=notifier is not None)
 
     def get(self, name: str) -> RegisteredGraph | None:
         """The graph of this name, if there is one."""

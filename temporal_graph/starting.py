@@ -12,10 +12,10 @@ from pydantic_graph import BaseNode
 from .codec import DecodeError, EncodeError, ValueCodec
 from .codec.text import members
 from .compile import CompiledGraph
-from .engine import snapshot
 from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
 from .engine.events import Encoded, Start, clipped
 from .engine.questions import Refused
+from .engine.recording import RecordingEngine
 from .engine.spec import StepSpec
 from .engine.state import Json
 from .errors import GraphInputError, RefusedError
@@ -168,20 +168,30 @@ def check_breakpoints(graph: CompiledGraph, breakpoints: Breakpoints) -> None:
             )
 
 
-def check_fork(graph: CompiledGraph, data: dict[str, Any], update: Json) -> None:
-    """Look whether a new run can begin with a snapshot, and with changes to its state.
+def forked(graph: CompiledGraph, data: dict[str, Any], update: Json, now: str) -> RecordingEngine:
+    """A new run that begins with a snapshot, and with changes to its state.
+
+    Args:
+        graph: The graph.
+        data: The snapshot, of another run.
+        update: Fields of the state that are to be different; None for none.
+        now: The time, ISO 8601 with time zone.
+
+    Returns:
+        An engine that has begun.
 
     Raises:
-        GraphInputError: The run that it is of had ended by then.
+        GraphInputError: The other run had ended by then.
         RefusedError: The state does not take the update.
     """
-    engine = snapshot.load(data, graph.spec, graph.functions, graph.plan)
+    engine = RecordingEngine(graph.spec, graph.functions, graph.plan, data)
     try:
-        engine.fork(update, "")
+        engine.fork(update, now)
     except Refused as refused:
         if refused.reason == "closed":
             raise GraphInputError(refused.message) from refused
         raise RefusedError(refused.reason, refused.message, refused.errors) from refused
+    return engine
 
 
 def no_checkpoint(checkpoint_id: str, first: int | None, latest: int) -> str:

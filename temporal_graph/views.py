@@ -10,11 +10,12 @@ from typing import Any, Generic, Literal, NoReturn, cast
 from pydantic_graph import BaseNode
 from typing_extensions import TypeVar
 
+from .codec.text import compact
 from .compile import CompiledGraph
 from .engine.state import Json, Op, Writes, apply
 from .errors import GraphRunError, StateConflictError
 
-__all__ = ["Accepted", "Checkpoint", "GraphResult", "Interrupt", "RunEvent", "RunState", "Stop"]
+__all__ = ["Accepted", "AuditEntry", "Checkpoint", "GraphResult", "Interrupt", "RunEvent", "RunState", "Stop"]
 
 StateT = TypeVar("StateT", default=Any)
 OutputT = TypeVar("OutputT", default=Any)
@@ -34,7 +35,9 @@ class Interrupt:
         deadline: Until when it can be answered; None for ever.
         assignees: Who is asked; empty for anybody.
         escalation_level: How often it was handed on for want of an answer.
-        answers: What several people have answered so far, where several must.
+        answers: What people have answered so far, where several must: `actor`, `value`, `answered_at`, `answer_id`,
+            `via`.
+        quorum: How many people must answer.
     """
 
     interrupt_id: str
@@ -47,6 +50,7 @@ class Interrupt:
     assignees: list[str] = field(default_factory=list[str])
     escalation_level: int = 0
     answers: list[Any] = field(default_factory=list[Any])
+    quorum: int = 1
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Accepted:
         answer_id: The answer's own id.
         value: The answer; None in a list of answers.
         is_early: The question is not open yet, and the answer is kept for it; it is checked when the question opens.
+        via: Which way it came: `signal`, `update`, or `timeout` for what stands in for an answer that nobody gave.
+        missing: How many more people must answer before the question has its answer.
     """
 
     interrupt_id: str
@@ -68,6 +74,39 @@ class Accepted:
     answer_id: str | None = None
     value: Any = None
     is_early: bool = False
+    via: str | None = None
+    missing: int = 0
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One thing that happened to the questions of a run.
+
+    Attributes:
+        number: How many-th it is, from 1.
+        at: When, with time zone.
+        kind: `asked`, `answered`, `rejected`, `reminded`, `escalated`, `timed_out`, `reassigned`, `extended`,
+            `cancelled`; besides `state_updated`, `forked`, `notification_failed`, `notification_sent`.
+        interrupt_id: The question.
+        actor: Who did it, as they said; None for the run itself, and for somebody who did not say.
+        via: Which way it came: `signal`, `update` or `timeout`; `node` for an answer that its own type refused.
+        data: What else there is to know, as JSON: the `value` of an answer, whom it was escalated `to`, and so on. A
+            value of more than 20,000 characters is cut: `{"cut": beginning}`.
+        shown: What the question showed, where it was answered or rejected.
+    """
+
+    number: int
+    at: datetime
+    kind: str
+    interrupt_id: str | None
+    actor: str | None
+    via: str | None
+    data: dict[str, Any]
+    shown: Any = None
+
+    def to_json(self) -> str:
+        """As one line of JSON."""
+        return compact({**vars(self), "at": self.at.isoformat()})
 
 
 @dataclass(frozen=True)
@@ -260,6 +299,20 @@ def read_run_state(graph: CompiledGraph, data: Mapping[str, Any]) -> RunState[An
         data["breakpoints"]["before"],
         data["breakpoints"]["after"],
     )
+
+
+def read_audit(items: Sequence[Mapping[str, Any]]) -> list[AuditEntry]:
+    """An audit from the JSON of the wire; the entries since the first one that there is."""
+    shown: dict[str | None, Any] = {}
+    entries: list[AuditEntry] = []
+    for item in items:
+        name = item["interrupt_id"]
+        if item["kind"] == "asked":
+            shown[name] = item["data"].get("value")
+        seen = shown.get(name) if item["kind"] in ("answered", "rejected", "timed_out") else None
+        fields: dict[str, Any] = {**item, **_times(item, "at"), "shown": seen}
+        entries.append(AuditEntry(**fields))
+    return entries
 
 
 def read_event(number: int, data: Mapping[str, Any]) -> RunEvent:

@@ -901,6 +901,24 @@ async def test_names_that_are_no_texts(name: str) -> None:
     assert stop_ids(await run.wait()) == ["Asks:1.0"]
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"expected_version": "1"}, "expected_version is '1'; it takes the `version` of a state."),
+        ({"expected_version": True}, "expected_version is True; it takes the `version` of a state."),
+        ({"actor": 5}, "actor is 5; it must be a text."),
+    ],
+)
+async def test_conditions_that_are_none(given: dict[str, Any], says: str) -> None:
+    run = drafts.local(interrupt_after=["write"])
+    await run.proceed(inputs="hi", state=Draft())
+    before = run.get_state()
+    with pytest.raises(GraphInputError) as caught:
+        await run.update_state({"text": "edited"}, **given)
+    assert str(caught.value) == says
+    assert run.get_state() == before
+
+
 @pytest.mark.parametrize("given", [1, True, 1.0, None, ["1"]])
 async def test_a_fork_from_what_is_no_checkpoint(given: Any) -> None:
     run = doubling().local()

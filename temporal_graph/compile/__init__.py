@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any
 
@@ -18,6 +18,8 @@ from ..codec.plan import plan_of
 from ..engine.spec import END, GraphSpec, StepSpec
 from ..engine.state import AUTO, Plan
 from ..errors import GraphDefinitionError
+from ..options import NodeOptions
+from ..policies import InterruptPolicy
 from . import hints
 from .answers import AnswerForm, required_fields
 from .build import Transforms, build, with_gotos
@@ -25,10 +27,12 @@ from .functions import CompiledFunctions, JoinCode, transform_chain
 from .gotos import command_targets, gives_only_commands, without_commands
 from .hints import Namespace
 from .nodes import NodeCode, NodeRunner
+from .policies import Policies, check_methods, own_policy
 from .sends import check_sends
+from .step_functions import StepFunction, step_functions
 from .types import Types
 
-__all__ = ["CompiledGraph", "compile_graph"]
+__all__ = ["CompiledGraph", "compile_graph", "with_options"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class CompiledGraph:
         state: The type of its state; None where there is none.
         output: The type of its output.
         nodes: Every step by id.
+        targets: What each node takes, and the end.
+        steps: The functions that nodes call with `step()`, by name.
+        policies: How questions are asked.
     """
 
     name: str
@@ -58,15 +65,21 @@ class CompiledGraph:
     state: ValueCodec | None
     output: ValueCodec
     nodes: Mapping[str, NodeCode]
+    targets: Mapping[str, ValueCodec]
+    steps: Mapping[str, StepFunction]
+    policies: Policies
 
 
-def compile_graph(graph: Graph[Any, Any, Any, Any], name: str, namespace: Namespace) -> CompiledGraph:
+def compile_graph(
+    graph: Graph[Any, Any, Any, Any], name: str, namespace: Namespace, steps: Iterable[Any] = ()
+) -> CompiledGraph:
     """Take a graph apart.
 
     Args:
         graph: A graph as `GraphBuilder.build` makes it.
         name: Its name.
         namespace: Names that annotations may use beside those of their own modules.
+        steps: The functions that nodes call with `step()`.
 
     Returns:
         The compiled graph.
@@ -74,7 +87,23 @@ def compile_graph(graph: Graph[Any, Any, Any, Any], name: str, namespace: Namesp
     Raises:
         GraphDefinitionError: Something in it cannot cross between processes; says which node, and the cure.
     """
-    return _Compiler(graph, name, namespace).compile()
+    return _Compiler(graph, name, namespace).compile(steps)
+
+
+def with_options(graph: CompiledGraph, options: Mapping[str, NodeOptions]) -> CompiledGraph:
+    """A graph with what its nodes' options say of questions.
+
+    Raises:
+        GraphDefinitionError: What a policy does after its time-out cannot be done.
+    """
+    graph.policies.follow({node_id: found.policy for node_id, found in options.items() if found.policy is not None})
+    nodes = {
+        node_id: replace(node, asks_on_failure=True)
+        if isinstance(node, StepSpec) and options[node_id].on_failure == "interrupt"
+        else node
+        for node_id, node in graph.spec.nodes.items()
+    }
+    return replace(graph, spec=GraphSpec(graph.spec.name, nodes))
 
 
 class _Compiler:
@@ -85,8 +114,8 @@ class _Compiler:
         self.types = Types(graph, namespace)
         self.codec = Codec()
 
-    def compile(self) -> CompiledGraph:
-        check_sends(Types(self.graph, self.namespace))  # of its own: in loops, types depend on which is asked for first
+    def compile(self, functions: Iterable[Any]) -> CompiledGraph:
+        check_sends(self.types.anew())
         spec, transforms = build(self.graph, self.name, lambda node_id: gives_only_commands(self.types.gives(node_id)))
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
         state, plan = self._state()
@@ -104,7 +133,9 @@ class _Compiler:
             for node_id, step in steps.items()
         }
         targets = {**takes, **{join_id: join.inputs for join_id, join in joins.items()}}
-        functions = CompiledFunctions(
+        policies = self._policies(steps, takes)
+        known = step_functions(functions, self.codec, self.name, steps)
+        compiled = CompiledFunctions(
             self.codec,
             inputs=takes,
             nodes=frozenset(node_id for node_id, step in steps.items() if isinstance(step, NodeStep)),
@@ -113,11 +144,37 @@ class _Compiler:
             decisions={node.id: node for node in self.graph.nodes.values() if isinstance(node, Decision)},
             joins=joins,
             forms=self._forms(spec, steps),
+            outputs={node_id: code.output if code.has_edge else None for node_id, code in nodes.items()},
             state=state,
             plan=plan,
+            policies=policies,
         )
-        runner = NodeRunner(self.codec, nodes, targets, state, plan)
-        return CompiledGraph(self.name, self.graph, spec, functions, runner, plan, inputs, state, takes[END], nodes)
+        runner = NodeRunner(self.codec, nodes, targets, state, plan, known, policies)
+        return CompiledGraph(
+            self.name,
+            self.graph,
+            spec,
+            compiled,
+            runner,
+            plan,
+            inputs,
+            state,
+            takes[END],
+            nodes,
+            takes,
+            known,
+            policies,
+        )
+
+    def _policies(self, steps: Mapping[str, Step[Any, Any, Any, Any]], takes: Mapping[str, ValueCodec]) -> Policies:
+        own: dict[str, InterruptPolicy] = {}
+        for node_id, step in steps.items():
+            if isinstance(step, NodeStep):
+                check_methods(step.node_type)
+                policy = own_policy(step.node_type)
+                if policy is not None:
+                    own[node_id] = policy
+        return Policies(self.name, takes, own)
 
     def _codec_of(self, type_: Any, what: str) -> ValueCodec:
         try:

@@ -28,6 +28,7 @@ from ..engine.spec import (
 )
 from ..errors import GraphDefinitionError
 from ..interrupts import InterruptNode
+from .policies import own_method
 from .types import destination
 
 Transforms = dict[str, tuple[Callable[..., Any], ...]]
@@ -66,7 +67,8 @@ def _node(
         return DecisionSpec(node.id, _paths(node.id, branches, transforms))
     if isinstance(node, NodeStep):
         node_type: type[Any] = cast("Any", node).node_type
-        return StepSpec(node.id, None, waits=issubclass(node_type, InterruptNode))
+        composes = own_method(node_type, "prompt") is not None
+        return StepSpec(node.id, None, waits=issubclass(node_type, InterruptNode), composes=composes)
     paths = _paths(node.id, graph.edges_by_source.get(node.id, []), transforms)
     if not paths and isinstance(node, Step) and only_commands(node.id):
         return StepSpec(node.id, None)

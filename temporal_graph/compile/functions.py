@@ -7,8 +7,9 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
+from pydantic_core import ValidationError
 from pydantic_graph.decision import Decision, DecisionBranch
 from pydantic_graph.join import Join
 from pydantic_graph.util import unpack_type_expression
@@ -17,13 +18,15 @@ from ..codec import Codec, DecodeError, EncodeError, ValueCodec
 from ..codec.answers import schema_validator
 from ..codec.text import compact, elements
 from ..commands import Send, SendsTo
-from ..engine.events import Encoded
+from ..engine.events import Encoded, clipped, message_of
 from ..engine.functions import Value
 from ..engine.spec import END, Path
 from ..engine.state import Json, Plan
 from .answers import AnswerForm
 from .contexts import DriverReducerContext, DriverStepContext, StateCell
 from .editing import edited
+from .failures import failure_schema
+from .policies import Policies, after, own_method
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,10 @@ class CompiledFunctions:
         decisions: Mapping[str, Decision[Any, Any, Any]],
         joins: Mapping[str, JoinCode],
         forms: Mapping[str, AnswerForm],
+        outputs: Mapping[str, ValueCodec | None],
         state: ValueCodec | None,
         plan: Plan,
+        policies: Policies,
     ) -> None:
         self._codec = codec
         self._inputs = inputs
@@ -84,6 +89,8 @@ class CompiledFunctions:
         self._decisions = decisions
         self._joins = joins
         self._forms = forms
+        self._outputs = outputs
+        self._policies = policies
         self._state = state
         self._plan = plan
 
@@ -196,6 +203,56 @@ class CompiledFunctions:
     def check(self, node_id: str, schema: dict[str, Any] | None, answer: Json) -> list[dict[str, Any]]:
         """See `Functions.check`."""
         return self._forms[node_id].errors(answer) if schema is None else schema_validator(schema)(answer)
+
+    def validate(self, node_id: str, filled: Encoded, state: Json) -> list[dict[str, Any]]:
+        """See `Functions.validate`."""
+        reader = self._inputs[node_id]
+        node = reader.load(filled.data)
+        if own_method(cast("type[Any]", type(node)), "validate_answer") is None:
+            return []
+        context = DriverStepContext(
+            f"validate_answer of node {node_id!r}", StateCell(state, self._state, self._plan), node
+        )
+        try:
+            found = node.validate_answer(context)
+        except ValidationError as error:
+            errors: Any = error.errors(include_url=False, include_context=False, include_input=False)
+            return [{"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in errors]
+        except (ValueError, AssertionError) as error:
+            return [{"loc": [], "msg": message_of(error), "type": "validate_answer"}]
+        if found is not None:
+            message = f"validate_answer returned {clipped(repr(found), 200)}; to refuse an answer it raises ValueError"
+            return [{"loc": [], "msg": message, "type": "validate_answer"}]
+        return []
+
+    def policy(self, node_id: str, kind: str, value: Encoded, state: Json) -> dict[str, Json] | None:
+        """See `Functions.policy`."""
+        policy = self._policies.of(node_id, kind)
+        if policy is None:
+            return None
+        cell = StateCell(state, self._state, self._plan)
+        reader = self._inputs[node_id] if value.type is None else self._codec.named(value.type)
+        inputs = reader.load(value.data) if policy.is_found_out else None
+        return self._policies.dump(policy, DriverStepContext(f"The policy of node {node_id!r}", cell, inputs))
+
+    def after(self, calendar: Json, since: str, seconds: float) -> str:
+        """See `Functions.after`."""
+        return after(calendar, since, seconds)
+
+    def failure_schema(self, node_id: str) -> dict[str, Any]:
+        """See `Functions.failure_schema`."""
+        return failure_schema(self._inputs[node_id], self._outputs[node_id])
+
+    def take_output(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
+        """See `Functions.take_output`."""
+        codec = self._outputs[node_id]
+        if codec is None:
+            message = f"node {node_id!r} says itself which node comes next; send the run there with goto"
+            return None, [{"loc": [], "msg": message, "type": "action"}]
+        try:
+            return Encoded(codec.dump(codec.load(compact(data))).decode(), codec.name), []
+        except DecodeError as error:
+            return None, error.errors
 
     def arrive(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
         """See `Functions.arrive`."""

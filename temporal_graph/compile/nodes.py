@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections import ChainMap
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_origin
 
@@ -15,23 +16,17 @@ from pydantic_graph import BaseNode, End, JoinNode, StepContext, StepNode
 from pydantic_graph.step import NodeStep, Step
 
 from ..codec import Codec, DecodeError, EncodeError, ValueCodec
-from ..codec.text import compact
 from ..commands import Command, Send
 from ..emitting import Emit, current_emit
 from ..engine.spec import END
-from ..engine.state import Json, Plan, diff
+from ..engine.state import Plan, diff
 from ..errors import InterruptError
 from ..interrupts import current_asker
 from ..messages import NodeDone, NodeInput, NodeResult, Question
+from .asking import NO_HOOKS, Hooks, Interrupted, NodeAsker
 from .editing import edited
-
-
-class Interrupted(BaseException):
-    """A node called `interrupt()` and ends here; no `except Exception` of the node's may swallow it."""
-
-    def __init__(self, question: Question) -> None:
-        super().__init__(question.position)
-        self.question = question
+from .policies import Policies
+from .step_functions import StepFunction
 
 
 class DrainedStream(list[Any]):
@@ -68,10 +63,6 @@ class NodeCode:
         return get_origin(self.inputs.type) in (AsyncIterable, AsyncIterator)
 
 
-Ask = Callable[[Question], Awaitable[Json]]
-"""Waits for the answer to a question where the node runs; raises to end the node."""
-
-
 class NodeRunner:
     """Runs the nodes of one graph."""
 
@@ -82,8 +73,12 @@ class NodeRunner:
         targets: Mapping[str, ValueCodec],
         state: ValueCodec | None,
         plan: Plan,
+        steps: Mapping[str, StepFunction],
+        policies: Policies,
     ) -> None:
         self._codec = codec
+        self._steps = steps
+        self._policies = policies
         self._nodes = nodes
         self._targets = targets
         self._state = state
@@ -99,7 +94,7 @@ class NodeRunner:
         return self._types[node_id]
 
     async def run(
-        self, node_id: str, message: NodeInput, deps: Any, ask: Ask | None = None, emit: Emit | None = None
+        self, node_id: str, message: NodeInput, deps: Any, hooks: Hooks = NO_HOOKS, emit: Emit | None = None
     ) -> NodeResult:
         """Run a node once.
 
@@ -107,7 +102,7 @@ class NodeRunner:
             node_id: The node.
             message: What it gets.
             deps: What it sees as `ctx.deps`.
-            ask: Waits for an answer; None to end the node instead, and have it run again.
+            hooks: What it can do where it runs.
             emit: Takes what it tells its listeners; None for nobody.
 
         Returns:
@@ -123,10 +118,14 @@ class NodeRunner:
         if code.takes_stream:
             inputs = DrainedStream(inputs)
         state = None if self._state is None or message.state is None else self._state.load(message.state)
-        asker = _NodeAsker(self._codec, message.answers, ask)
+        context: StepContext[Any, Any, Any] = StepContext(state=state, deps=deps, inputs=inputs)
+        if message.composes:
+            return await self._compose(node_id, message, context, emit)
+        dump_policy = functools.partial(self._policies.dump, context=context)
+        asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks)
         token, emitting = current_asker.set(asker), current_emit.set(emit)
         try:
-            output = await code.step.call(StepContext(state=state, deps=deps, inputs=inputs))
+            output = await code.step.call(context)
             if isinstance(output, AsyncIterable):
                 output = [item async for item in output]  # pyright: ignore[reportUnknownVariableType]
         except Interrupted as interrupted:
@@ -154,6 +153,26 @@ class NodeRunner:
         else:
             to, data = self._outcome(code, output)
         return NodeDone(data, to, tuple(self._delta(message.state, state, update)))
+
+    async def _compose(
+        self, node_id: str, message: NodeInput, context: StepContext[Any, Any, Any], emit: Emit | None
+    ) -> Question:
+        """What an interrupt node shows, as it has composed it."""
+        emitting = current_emit.set(emit)
+        try:
+            shown = await context.inputs.prompt(context)
+        finally:
+            with contextlib.suppress(ValueError):
+                current_emit.reset(emitting)
+        if self._delta(message.state, context.state, None):
+            raise InterruptError(
+                f"prompt() of node {node_id!r} changed the state; it only looks at it. Change the state in run(), or "
+                "in a node before this one."
+            )
+        try:
+            return Question(None, to_jsonable_python(shown), None)
+        except ValueError as error:
+            raise InterruptError(f"prompt() of node {node_id!r} returned {shown!r}, no JSON: {error}") from error
 
     def _commanded(self, code: NodeCode, command: Command[Any]) -> tuple[str, str]:
         """Where a command leads, and what is given to that node."""
@@ -249,7 +268,7 @@ def _asked_in(group: BaseExceptionGroup[BaseException]) -> Question | None:
     asked, others = group.split(Interrupted)
     if asked is None or (others is not None and others.split(asyncio.CancelledError)[1] is not None):
         return None
-    return min((found.question for found in _leaves(asked)), key=lambda question: question.position)
+    return min((found.question for found in _leaves(asked)), key=lambda question: question.position or 0)
 
 
 def _leaves(group: BaseExceptionGroup[Interrupted]) -> Iterator[Interrupted]:
@@ -258,54 +277,3 @@ def _leaves(group: BaseExceptionGroup[Interrupted]) -> Iterator[Interrupted]:
             yield from _leaves(error)
         else:
             yield error
-
-
-class _NodeAsker:
-    """Matches the `interrupt()` calls of one node, by position, with the answers there are.
-
-    Attributes:
-        is_swallowed: Whether it has raised what ends the node, for a node that goes on nevertheless.
-    """
-
-    def __init__(self, codec: Codec, answers: Mapping[int, Json], ask: Ask | None) -> None:
-        self._codec = codec
-        self._answers = answers
-        self._ask = ask
-        self._position = 0
-        self._is_asking = False
-        self.is_swallowed = False
-
-    async def ask(self, value: Any, response_type: Any) -> Any:
-        """See `temporal_graph.interrupts.Asker`."""
-        position = self._position
-        self._position += 1
-        codec = self._codec.of(response_type)
-        try:
-            shown = to_jsonable_python(value)
-        except ValueError as error:
-            raise InterruptError(f"interrupt() cannot show {value!r}: {error}") from error
-        schema = None if response_type is Any else codec.answer_schema()
-        errors: tuple[dict[str, Any], ...] = ()
-        while True:
-            if not errors and position in self._answers:
-                answer = self._answers[position]
-            elif self._ask is not None:
-                answer = await self._wait(self._ask, Question(position, shown, schema, errors))
-            else:
-                self.is_swallowed = True  # unless it ends the node
-                raise Interrupted(Question(position, shown, schema, errors))
-            try:
-                return codec.load(compact(answer))
-            except DecodeError as error:
-                errors = tuple(error.errors)
-
-    async def _wait(self, ask: Ask, question: Question) -> Json:
-        if self._is_asking:
-            raise InterruptError(
-                "A node with execution='workflow' asks two questions at once; ask one after the other, or in two nodes."
-            )
-        self._is_asking = True
-        try:
-            return await ask(question)
-        finally:
-            self._is_asking = False

@@ -67,6 +67,15 @@ class Types:
         for source, path in self._paths():
             self._into.setdefault(destination(path), []).append((source, path))
 
+    def anew(self) -> Types:
+        """The same with nothing worked out yet: in loops, types depend on which is asked for first.
+
+        What is declared does not, and takes the longest to find out; they have it together.
+        """
+        types = Types(self.graph, self._namespace)
+        types.memo["signature"] = self.memo.setdefault("signature", {})
+        return types
+
     def _paths(self) -> Iterator[tuple[str, Path]]:
         for source, paths in self._paths_from.items():
             yield from ((source, path) for path in paths)

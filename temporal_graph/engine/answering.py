@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from .audit import LONGEST
 from .events import (
+    OWN,
     Command,
     Encoded,
+    Failure,
     OpenInterrupt,
+    Output,
     Run,
     RunFailedError,
+    SetTimer,
+    clipped,
     is_the_runtimes,
     message_of,
 )
-from .questions import Accepted, Answer, Interrupt, Refused
+from .questions import Accepted, Answer, Interrupt, Refused, invalid
 from .spec import START, EndSpec, StepSpec
 from .state import Json
+from .voting import check_actor, is_one_of_several, votes_for
 from .walker import Task, Walker
 
 
@@ -28,9 +36,12 @@ class _Planned:
     Attributes:
         interrupt: The question that it answers; None where a node that asks nothing is sent elsewhere.
         task: The task that goes on, or is sent elsewhere.
-        value: An interrupt node with the answer's fields set.
+        value: An interrupt node with the answer's fields set; what a node that failed is given instead of its input; or
+            the output that is taken for its own.
         state: The state with the answer's changes; None for none.
         target: Where the run goes on instead, and what is given to that node.
+        action: What is to become of a node that failed: `retry`, `skip` or `abort`.
+        is_vote: More people must answer before the question has its answer.
     """
 
     interrupt: Interrupt | None
@@ -38,6 +49,8 @@ class _Planned:
     value: Encoded | None
     state: tuple[Json] | None
     target: tuple[str, Encoded] | None
+    action: str | None = None
+    is_vote: bool = False
 
 
 class Answering(Walker):
@@ -59,8 +72,13 @@ class Answering(Walker):
         """
         self._plan(answer)
 
-    def answer(self, answer: Answer, now: str) -> tuple[Accepted, list[Command]]:
+    def answer(self, answer: Answer, now: str, via: str = "update") -> tuple[Accepted, list[Command]]:
         """Take an answer.
+
+        Args:
+            answer: The answer.
+            now: The time, ISO 8601 with time zone.
+            via: Which way it came.
 
         Returns:
             The acceptance (of the first one, where the same answer was sent before), and what is to be done.
@@ -68,7 +86,7 @@ class Answering(Walker):
         Raises:
             Refused: It is not taken, and nothing has changed.
         """
-        [accepted], commands = self.answer_all([answer], now)
+        [accepted], commands = self.answer_all([answer], now, via)
         return accepted, commands
 
     def check_all(self, answers: Sequence[Answer]) -> None:
@@ -79,8 +97,10 @@ class Answering(Walker):
         """
         self._plan_all(answers)
 
-    def answer_all(self, answers: Sequence[Answer], now: str) -> tuple[list[Accepted], list[Command]]:
-        """Take several answers; all of them, or none.
+    def answer_all(
+        self, answers: Sequence[Answer], now: str, via: str = "update"
+    ) -> tuple[list[Accepted], list[Command]]:
+        """Take several answers; all of them, or none; see `answer`.
 
         Returns:
             The acceptances, and what is to be done.
@@ -91,7 +111,7 @@ class Answering(Walker):
         planned = self._plan_all(answers)
         self._now = now
         self.taken = ()
-        if any(isinstance(plan, _Planned) for plan in planned):
+        if any(isinstance(plan, _Planned) and not plan.is_vote for plan in planned):
             self.checkpoint += 1
         accepted: list[Accepted] = []
         taken: list[tuple[_Planned, Answer]] = []
@@ -99,9 +119,9 @@ class Answering(Walker):
             if isinstance(plan, Accepted):
                 accepted.append(plan)
             elif plan is None:
-                accepted.append(self._keep(answer))
+                accepted.append(self._keep(answer, via))
             else:
-                accepted.append(self._accept(plan, answer))
+                accepted.append(self._accept(plan, answer, via))
                 taken.append((plan, answer))
         try:
             for plan, answer in taken:
@@ -111,14 +131,22 @@ class Answering(Walker):
             self._fail(error.failure)
         return accepted, self._take_commands()
 
+    def _accept_planned(self, plan: _Planned | Accepted | None, answer: Answer, via: str) -> Accepted:
+        """Take one answer that has been planned, and carry it out."""
+        assert isinstance(plan, _Planned)
+        accepted = self._accept(plan, answer, via)
+        self._carry_out(plan, answer)
+        return accepted
+
     def _settle_answers(self) -> None:
         if self.status == "running":
             self._settle()
             self._take_early()
 
-    def reject(self, answer: Json, refused: Refused, now: str) -> None:
+    def reject(self, answer: Json, refused: Refused, now: str, via: str = "signal") -> None:
         """Keep an answer that came where it cannot be refused to its sender."""
-        self.questions.reject(answer, refused, now)
+        sent = cast("dict[str, Json]", answer) if isinstance(answer, dict) else {}
+        self.questions.reject(answer, refused, now, via, sent.get("interrupt_id"), sent.get("actor"))
 
     def _plan_all(self, answers: Sequence[Answer]) -> list[_Planned | Accepted | None]:
         planned = [self._plan(answer) for answer in answers]
@@ -150,8 +178,13 @@ class Answering(Walker):
                 answer_ids[answer.answer_id] = None
         self.questions.check_room([answer for answer, plan in zip(answers, planned, strict=True) if plan is None])
 
-    def _plan(self, answer: Answer) -> _Planned | Accepted | None:
-        """Look what an answer would do: None for one that will be kept until its question opens."""
+    def _plan(self, answer: Answer, *, is_due: bool = False) -> _Planned | Accepted | None:
+        """Look what an answer would do: None for one that will be kept until its question opens.
+
+        Args:
+            answer: The answer.
+            is_due: Nobody gave it: it is what a question does that has not been answered in time.
+        """
         found = self._find(answer)
         if isinstance(found, Accepted):
             return found
@@ -161,18 +194,31 @@ class Answering(Walker):
                 raise Refused("unknown_interrupt", message)
             return None
         interrupt, task = found
+        if not is_due:
+            for asked in self._asked_at(interrupt, task):
+                check_actor(asked, answer)
+        is_vote = interrupt is not None and not is_due and is_one_of_several(interrupt, answer)
         target = None if answer.goto is None else self._plan_goto(task, answer.goto)
         state = None if answer.state_update is None else (self._edited(answer.state_update),)
-        value = None
-        if interrupt is not None and (target is None or answer.value is not None):
+        value, action = None, None
+        if interrupt is not None and interrupt.kind == "failure":
+            if target is None:
+                action, value = self._plan_action(interrupt, answer)
+        elif interrupt is not None and (target is None or answer.value is not None):
             if interrupt.kind == "call" and not answer.has_value:
                 message = (
                     f"{interrupt.interrupt_id!r} takes an answer: give it a value, which may be None. Only to change "
                     "the state there is update_state."
                 )
                 raise invalid("value", message)
-            value = self._plan_value(interrupt, task, answer.value)
-        return _Planned(interrupt, task, value, state, target)
+            value = self._plan_value(interrupt, task, answer.value, self.state if state is None else state[0])
+        return _Planned(interrupt, task, value, state, target, action, is_vote)
+
+    def _asked_at(self, interrupt: Interrupt | None, task: Task) -> list[Interrupt]:
+        """The questions that are passed by with an answer: the one it is for, or those of a node sent elsewhere."""
+        if interrupt is not None:
+            return [interrupt]
+        return [asked for asked in self.questions.open.values() if asked.task_id == task.id]
 
     def _find(self, answer: Answer) -> tuple[Interrupt | None, Task] | Accepted | None:
         if answer.goto is not None and not self.questions.closed and self.questions.known(answer) is None:
@@ -186,32 +232,68 @@ class Answering(Walker):
                     "ambiguous", f"{len(self.tasks)} nodes are on their way. Say which with interrupt_id: {ids}."
                 )
         will_ask = [task.id for task in self.tasks.values() if self._will_ask(task)]
-        found = self.questions.find(answer, self.visits, self.tasks, will_ask)
-        if found is None and answer.interrupt_id is not None:
-            task_id, _, position = answer.interrupt_id.rpartition(".")
-            if task_id in self.tasks and int(position) <= self.tasks[task_id].asked:
-                raise Refused("closed", f"The question {answer.interrupt_id!r} is not asked any more.")
+        asked = {task.id: task.asked for task in self.tasks.values()}
+        found = self.questions.find(answer, self.visits, asked, will_ask)
         return (found, self.tasks[found.task_id]) if isinstance(found, Interrupt) else found
 
     def _will_ask(self, task: Task) -> bool:
-        """Whether it is an interrupt node that stands at a breakpoint before its own question."""
-        node = self.spec.nodes[task.node_id]
-        is_asking = isinstance(node, StepSpec) and node.waits and not task.is_answered
-        return is_asking and f"{task.id}.before" in self.questions.open
+        """Whether it is an interrupt node which has yet to ask: it stands at a breakpoint, or composes its question."""
+        return self._asks(task) and task.id not in self.questions.open
 
-    def _plan_value(self, interrupt: Interrupt, task: Task, value: Json) -> Encoded | None:
+    def _plan_value(self, interrupt: Interrupt, task: Task, value: Json, state: Json) -> Encoded | None:
         if interrupt.kind in ("before", "after"):
             return None
         try:
             errors = self.functions.check(interrupt.node_id, _schema_of(interrupt), value)
+            if not errors and interrupt.kind != "node":
+                return None
             if not errors:
-                return self.functions.fill(task.node_id, task.value, value) if interrupt.kind == "node" else None
+                filled = self.functions.fill(task.node_id, task.value, value)
+                errors = self.functions.validate(task.node_id, filled, state)
+                if not errors:
+                    return filled
         except BaseException as error:
             # A validator of the user's, which failed: no answer may fail a run.
             if is_the_runtimes(error):
                 raise
             errors = [_error(error)]
         raise Refused("invalid", describe(interrupt.interrupt_id, errors), errors)
+
+    def _plan_action(self, interrupt: Interrupt, answer: Answer) -> tuple[str, Encoded | None]:
+        """What is to become of a node that failed."""
+        sent = cast("dict[str, Json]", answer.value) if isinstance(answer.value, dict) else {}
+        action: Json = sent.get("action")
+        takes = {"retry": "inputs", "skip": "output", "abort": None}
+        known = isinstance(action, str) and action in takes
+        if not known or any(name not in ("action", takes[action]) for name in sent):
+            message = (
+                f"{interrupt.interrupt_id!r} is about a node that failed. It takes {{'action': 'retry'}}, and 'inputs' "
+                "with it for other ones, {'action': 'skip', 'output': ...} or {'action': 'abort'}; or a goto."
+            )
+            raise invalid("action", message)
+        if action == "abort" or (action == "retry" and sent.get("inputs") is None):
+            return action, None
+        if action == "retry":
+            value, errors = self._read(self.functions.arrive, interrupt.node_id, sent["inputs"])
+        else:
+            value, errors = self._read(self.functions.take_output, interrupt.node_id, sent.get("output"))
+        if value is None:
+            place = takes[action]
+            errors = [{**error, "loc": [place, *error["loc"]]} for error in errors]
+            raise Refused("invalid", describe(interrupt.interrupt_id, errors), errors)
+        return action, value
+
+    @staticmethod
+    def _read(
+        function: Callable[[str, Json], tuple[Encoded | None, list[dict[str, Any]]]], node_id: str, data: Json
+    ) -> tuple[Encoded | None, list[dict[str, Any]]]:
+        try:
+            return function(node_id, data)
+        except BaseException as error:
+            # A validator of the user's, which failed: no answer may fail a run.
+            if is_the_runtimes(error):
+                raise
+            return None, [_error(error)]
 
     def _plan_goto(self, task: Task, goto: dict[str, Json]) -> tuple[str, Encoded]:
         node_id, data = goto.get("node_id"), goto.get("data")
@@ -225,34 +307,46 @@ class Answering(Walker):
                     "join that waits for that fork's branches. Go to a node before the fork, or behind the join."
                 )
                 raise invalid("goto", message)
-        try:
-            value, errors = self.functions.arrive(node.id, data)
-        except BaseException as error:
-            if is_the_runtimes(error):
-                raise
-            value, errors = None, [_error(error)]
+        value, errors = self._read(self.functions.arrive, node.id, data)
         if value is None:
             errors = [{**error, "loc": ["goto", "data", *error["loc"]]} for error in errors]
             raise Refused("invalid", f"This cannot be given to node {node.id!r}: {_listed(errors)}.", errors)
         return node.id, value
 
-    def _keep(self, answer: Answer) -> Accepted:
+    def _keep(self, answer: Answer, via: str) -> Accepted:
         assert answer.interrupt_id is not None
-        kept = Accepted(answer.interrupt_id, self._now, answer.actor, answer.answer_id, answer.value, is_early=True)
+        kept = Accepted(
+            answer.interrupt_id, self._now, answer.actor, answer.answer_id, answer.value, is_early=True, via=via
+        )
         self.questions.early[answer.interrupt_id] = kept
         return kept
 
-    def _accept(self, plan: _Planned, answer: Answer) -> Accepted:
+    def _accept(self, plan: _Planned, answer: Answer, via: str) -> Accepted:
         if plan.state is not None:
             self.shared.edit(plan.state[0])
-        # The task's own id would take the place of the answer to an interrupt node.
-        name = plan.interrupt.interrupt_id if plan.interrupt is not None else f"{plan.task.id}.goto"
-        return self.questions.accept(name, answer, self._now)
+        if plan.interrupt is None:
+            # The task's own id would take the place of the answer to an interrupt node.
+            return self.questions.accept(f"{plan.task.id}.goto", answer, self._now, via)
+        interrupt = plan.interrupt
+        if plan.is_vote:
+            return self.questions.vote(interrupt, answer, self._now, via)
+        accepted = self.questions.accept(interrupt.interrupt_id, answer, self._now, via)
+        if interrupt.due:
+            self._commands.append(SetTimer(interrupt.interrupt_id))
+        if interrupt.kind in ("node", "call"):
+            position = OWN if interrupt.position is None else interrupt.position
+            plan.task.votes[position] = votes_for(interrupt, accepted)
+            plan.task.doubtful = interrupt if interrupt.kind == "call" and interrupt.policy is not None else None
+        return accepted
 
     def _carry_out(self, plan: _Planned, answer: Answer) -> None:
         task, interrupt = plan.task, plan.interrupt
+        if plan.is_vote:
+            return
         if plan.target is not None:
             self._go(task, *plan.target)
+        elif interrupt is not None and plan.action is not None:
+            self._act(task, interrupt, plan.action, plan.value)
         elif interrupt is not None:
             self._go_on(task, interrupt, plan.value, answer.value)
 
@@ -269,6 +363,19 @@ class Answering(Walker):
                 task.answers[interrupt.position] = answer
             task.status = "ready"
             self._commands.append(Run(task.id))
+
+    def _act(self, task: Task, interrupt: Interrupt, action: str, value: Encoded | None) -> None:
+        """Do with a node that failed what a person has said."""
+        if action == "abort":
+            error = interrupt.value["error"]
+            raise RunFailedError(Failure(task.node_id, error["type"], error["message"]))
+        if action == "skip":
+            assert value is not None
+            self._end_node(task, Output(value))
+            return
+        if value is not None:
+            task.value = value
+        self._be_ready(task)
 
     def _go(self, task: Task, node_id: str, value: Encoded) -> None:
         """Send the token of a task elsewhere; what the task does is not wanted any more."""
@@ -290,15 +397,17 @@ class Answering(Walker):
             if kept is None:
                 continue
             early = Answer(kept.interrupt_id, kept.value, actor=kept.actor, answer_id=kept.answer_id)
+            via = kept.via or "update"
             try:
                 planned = self._plan(early)
             except Refused as refused:
-                self.questions.reject(early.value, refused, self._now)
+                self.questions.reject(early.value, refused, self._now, via, kept.interrupt_id, kept.actor)
                 continue
             if not isinstance(planned, _Planned):
                 continue  # the same answer has been taken for another question
-            self._commands.remove(OpenInterrupt(interrupt.interrupt_id))
-            self.taken = (*self.taken, self._accept(planned, early))
+            if not planned.is_vote:
+                self._commands.remove(OpenInterrupt(interrupt.interrupt_id))
+            self.taken = (*self.taken, self._accept(planned, early, via))
             self._carry_out(planned, early)
 
     def _edited(self, update: Json) -> Json:
@@ -316,14 +425,14 @@ class Answering(Walker):
         return ", ".join(repr(node_id) for node_id, node in self.spec.nodes.items() if isinstance(node, StepSpec))
 
 
-def invalid(place: str, message: str) -> Refused:
-    """Why something is refused that is wrong in one place."""
-    return Refused("invalid", message, [{"loc": [place], "msg": message, "type": place}])
-
-
 def _error(error: BaseException) -> dict[str, Any]:
     """What is wrong with an answer, where that was found out by an exception."""
     return {"loc": [], "msg": f"{type(error).__name__}: {message_of(error)}", "type": "error"}
+
+
+def shorter(data: str) -> Json:
+    """What a node got, for people to see; the beginning of its JSON text where that is long."""
+    return json.loads(data) if len(data) <= LONGEST else {"cut": clipped(data, LONGEST)}
 
 
 def _schema_of(interrupt: Interrupt) -> dict[str, Any] | None:

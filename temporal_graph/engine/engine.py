@@ -5,7 +5,7 @@ It does no I/O, has no clock and calls nothing but the graph's functions.
 
 from __future__ import annotations
 
-from .answering import Answering, describe, invalid
+from .answering import describe, shorter
 from .breakpoints import ANY, Breakpoints
 from .events import (
     CloseInterrupt,
@@ -14,18 +14,22 @@ from .events import (
     Event,
     Failure,
     NodeAsked,
+    NodeDidOnce,
     NodeFailed,
     NodeFinished,
     NodeWithdrew,
+    OpenInterrupt,
     Outcome,
     Output,
     RunFailedError,
+    SetTimer,
     Start,
     Work,
 )
-from .questions import Interrupt, Refused
+from .questions import Interrupt, Refused, invalid
 from .spec import START, EndSpec, ForkSpec, StepSpec
 from .state import Json
+from .timing import Timing
 from .walker import Task
 
 
@@ -33,7 +37,7 @@ class EngineError(Exception):
     """An event that cannot be in the state the engine is in: a mistake of the shell, not of the user."""
 
 
-class Engine(Answering):
+class Engine(Timing):
     """One run of a graph.
 
     Attributes:
@@ -88,7 +92,19 @@ class Engine(Answering):
             self.shared.give_back()
         task.base = self.shared.take()
         self._running += 1
-        return Work(task.id, task.node_id, task.value, task.base.value, dict(task.answers))
+        return self._work(task, task.base.value)
+
+    def _work(self, task: Task, state: Json) -> Work:
+        return Work(
+            task.id,
+            task.node_id,
+            task.value,
+            state,
+            dict(task.answers),
+            dict(task.votes),
+            dict(task.once),
+            self._composes(task),
+        )
 
     def resume(self, task_id: str) -> Work:
         """Note that a task goes on from the line where it asked, with the state that it began with.
@@ -101,7 +117,7 @@ class Engine(Answering):
             raise EngineError(f"Task {task_id!r} is {task.status}; only a task with an answer can go on.")
         task.status = "running"
         self._running += 1
-        return Work(task.id, task.node_id, task.value, task.base.value, dict(task.answers))
+        return self._work(task, task.base.value)
 
     def release(self, task_id: str) -> None:
         """Note that a running task was given up without a result, and is ready to begin again."""
@@ -122,6 +138,10 @@ class Engine(Answering):
             self.status = "cancelled"
         return self._take_commands()
 
+    def note(self, kind: str, interrupt_id: str, data: dict[str, Json], now: str) -> None:
+        """Write into the audit what has become of something that the shell does for a question."""
+        self.questions.audit.add(kind, now, interrupt_id, **data)
+
     def fork(self, update: Json, now: str) -> None:
         """Note that this run begins here, as a copy of another one.
 
@@ -138,8 +158,8 @@ class Engine(Answering):
         self._now = now
         self.checkpoint += 1
         self.paused = False
-        if update is not None:
-            self.shared.edit(state)
+        self.shared.edit(state)
+        self.questions.audit.add("forked", now, **({} if update is None else {"update": update}))
 
     def fail(self, failure: Failure) -> None:
         """Let the run fail, for a reason of the shell's; also one that has finished, before anybody knows."""
@@ -217,11 +237,16 @@ class Engine(Answering):
         else:
             self._enter_named("start_node", event.node_id, event.value, runs, is_answered=event.is_answer)
 
-    def _take_result(self, task: Task, event: NodeFinished | NodeFailed | NodeAsked | NodeWithdrew) -> None:
+    def _take_result(
+        self, task: Task, event: NodeFinished | NodeFailed | NodeAsked | NodeDidOnce | NodeWithdrew
+    ) -> None:
         if task.base is None:
             raise EngineError(f"{type(event).__name__} came for task {task.id!r}, which is {task.status}, not running.")
         if isinstance(event, NodeWithdrew):
             self._withdraw(task, event.position)
+            return
+        if isinstance(event, NodeDidOnce):
+            task.once[event.key] = event.value
             return
         # A node in the driver that waited at its line may go on for another reason than an answer.
         self._wake(task)
@@ -230,24 +255,26 @@ class Engine(Answering):
         if step.path is None and isinstance(event, NodeFinished) and isinstance(event.outcome, Output):
             raise EngineError(f"Node {task.node_id!r} has no path; its outcome must be Next or Ended.")
         self.checkpoint += 1
+        if isinstance(event, NodeAsked | NodeFailed) and event.once is not None:
+            task.once.update(event.once)
         if isinstance(event, NodeAsked):
             self._ask(task, event)
             return
+        task.attempts = event.attempts if isinstance(event, NodeFailed) else 1
         try:
             if isinstance(event, NodeFailed):
                 raise RunFailedError(event.failure)
             assert task.base is not None
             self.shared.merge(task.node_id, event.delta, task.base)
-        except RunFailedError:
+        except RunFailedError as error:
+            if step.asks_on_failure:
+                self._ask_about(task, error.failure)
+                return
             del self.tasks[task.id]
             raise
         finally:
             self._stop_running(task)
-        if self.breakpoints.stops("after", task.node_id):
-            task.held = event.outcome
-            self._break(task, "after")
-        else:
-            self._end_task(task, event.outcome)
+        self._end_node(task, event.outcome)
 
     def _withdraw(self, task: Task, position: int) -> None:
         if f"{task.id}.{position}" in self.questions.open:
@@ -257,7 +284,7 @@ class Engine(Answering):
     def _wake(self, task: Task) -> None:
         """Let a task run that waits, or has its answer and has not gone on yet."""
         if task.status != "running":
-            self._commands.extend(CloseInterrupt(name) for name in self.questions.close(task.id))
+            self._commands.extend(CloseInterrupt(name) for name in self.questions.close(task.id, self._now))
             task.status = "running"
             self._running += 1
 
@@ -268,6 +295,11 @@ class Engine(Answering):
     # -- Questions --------------------------------------------------------------------------------------------------
 
     def _ask(self, task: Task, event: NodeAsked) -> None:
+        if event.position is None:
+            task.shown = [event.value]
+            self._stop_running(task)
+            self._be_ready(task)
+            return
         interrupt_id = f"{task.id}.{event.position}"
         self._running -= 1
         task.asked = event.position
@@ -275,22 +307,46 @@ class Engine(Answering):
         if event.errors:
             doubted = self.questions.accepted.pop(interrupt_id, None)
             value = doubted.value if doubted is not None else task.answers.get(event.position)
+            task.votes.pop(event.position, None)
             errors = list(event.errors)
-            self.questions.reject(value, Refused("invalid", describe(interrupt_id, errors), errors), self._now)
+            refused = Refused("invalid", describe(interrupt_id, errors), errors)
+            actor = None if doubted is None else doubted.actor
+            self.questions.reject(value, refused, self._now, "node", interrupt_id, actor)
         for position in [p for p in task.answers if p >= event.position]:
             del task.answers[position]
-        self._open(
-            Interrupt(
-                interrupt_id,
-                task.node_id,
-                "call",
-                event.value,
-                event.response_schema,
-                self._now,
-                task.id,
-                event.position,
-            )
+        asked, task.doubtful = task.doubtful, None
+        if event.errors and asked is not None and asked.interrupt_id == interrupt_id:
+            self._reopen(asked)
+            return
+        interrupt = Interrupt(
+            interrupt_id,
+            task.node_id,
+            "call",
+            event.value,
+            event.response_schema,
+            self._now,
+            task.id,
+            event.position,
         )
+        self._open(task, interrupt, event.policy)
+
+    def _reopen(self, interrupt: Interrupt) -> None:
+        """Ask once more, because the last answer does not fit after all; what is due stays due."""
+        self.questions.open[interrupt.interrupt_id] = interrupt
+        self._commands.extend([OpenInterrupt(interrupt.interrupt_id), SetTimer(interrupt.interrupt_id)])
+        self._opened.append(interrupt)
+
+    def _ask_about(self, task: Task, failure: Failure) -> None:
+        """Ask what is to become of a node that has failed for good."""
+        task.failures += 1
+        task.status = "waiting"
+        error: dict[str, Json] = {"type": failure.type, "message": failure.message}
+        if failure.path is not None:
+            error["path"] = list(failure.path)
+        shown = {"error": error, "attempts": task.attempts, "inputs": shorter(task.value.data)}
+        name = f"{task.id}.failure" if task.failures == 1 else f"{task.id}.failure-{task.failures}"
+        schema = self._guard(task.node_id, self.functions.failure_schema, task.node_id)
+        self._open(task, Interrupt(name, task.node_id, "failure", shown, schema, self._now, task.id))
 
     # -- The state --------------------------------------------------------------------------------------------------
 
@@ -317,12 +373,20 @@ class Engine(Answering):
             )
         return self._edited(update)
 
-    def update(self, update: Json, expected_version: int | None, now: str) -> None:
+    def update(
+        self,
+        update: Json,
+        expected_version: int | None,
+        now: str,
+        actor: str | None = None,
+        via: str = "update",
+    ) -> None:
         """Change the state for a person; see `check_update`."""
         state = self.check_update(update, expected_version)
         self._now = now
         self.checkpoint += 1
         self.shared.edit(state)
+        self.questions.audit.add("state_updated", now, actor=actor, via=via, update=update)
 
     # -- Breakpoints ------------------------------------------------------------------------------------------------
 
@@ -349,10 +413,13 @@ class Engine(Answering):
         self.check_breakpoints(breakpoints)
         self._now = now
         self.breakpoints = breakpoints
-        for task in self.tasks.values():
-            is_fresh = task.status == "ready" and task.base is None and not task.answers
-            has_passed = f"{task.id}.before" in self.questions.accepted
-            if is_fresh and not has_passed and breakpoints.stops("before", task.node_id):
-                self._break(task, "before")
+        try:
+            for task in self.tasks.values():
+                is_fresh = task.status == "ready" and task.base is None and not task.answers and not task.failures
+                has_passed = f"{task.id}.before" in self.questions.accepted
+                if is_fresh and not has_passed and breakpoints.stops("before", task.node_id):
+                    self._break(task, "before")
+        except RunFailedError as error:
+            self._fail(error.failure)
         self._opened.clear()
         return self._take_commands()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from .breakpoints import NO_BREAKPOINTS, Breakpoints
 from .state import Json, Op
 
+OWN = -1
+"""The position of an interrupt node's own question."""
 LONGEST_MESSAGE = 10_000
 """Characters of an error's message that are kept: the server takes no more than 2 MiB of a failure."""
 
@@ -143,10 +145,19 @@ class NodeFinished:
 
 @dataclass(frozen=True, slots=True)
 class NodeFailed:
-    """A step failed for good."""
+    """A step failed for good.
+
+    Attributes:
+        task_id: The task.
+        failure: Why.
+        attempts: How often it was tried.
+        once: What it has done once and for all before; None for nothing.
+    """
 
     task_id: str
     failure: Failure
+    attempts: int = 1
+    once: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +166,38 @@ class NodeAsked:
 
     Attributes:
         task_id: The task that asked.
-        position: How many-th question of that task this is, from 0.
+        position: How many-th question of that task this is, from 0; None for an interrupt node that has composed what
+            it shows.
         value: What is shown to the person.
         response_schema: JSON schema of an answer that fits; None where anything does.
         errors: What is wrong with the answer that the task got for this position: its own type, which may know more
             than the schema, refused it, so the question opens again. Empty for a question that is new.
+        policy: How it is asked; None for how its node asks.
+        once: What the task has done once and for all so far; None for nothing.
     """
 
     task_id: str
-    position: int
+    position: int | None
     value: Json
     response_schema: dict[str, Any] | None = None
     errors: tuple[dict[str, Any], ...] = ()
+    policy: dict[str, Json] | None = None
+    once: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDidOnce:
+    """A step that runs has done something that it is not to do again, and goes on.
+
+    Attributes:
+        task_id: The task.
+        key: What it has done.
+        value: What came of it.
+    """
+
+    task_id: str
+    key: str
+    value: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +213,7 @@ class NodeWithdrew:
     position: int
 
 
-Event: TypeAlias = Start | NodeFinished | NodeFailed | NodeAsked | NodeWithdrew
+Event: TypeAlias = Start | NodeFinished | NodeFailed | NodeAsked | NodeDidOnce | NodeWithdrew
 
 
 # -- Commands -------------------------------------------------------------------------------------------------------
@@ -217,6 +248,13 @@ class CloseInterrupt:
 
 
 @dataclass(frozen=True, slots=True)
+class SetTimer:
+    """What a question does next by itself, `Interrupt.due[0]`, has changed; or it does nothing more."""
+
+    interrupt_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The run has ended with an output."""
 
@@ -230,7 +268,7 @@ class Fail:
     failure: Failure
 
 
-Command: TypeAlias = Run | Cancel | OpenInterrupt | CloseInterrupt | Finish | Fail
+Command: TypeAlias = Run | Cancel | OpenInterrupt | CloseInterrupt | SetTimer | Finish | Fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +281,9 @@ class Work:
         value: Its input.
         state: The whole state as of now.
         answers: What people answered to its questions so far, by position.
+        votes: Who gave these answers, by position; `OWN` stands for an interrupt node's own question.
+        once: What it has done once and for all so far, by key.
+        composes: It is an interrupt node, which is to compose its question.
     """
 
     task_id: str
@@ -250,3 +291,6 @@ class Work:
     value: Encoded
     state: Json
     answers: dict[int, Json]
+    votes: dict[int, list[Json]] = field(default_factory=dict[int, "list[Json]"])
+    once: dict[str, Json] = field(default_factory=dict[str, "Json"])
+    composes: bool = False

@@ -64,6 +64,26 @@ class Functions(Protocol):
         """What is wrong with an answer, by field; for an interrupt node (`schema` None) or for a call's schema."""
         ...
 
+    def validate(self, node_id: str, filled: Encoded, state: Json) -> list[dict[str, Any]]:
+        """What an interrupt node itself finds wrong with an answer that has been set in it."""
+        ...
+
+    def policy(self, node_id: str, kind: str, value: Encoded, state: Json) -> dict[str, Json] | None:
+        """How a question is asked at a node that does not say so itself: `Policy.dump`; None for nothing special."""
+        ...
+
+    def after(self, calendar: Json, since: str, seconds: float) -> str:
+        """When so many seconds have passed since a moment: in a calendar's working time, or (None) at all times."""
+        ...
+
+    def failure_schema(self, node_id: str) -> dict[str, Any]:
+        """JSON schema of what a person may say to the failure of a node."""
+        ...
+
+    def take_output(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
+        """What a person gives as the output of a step that is skipped; or what is wrong with it."""
+        ...
+
     def arrive(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
         """What a person gives to a node (or to the end) that the run is sent to; or what is wrong with it."""
         ...

@@ -7,7 +7,9 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from .audit import Audit
 from .events import clipped
+from .policies import Due, Policy
 from .state import Json
 
 Kind = Literal["node", "call", "before", "after", "failure"]
@@ -24,6 +26,8 @@ Reason = Literal[
 ]
 """Why something is not taken; `started`: it would start a run that has been started otherwise."""
 
+TIMEOUT = "timeout"
+"""How an answer came that nobody gave."""
 MEMORY = 500
 """How many answers a run remembers, so that the same one, sent again, is known: a run may live for years."""
 REFUSALS = 100
@@ -51,6 +55,13 @@ class Interrupt:
         created_at: When it was asked, ISO 8601 with time zone.
         task_id: The task that waits.
         position: For a call, how many-th question of its task it is.
+        deadline: Until when it waits, likewise; None for ever.
+        assignees: Who is asked now; empty for anybody.
+        escalation_level: How often it was handed on for want of an answer.
+        answers: What people have said so far, where several must: `actor`, `value`, `answered_at`, `answer_id`.
+        quorum: How many people must answer.
+        policy: How it is asked; None for nothing special.
+        due: What it will do by itself, in order.
     """
 
     interrupt_id: str
@@ -65,6 +76,20 @@ class Interrupt:
     assignees: list[str] = field(default_factory=list[str])
     escalation_level: int = 0
     answers: list[Json] = field(default_factory=list[Json])
+    quorum: int = 1
+    policy: dict[str, Json] | None = None
+    due: list[Due] = field(default_factory=list[Due])
+
+    @property
+    def rules(self) -> Policy:
+        """How it is asked."""
+        return Policy.load(self.policy or {})
+
+    @staticmethod
+    def load(data: Mapping[str, Any]) -> Interrupt:
+        """From a snapshot."""
+        found: dict[str, Any] = {**data, "due": [Due.load(item) for item in data.get("due", ())]}
+        return Interrupt(**found)
 
     def public(self) -> dict[str, Json]:
         """The interrupt as people see it: the wire contract's fields."""
@@ -83,6 +108,7 @@ _PUBLIC = (
     "assignees",
     "escalation_level",
     "answers",
+    "quorum",
 )
 
 
@@ -118,7 +144,18 @@ def to_answer(fields: Mapping[str, Json]) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An answer that was taken; `is_early` if its question has yet to be asked."""
+    """An answer that was taken.
+
+    Attributes:
+        interrupt_id: The question.
+        answered_at: When it was taken.
+        actor: Who answered.
+        answer_id: The answer's own id.
+        value: The answer.
+        is_early: The question has yet to be asked.
+        via: Which way it came: `signal`, `update`, or `timeout` if nobody had answered in time.
+        missing: How many more people must answer the question.
+    """
 
     interrupt_id: str
     answered_at: str
@@ -126,6 +163,8 @@ class Accepted:
     answer_id: str | None
     value: Json
     is_early: bool = False
+    via: str | None = None
+    missing: int = 0
 
     def public(self) -> dict[str, Json]:
         """Who answered what when, without the answer itself."""
@@ -153,6 +192,11 @@ class Refused(Exception):
         self.errors = [_clipped_error(error) for error in errors][:MOST_ERRORS]
 
 
+def invalid(place: str, message: str) -> Refused:
+    """Why something is refused that is wrong in one place."""
+    return Refused("invalid", message, [{"loc": [place], "msg": message, "type": place}])
+
+
 class Questions:
     """The open questions of a run, and what became of the others."""
 
@@ -162,16 +206,17 @@ class Questions:
         self.early: dict[str, Accepted] = {}
         self.rejected: list[dict[str, Any]] = []
         self.closed = False
+        self.audit = Audit()
 
     def find(
-        self, answer: Answer, visits: Mapping[str, int], live: Container[str], will_ask: Container[str] = ()
+        self, answer: Answer, visits: Mapping[str, int], live: Mapping[str, int], will_ask: Container[str] = ()
     ) -> Interrupt | Accepted | None:
         """Find what an answer belongs to.
 
         Args:
             answer: The answer.
             visits: The graph's steps, and how often each has been reached.
-            live: Ids of the tasks that have not ended.
+            live: Ids of the tasks that have not ended, with the position of the last question that each has asked.
             will_ask: Ids of the tasks that are interrupt nodes and have yet to ask.
 
         Returns:
@@ -192,10 +237,24 @@ class Questions:
         if interrupt is not None:
             return interrupt
         if answer.interrupt_id in visits:
-            of_node = [i for i in self.open.values() if i.node_id == answer.interrupt_id]
-            return self._only(of_node, f"{answer.interrupt_id!r} is a node; say which of its questions you mean")
+            return self._of_node(answer.interrupt_id)
         self._check_future(answer, answer.interrupt_id, visits, live, will_ask)
         return None
+
+    def named(self, interrupt_id: str | None) -> Interrupt:
+        """An open question by its id; by its node's, or without one, where only one is open.
+
+        Raises:
+            Refused: There is none, or there are several.
+        """
+        if interrupt_id is None:
+            return self._only(self.open.values(), "Say which with interrupt_id")
+        found = self.open.get(interrupt_id)
+        return self._of_node(interrupt_id) if found is None else found
+
+    def _of_node(self, node_id: str) -> Interrupt:
+        of_node = [interrupt for interrupt in self.open.values() if interrupt.node_id == node_id]
+        return self._only(of_node, f"{node_id!r} is a node; say which of its questions you mean")
 
     def known(self, answer: Answer) -> Accepted | None:
         """The acceptance of the same answer, if it was sent before."""
@@ -203,6 +262,10 @@ class Questions:
             for accepted in (*self.accepted.values(), *self.early.values()):
                 if accepted.answer_id == answer.answer_id:
                     return accepted
+            for interrupt in self.open.values():
+                for index, vote in enumerate(interrupt.answers):
+                    if vote["answer_id"] == answer.answer_id:
+                        return accepted_vote(interrupt, index)
         return None
 
     def _only(self, candidates: Iterable[Interrupt], hint: str) -> Interrupt:
@@ -219,11 +282,14 @@ class Questions:
         answer: Answer,
         interrupt_id: str,
         visits: Mapping[str, int],
-        live: Container[str],
+        live: Mapping[str, int],
         will_ask: Container[str],
     ) -> None:
         """Refuse an answer to a question that is not open, unless the question may still come."""
         accepted = self.accepted.get(interrupt_id)
+        if accepted is not None and accepted.via == TIMEOUT:
+            message = f"{interrupt_id!r} waited until {accepted.answered_at}, and nobody had answered by then."
+            raise Refused("expired", message)
         if accepted is not None:
             message = f"{interrupt_id!r} was answered{_by(accepted)} at {accepted.answered_at}."
             raise Refused("already_answered", message)
@@ -234,6 +300,8 @@ class Questions:
         task_may_ask = (dot and f"{node_id}:{number}" in live) or interrupt_id in will_ask
         if int(number) <= visits[node_id] and not task_may_ask:
             raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
+        if dot and int(position) <= live.get(f"{node_id}:{number}", -1):
+            raise Refused("closed", f"The question {interrupt_id!r} is not asked any more.")
         kept = self.early.get(interrupt_id)
         if kept is not None:
             message = f"{interrupt_id!r} is not open yet, and was answered ahead{_by(kept)} at {kept.answered_at}."
@@ -256,17 +324,75 @@ class Questions:
             return "No question is open."
         return "Open: " + ", ".join(repr(interrupt_id) for interrupt_id in self.open) + "."
 
-    def accept(self, interrupt_id: str, answer: Answer, now: str) -> Accepted:
+    def ask(self, interrupt: Interrupt) -> None:
+        """Open a question."""
+        self.open[interrupt.interrupt_id] = interrupt
+        told: dict[str, Json] = {
+            "node_id": interrupt.node_id,
+            "interrupt_kind": interrupt.kind,
+            "value": interrupt.value,
+        }
+        if interrupt.assignees:
+            told["assignees"] = interrupt.assignees
+        if interrupt.deadline is not None:
+            told["deadline"] = interrupt.deadline
+        if interrupt.quorum > 1:
+            told["quorum"] = interrupt.quorum
+        self.audit.add("asked", interrupt.created_at, interrupt.interrupt_id, question=interrupt.public(), **told)
+
+    def vote(self, interrupt: Interrupt, answer: Answer, now: str, via: str) -> Accepted:
+        """Note what one of several people has said to a question, which stays open."""
+        said = {"actor": answer.actor, "value": answer.value, "answered_at": now, "answer_id": answer.answer_id}
+        interrupt.answers.append({**said, "via": via})
+        accepted = accepted_vote(interrupt, -1)
+        self._note_answer(accepted, answer, interrupt)
+        return accepted
+
+    def accept(self, interrupt_id: str, answer: Answer, now: str, via: str) -> Accepted:
         """Note that a question has its answer."""
-        self.open.pop(interrupt_id, None)
-        accepted = Accepted(interrupt_id, now, answer.actor, answer.answer_id, answer.value)
+        interrupt = self.open.pop(interrupt_id, None)
+        accepted = Accepted(interrupt_id, now, answer.actor, answer.answer_id, answer.value, via=via)
         self.accepted[interrupt_id] = replace(accepted, value=shortened(answer.value))
         while len(self.accepted) > MEMORY:
             del self.accepted[next(iter(self.accepted))]
+        self._note_answer(accepted, answer, interrupt)
         return accepted
 
-    def reject(self, answer: Json, refused: Refused, now: str) -> None:
+    def _note_answer(self, accepted: Accepted, answer: Answer, interrupt: Interrupt | None) -> None:
+        told: dict[str, Json] = {"answer_id": answer.answer_id}
+        if answer.has_value:
+            told["value"] = answer.value
+        if answer.state_update is not None:
+            told["state_update"] = answer.state_update
+        if answer.goto is not None:
+            told["goto"] = answer.goto
+        if accepted.missing:
+            told["missing"] = accepted.missing
+        kind = "timed_out" if accepted.via == TIMEOUT else "answered"
+        self.audit.add(
+            kind,
+            accepted.answered_at,
+            accepted.interrupt_id,
+            actor=accepted.actor,
+            via=accepted.via,
+            question=None if interrupt is None else interrupt.public(),
+            **told,
+        )
+
+    def reject(
+        self, answer: Json, refused: Refused, now: str, via: str, interrupt_id: Json = None, actor: Json = None
+    ) -> None:
         """Keep an answer that could not be taken, for whoever looks at the run."""
+        self.audit.add(
+            "rejected",
+            now,
+            clipped(interrupt_id, 200) if isinstance(interrupt_id, str) else None,
+            actor=clipped(actor, 200) if isinstance(actor, str) else None,
+            via=via,
+            answer=answer,
+            reason=refused.reason,
+            message=refused.message,
+        )
         self.rejected.append(
             {
                 "answer": shortened(answer),
@@ -278,7 +404,7 @@ class Questions:
         )
         del self.rejected[:-REFUSALS]
 
-    def close(self, task_id: str) -> list[str]:
+    def close(self, task_id: str, now: str) -> list[str]:
         """Close the questions of a task that is gone.
 
         Returns:
@@ -287,6 +413,7 @@ class Questions:
         closed = [interrupt.interrupt_id for interrupt in self.open.values() if interrupt.task_id == task_id]
         for interrupt_id in closed:
             del self.open[interrupt_id]
+            self.audit.add("cancelled", now, interrupt_id)
         return closed
 
     def dump(self) -> dict[str, Any]:
@@ -296,14 +423,31 @@ class Questions:
             "accepted": [asdict(accepted) for accepted in self.accepted.values()],
             "early": [asdict(kept) for kept in self.early.values()],
             "rejected": list(self.rejected),
+            "audit": self.audit.dump(),
         }
 
     def load(self, data: Mapping[str, Any]) -> None:
         """From a snapshot."""
-        self.open = {item["interrupt_id"]: Interrupt(**item) for item in data["open"]}
+        self.open = {item["interrupt_id"]: Interrupt.load(item) for item in data["open"]}
         self.accepted = {item["interrupt_id"]: Accepted(**item) for item in data["accepted"]}
         self.early = {item["interrupt_id"]: Accepted(**item) for item in data["early"]}
         self.rejected = list(data["rejected"])
+        if "audit" in data:  # earlier releases had none
+            self.audit.load(data["audit"])
+
+
+def accepted_vote(interrupt: Interrupt, index: int) -> Accepted:
+    """What one of several people has said to a question."""
+    vote = interrupt.answers[index]
+    return Accepted(
+        interrupt.interrupt_id,
+        vote["answered_at"],
+        vote["actor"],
+        vote["answer_id"],
+        vote["value"],
+        via=vote["via"],
+        missing=interrupt.quorum - len(interrupt.answers),
+    )
 
 
 def shortened(value: Json) -> Json:

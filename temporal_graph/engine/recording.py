@@ -23,7 +23,7 @@ class Checkpoint:
     Attributes:
         number: How many-th of the run it is, from 1.
         kind: What happened: `started`, `forked`, `node_finished`, `node_failed`, `interrupt_opened`,
-            `interrupt_cancelled`, `answered`, `state_updated`, `failed` or `cancelled`.
+            `interrupt_cancelled`, `answered`, `timed_out`, `state_updated`, `failed` or `cancelled`.
         node_id: The node that it happened to, if any.
         at: When, ISO 8601 with time zone; None for what had no time of its own.
         changes: What it changed in the state.
@@ -95,21 +95,55 @@ class RecordingEngine(Engine):
         self._done.append((Engine.fail, (failure,)))
         super().fail(failure)
 
-    def answer_all(self, answers: Sequence[Answer], now: str) -> tuple[list[Accepted], list[Command]]:
+    def answer_all(
+        self, answers: Sequence[Answer], now: str, via: str = "update"
+    ) -> tuple[list[Accepted], list[Command]]:
         """See base class."""
-        taken = super().answer_all(answers, now)
-        self._done.append((Engine.answer_all, (answers, now)))
+        taken = super().answer_all(answers, now, via)
+        self._done.append((Engine.answer_all, (answers, now, via)))
         return taken
 
-    def reject(self, answer: Json, refused: Refused, now: str) -> None:
+    def reject(self, answer: Json, refused: Refused, now: str, via: str = "signal") -> None:
         """See base class."""
-        self._done.append((Engine.reject, (answer, refused, now)))
-        super().reject(answer, refused, now)
+        self._done.append((Engine.reject, (answer, refused, now, via)))
+        super().reject(answer, refused, now, via)
 
-    def update(self, update: Json, expected_version: int | None, now: str) -> None:
+    def come_due(self, interrupt_id: str, now: str) -> list[Command]:
         """See base class."""
-        super().update(update, expected_version, now)
-        self._done.append((Engine.update, (update, None, now)))
+        commands = super().come_due(interrupt_id, now)
+        self._done.append((Engine.come_due, (interrupt_id, now)))
+        return commands
+
+    def reassign(self, interrupt_id: str | None, to: Sequence[str], actor: str | None, now: str, via: str) -> str:
+        """See base class."""
+        done = super().reassign(interrupt_id, to, actor, now, via)
+        self._done.append((Engine.reassign, (interrupt_id, to, actor, now, via)))
+        return done
+
+    def extend(
+        self, interrupt_id: str | None, by: float | None, until: str | None, actor: str | None, now: str, via: str
+    ) -> tuple[str, list[Command]]:
+        """See base class."""
+        done = super().extend(interrupt_id, by, until, actor, now, via)
+        self._done.append((Engine.extend, (interrupt_id, by, until, actor, now, via)))
+        return done
+
+    def note(self, kind: str, interrupt_id: str, data: dict[str, Json], now: str) -> None:
+        """See base class."""
+        self._done.append((Engine.note, (kind, interrupt_id, data, now)))
+        super().note(kind, interrupt_id, data, now)
+
+    def update(
+        self,
+        update: Json,
+        expected_version: int | None,
+        now: str,
+        actor: str | None = None,
+        via: str = "update",
+    ) -> None:
+        """See base class."""
+        super().update(update, expected_version, now, actor, via)
+        self._done.append((Engine.update, (update, None, now, actor, via)))
 
     def fork(self, update: Json, now: str) -> None:
         """See base class."""
@@ -167,6 +201,7 @@ _EVENTS: dict[type, str] = {
 }
 _KINDS: dict[Callable[..., Any], str] = {
     Engine.answer_all: "answered",
+    Engine.come_due: "timed_out",
     Engine.update: "state_updated",
     Engine.fork: "forked",
     Engine.cancel: "cancelled",
@@ -183,6 +218,8 @@ def _node_of(engine: Engine, function: Callable[..., Any], args: tuple[Any, ...]
         asked = [i for i in engine.questions.open.values() if answer.interrupt_id in (None, i.interrupt_id, i.node_id)]
         task = engine.tasks.get(answer.interrupt_id or next(iter(engine.tasks), ""))
         return asked[0].node_id if asked else task.node_id if task is not None else None
+    if function is Engine.come_due:
+        return args[0].rpartition(":")[0]
     if function is Engine.apply and not isinstance(args[0], Start):
         return engine.tasks[args[0].task_id].node_id if args[0].task_id in engine.tasks else None
     return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from .breakpoints import Breakpoints
 from .engine import Engine
 from .events import Encoded, Ended, Failure, Next, Outcome, Output
 from .functions import Functions
+from .questions import Interrupt
 from .spec import END, GraphSpec, JoinSpec, StepSpec
 from .state import AUTO, Plan
 from .walker import Task
@@ -65,6 +67,7 @@ def dump(engine: Engine) -> dict[str, Any]:
                 "answered": task.is_answered,
                 "held": _dump_outcome(task.held) if task.held is not None else None,
                 "answers": [[position, value] for position, value in sorted(task.answers.items())],
+                **_dump_rare(task),
             }
             for task in engine.tasks.values()
         ],
@@ -132,6 +135,12 @@ def restore(engine: Engine, data: dict[str, Any]) -> None:
             answers=dict(item["answers"]),
             is_answered=item.get("answered", _waits(spec, item["node"]) and not item["waits"]),
             held=_load_outcome(item["held"]) if item.get("held") is not None else None,
+            votes=dict(item.get("votes", ())),
+            once=item.get("once", {}),
+            shown=item.get("shown"),
+            doubtful=Interrupt.load(item["doubtful"]) if "doubtful" in item else None,
+            failures=item.get("failures", 0),
+            attempts=item.get("attempts", 0),
         )
         engine.tasks[task.id] = task
     engine.questions.load(data["questions"])
@@ -164,6 +173,19 @@ def _check(data: dict[str, Any], spec: GraphSpec) -> None:
             f"The snapshot needs {needed}, which graph {spec.name!r} has not, or not as the same kind of node. It has: "
             f"{has}."
         )
+
+
+def _dump_rare(task: Task) -> dict[str, Any]:
+    """What few tasks have."""
+    data = {
+        "votes": [[position, votes] for position, votes in sorted(task.votes.items())],
+        "once": task.once,
+        "shown": task.shown,
+        "doubtful": asdict(task.doubtful) if task.doubtful is not None else None,
+        "failures": task.failures,
+        "attempts": task.attempts,
+    }
+    return {name: value for name, value in data.items() if value}
 
 
 def _waits(spec: GraphSpec, node_id: str) -> bool:

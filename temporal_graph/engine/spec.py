@@ -42,12 +42,16 @@ class StepSpec:
         path: Where its output goes; None for a `BaseNode`, whose outcome names the next node itself.
         waits: Whether a person's answer is needed before it runs (an interrupt node).
         gotos: Where it may go besides, as far as it says.
+        composes: An interrupt node that composes what it shows outside the engine, before it waits.
+        asks_on_failure: When it has failed for good, a person says what is to become of it.
     """
 
     id: str
     path: Path | None
     waits: bool = False
     gotos: tuple[str, ...] = ()
+    composes: bool = False
+    asks_on_failure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

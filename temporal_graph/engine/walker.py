@@ -25,11 +25,13 @@ from .events import (
     Output,
     Run,
     RunFailedError,
+    SetTimer,
     failure_of,
     is_the_runtimes,
 )
 from .forks import ForkRuns, Joining, Runs
 from .functions import Functions, Value
+from .policies import Policy, schedule
 from .questions import Interrupt, Questions
 from .shared import Base, SharedState
 from .spec import END, DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, Path, StartSpec, StepSpec
@@ -57,6 +59,12 @@ class Task:
         is_answered: An interrupt node that has what people had to say to it.
         held: How it ended, while it waits at a breakpoint after it.
         asked: The position of the last question that it asked; -1 for none.
+        votes: Who gave the answers, by position; `OWN` stands for an interrupt node's own question.
+        once: What it has done once and for all, by key.
+        shown: What an interrupt node has composed to be shown, in a list of one.
+        doubtful: The last question that was answered, while the answer may turn out not to fit.
+        failures: How often it has failed for good.
+        attempts: How often it was tried until it failed last.
     """
 
     id: str
@@ -71,6 +79,12 @@ class Task:
     is_answered: bool = False
     held: Outcome | None = None
     asked: int = -1
+    votes: dict[int, list[Json]] = field(default_factory=dict[int, "list[Json]"])
+    once: dict[str, Json] = field(default_factory=dict[str, "Json"])
+    shown: list[Json] | None = None
+    doubtful: Interrupt | None = None
+    failures: int = 0
+    attempts: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -188,25 +202,54 @@ class Walker:
             self._be_ready(task)
 
     def _be_ready(self, task: Task) -> None:
-        """Let a task run, unless it is an interrupt node that has yet to be answered."""
-        node = self.spec.nodes[task.node_id]
-        assert isinstance(node, StepSpec)
-        if node.waits and not task.is_answered:
+        """Let a task run, unless it is an interrupt node that has yet to be answered, and has nothing to compose."""
+        if self._asks(task) and not self._composes(task):
             task.status = "waiting"
             shown, schema = self._guard(task.node_id, self.functions.ask, task.node_id, task.value)
-            self._open(Interrupt(task.id, task.node_id, "node", shown, schema, self._now, task.id))
+            if task.shown is not None:
+                shown = task.shown[0]
+            self._open(task, Interrupt(task.id, task.node_id, "node", shown, schema, self._now, task.id))
         else:
             task.status = "ready"
             self._commands.append(Run(task.id))
 
+    def _asks(self, task: Task) -> bool:
+        """Whether it is an interrupt node that has yet to be answered."""
+        node = self.spec.nodes[task.node_id]
+        return isinstance(node, StepSpec) and node.waits and not task.is_answered
+
+    def _composes(self, task: Task) -> bool:
+        """Whether it is an interrupt node that has yet to compose its question."""
+        node = self.spec.nodes[task.node_id]
+        return isinstance(node, StepSpec) and node.composes and self._asks(task) and task.shown is None
+
     def _break(self, task: Task, where: Literal["before", "after"]) -> None:
         task.status = "waiting"
-        self._open(Interrupt(f"{task.id}.{where}", task.node_id, where, task.node_id, None, self._now, task.id))
+        name = f"{task.id}.{where}"
+        self._open(task, Interrupt(name, task.node_id, where, task.node_id, None, self._now, task.id))
 
-    def _open(self, interrupt: Interrupt) -> None:
-        self.questions.open[interrupt.interrupt_id] = interrupt
+    def _open(self, task: Task, interrupt: Interrupt, policy: dict[str, Json] | None = None) -> None:
+        """Open a question, which is asked as its policy says: its own, or that of its node."""
+        if policy is None:
+            policy = self._guard(
+                task.node_id, self.functions.policy, task.node_id, interrupt.kind, task.value, self.state
+            )
+        if policy is not None:
+            self._guard(task.node_id, self._follow, interrupt, policy)
+        self.questions.ask(interrupt)
         self._commands.append(OpenInterrupt(interrupt.interrupt_id))
+        if interrupt.due:
+            self._commands.append(SetTimer(interrupt.interrupt_id))
         self._opened.append(interrupt)
+
+    def _follow(self, interrupt: Interrupt, policy: dict[str, Json]) -> None:
+        """Ask a question as a policy says."""
+        rules = Policy.load(policy)
+        interrupt.policy = policy
+        interrupt.assignees = list(rules.assignees)
+        interrupt.quorum = rules.quorum
+        interrupt.due = schedule(rules, interrupt.created_at, self.functions.after)
+        interrupt.deadline = next((item.at for item in interrupt.due if item.what == "expire"), None)
 
     def _fork(self, node: ForkSpec, token: _Token) -> None:
         own = self.forks.open(node.id)
@@ -234,6 +277,14 @@ class Walker:
         joining, below = self._find_joining(join, runs)
         if not joining.collecting:
             self.forks.collect(joining, self._guard(join.id, self.functions.initial, join.id), below)
+
+    def _end_node(self, task: Task, outcome: Outcome) -> None:
+        """Let a node be over, unless the run stops after it."""
+        if self.breakpoints.stops("after", task.node_id):
+            task.held = outcome
+            self._break(task, "after")
+        else:
+            self._end_task(task, outcome)
 
     def _end_task(self, task: Task, outcome: Outcome) -> None:
         """Let a task end, and its token go on."""
@@ -303,7 +354,7 @@ class Walker:
 
     def _drop(self, task: Task) -> None:
         del self.tasks[task.id]
-        asked = self.questions.close(task.id)
+        asked = self.questions.close(task.id, self._now)
         unseen = [command.interrupt_id for command in self._commands if isinstance(command, OpenInterrupt)]
         self._commands = [command for command in self._commands if not _is_of(command, task.id, asked)]
         self._commands.extend(CloseInterrupt(name) for name in asked if name not in unseen)
@@ -358,4 +409,4 @@ def _is_of(command: Command, task_id: str, asked: list[str]) -> bool:
     """Whether a command that nobody has seen yet is about a task that is gone."""
     if isinstance(command, Run):
         return command.task_id == task_id
-    return isinstance(command, OpenInterrupt) and command.interrupt_id in asked
+    return isinstance(command, OpenInterrupt | SetTimer) and command.interrupt_id in asked

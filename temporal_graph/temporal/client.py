@@ -214,16 +214,13 @@ async def _taken_before(
     """The acceptance of the same answer by a run that has ended since; None where there is none."""
     if answer is None or error.status != RPCStatusCode.NOT_FOUND:
         return None
-    try:
-        state: Mapping[str, Any] = await query(handle, GET_STATE)
-    except GraphError:
-        return None  # nobody can tell
-    return next((taken for taken in state["answered"] if taken["answer_id"] == answer["answer_id"]), None)
+    answered = (await _last_state(handle)).get("answered", [])
+    return next((taken for taken in answered if taken["answer_id"] == answer["answer_id"]), None)
 
 
 async def _end(handle: WorkflowHandle[Any, Any], given: Mapping[str, str] | None) -> Mapping[str, Any]:
     """The last stop of a run that has ended."""
-    if given and is_another(await _given_to(handle), given):
+    if given and is_another((await _last_state(handle)).get("given", {}), given):
         raise GraphInputError(other_start(handle.id))
     outcome = await result(handle)
     return {
@@ -235,13 +232,12 @@ async def _end(handle: WorkflowHandle[Any, Any], given: Mapping[str, str] | None
     }
 
 
-async def _given_to(handle: WorkflowHandle[Any, Any]) -> Mapping[str, str]:
-    """What a run was started with; nothing where nobody can tell."""
+async def _last_state(handle: WorkflowHandle[Any, Any]) -> Mapping[str, Any]:
+    """Where a run stood when it ended; nothing where nobody can tell."""
     try:
-        state: Mapping[str, Any] = await query(handle, GET_STATE)
+        return await query(handle, GET_STATE)
     except GraphError:
         return {}
-    return state.get("given", {})
 
 
 async def start_or_proceed(

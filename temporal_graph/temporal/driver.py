@@ -5,46 +5,53 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState, is_cancelled_exception
 
 from ..codec.text import compact
+from ..compile.asking import Hooks
 from ..compile.contexts import NoDeps
+from ..compile.step_functions import StepFunction
 from ..engine import snapshot
 from ..engine.breakpoints import Breakpoints
 from ..engine.events import (
     Cancel,
+    CloseInterrupt,
     Command,
     Event,
     Failure,
-    NodeAsked,
+    NodeDidOnce,
     NodeFailed,
     NodeWithdrew,
     OpenInterrupt,
+    SetTimer,
     Start,
     Work,
     failure_of,
     is_the_runtimes,
 )
-from ..engine.questions import Accepted, Answer, Refused
+from ..engine.questions import Accepted, Answer, Interrupt, Refused
 from ..engine.recording import RecordingEngine
 from ..engine.spec import END
 from ..engine.state import Json
 from ..errors import GraphInputError
-from ..messages import NodeInput, Question, dump_input, dump_result, load_result
+from ..messages import NodeInput, Question, asked, dump_input, dump_result, load_result, node_input
 from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
-from .messages import StartMessage, StateUpdate
-from .names import PAYLOAD_TOO_LARGE, activity_name
+from .messages import Extension, Reassignment, StartMessage, StateUpdate
+from .names import FIRST_TASK, PAYLOAD_TOO_LARGE, TOLD_BY_NODE, activity_name
+from .notifying import Notifying
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 from .streaming import Events
+from .summaries import details, summary
 from .telling import Teller
+from .timers import Timers
 
 SUGGESTED = 4_096
 """Events after which servers, as they are set up, suggest to continue as new; they do not see one long task grow."""
@@ -52,8 +59,6 @@ HARD_EVENTS, HARD_BYTES = 40_000, 40_000_000
 """A history of this length must end: at 51,200 events, or 50 MB, the server ends the run."""
 PATIENCE = 10
 """Seconds for which nodes that could start are held back, so that those that run can end, before a run continues."""
-FIRST_TASK = "first_task"
-"""A marker in histories that begin with nothing but waiting."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
 BUDGET = 2_000_000
@@ -78,8 +83,8 @@ class Driver:
         self.is_leaving = False
         self._given = start.given
         self._running: dict[str, asyncio.Future[Any]] = {}
-        self._suspended: dict[str, tuple[int, asyncio.Future[Json]]] = {}
-        self._arrived: list[tuple[int, str, Event | asyncio.Future[Any]]] = []
+        self._suspended: dict[str, tuple[int | None, asyncio.Future[tuple[Json, list[Json]]]]] = {}
+        self._arrived: list[tuple[int, str, Event | asyncio.Future[Any] | None]] = []
         self._is_woken = False
         self._is_full = False
         self._has_moved = False
@@ -88,11 +93,14 @@ class Driver:
         self._patience: asyncio.TimerHandle | None = None
         self._not_before = 0
         self._is_over = False
+        self._shown = -1
         self._state_text: tuple[Json, str | None] = (None, None)
         compiled = graph.compiled
         origin = json.loads(start.snapshot) if start.snapshot is not None else None
         self.engine = RecordingEngine(compiled.spec, compiled.functions, compiled.plan, origin)
         self._tell = Teller(self.engine, events, compiled.plan)
+        self._timers = Timers(self.engine, self._on_due)
+        self.notifying = Notifying(graph.notifies, self._note, start.unsent)
         if origin is None:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
             event = load_start(compiled, start.inputs, start.state, start.start_node, breakpoints)
@@ -108,27 +116,59 @@ class Driver:
             raise GraphInputError(refused.message) from None
         self._tell.began()
         self._tell.followed(before, [OpenInterrupt(interrupt_id) for interrupt_id in self.engine.questions.open])
+        self._tell.audited()
 
     # -- What handlers call -----------------------------------------------------------------------------------------
 
-    def answer(self, answers: Sequence[Answer]) -> list[Accepted]:
+    def answer(self, answers: Sequence[Answer], via: str) -> list[Accepted]:
         """Take answers; see `Engine.answer_all`."""
-        before, was = self.engine.state, self.engine.checkpoint
-        accepted, commands = self.engine.answer_all(answers, _now())
-        if self.engine.checkpoint != was:
+        before, was = self.engine.state, self.engine.questions.audit.latest
+        accepted, commands = self.engine.answer_all(answers, _now(), via)
+        if self.engine.questions.audit.latest != was:
             self._tell.answered(accepted)
         self._tell.followed(before, commands)
         self._tell.answered(self.engine.taken)
         self._do(commands)
         self._check_end()
-        self._is_woken = True
         return accepted
 
-    def update(self, update: StateUpdate) -> None:
+    def reject(self, answer: Json, refused: Refused) -> None:
+        """Keep what came by signal and is not taken."""
+        self.engine.reject(answer, refused, _now(), "signal")
+        self._has_changed()
+
+    def reassign(self, change: Reassignment, via: str) -> Interrupt:
+        """Ask others; see `Engine.reassign`."""
+        name = self.engine.reassign(change.interrupt_id, change.to, change.actor, _now(), via)
+        self._has_changed()
+        return self.engine.questions.open[name]
+
+    def check_extend(self, change: Extension) -> None:
+        """See `Engine.check_extend`."""
+        self.engine.check_extend(change.interrupt_id, change.by, change.until, _now())
+
+    def extend(self, change: Extension, via: str) -> Interrupt:
+        """Let a question wait longer; see `Engine.extend`."""
+        name, commands = self.engine.extend(change.interrupt_id, change.by, change.until, change.actor, _now(), via)
+        self._do(commands)
+        return self.engine.questions.open[name]
+
+    def update(self, update: StateUpdate, via: str) -> None:
         """Change the state for a person; see `Engine.update`."""
         before = self.engine.state
-        self.engine.update(update.values, update.expected_version, _now())
+        self.engine.update(update.values, update.expected_version, _now(), update.actor, via)
         self._tell.followed(before, [])
+        self._has_changed()
+
+    def _note(self, kind: str, interrupt_id: str, data: dict[str, Json]) -> None:
+        self.engine.note(kind, interrupt_id, data, _now())
+        self._has_changed()
+
+    def _has_changed(self) -> None:
+        """Tell what is new in the audit, and let the loop see to the rest."""
+        for entry in self._tell.audited():
+            self.notifying.tell(entry)
+        self._is_woken = True
 
     def set_breakpoints(self, breakpoints: Breakpoints) -> None:
         """Say where the run stops for people; see `Engine.set_breakpoints`."""
@@ -175,6 +215,9 @@ class Driver:
                     self._be_patient()
                 elif not self.engine.paused:
                     self._start_ready()
+                self._timers.set()
+                self.notifying.send()
+                self._show_details()
                 self._leave_a_mark()
                 await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
                 self._is_woken = False
@@ -183,6 +226,13 @@ class Driver:
             for task in self._running.values():
                 task.cancel()
         return None
+
+    def _show_details(self) -> None:
+        """Let the Temporal UI say what is waited for."""
+        latest = self.engine.questions.audit.latest
+        if latest != self._shown:
+            self._shown = latest
+            workflow.set_current_details(details(self.engine))
 
     def _leave_a_mark(self) -> None:
         """Let the first task of a history be never without a command.
@@ -236,7 +286,9 @@ class Driver:
         for task_id in list(self._running):
             self._suspended.pop(task_id, None)
             self._running.pop(task_id).cancel()
-        text = compact({"snapshot": snapshot.dump(self.engine), "stream": self.events.dump(), "given": self._given})
+        message = {"snapshot": snapshot.dump(self.engine), "stream": self.events.dump(), "given": self._given}
+        unsent = self.notifying.dump()
+        text = compact({**message, "unsent": unsent} if unsent else message)
         try:
             self.to_raw(text, "The snapshot of the run")
         except PayloadTooLargeError as error:
@@ -251,12 +303,27 @@ class Driver:
         """Apply what came in this activation, in the order of the tasks, whatever order it came in."""
         arrived, self._arrived = self._arrived, []
         arrived.sort(key=lambda item: item[0])
-        for _, task_id, result in arrived:
-            event = result if not isinstance(result, asyncio.Future) else self._event(task_id, result)
+        for _, name, result in arrived:
+            if result is None:
+                self._has_moved = True
+                self._come_due(name)
+                continue
+            event = result if not isinstance(result, asyncio.Future) else self._event(name, result)
             if event is not None:
                 self._has_moved = True
                 self._apply(event)
         self._check_end()
+
+    def _on_due(self, interrupt_id: str) -> None:
+        number = self.engine.tasks[self.engine.questions.open[interrupt_id].task_id].number
+        self._arrived.append((number, interrupt_id, None))
+
+    def _come_due(self, interrupt_id: str) -> None:
+        before = self.engine.state
+        commands = self.engine.come_due(interrupt_id, _now())
+        self._tell.followed(before, commands)
+        self._tell.answered(self.engine.taken)
+        self._do(commands)
 
     def _apply(self, event: Event) -> None:
         before = self.engine.state
@@ -310,20 +377,33 @@ class Driver:
             if is_cancelled_exception(error):
                 # Not by the engine: the run itself is being cancelled, and the loop is about to hear of it.
                 return NodeFailed(task_id, Failure(node_id, "CancelledError", "The node was cancelled."))
-            return NodeFailed(task_id, _failure(node_id, error))
+            return self._failed(task_id, node_id, error)
         except asyncio.CancelledError:
             # Nobody waits here: it is the node's own, from something that it had cancelled itself.
             return NodeFailed(task_id, Failure(node_id, "CancelledError", "Something in the node was cancelled."))
         except Exception as error:
             return NodeFailed(task_id, failure_of(node_id, error))
 
+    def _failed(self, task_id: str, node_id: str, error: ActivityError | ApplicationError) -> NodeFailed:
+        cause = error.cause if isinstance(error, ActivityError) else error
+        attempts, once = _attempts(error, self.graph.options[node_id]), None
+        details: Any = cause.details[0] if isinstance(cause, ApplicationError) and cause.details else None
+        if isinstance(details, dict):
+            told = cast("dict[str, Any]", details)
+            if told.get("from") == TOLD_BY_NODE:
+                attempts, once = told["attempt"], told["once"]
+        return NodeFailed(task_id, _failure(node_id, error), attempts, once)
+
     def _do(self, commands: list[Command]) -> None:
         for command in commands:
-            if isinstance(command, Cancel):
+            if isinstance(command, SetTimer | CloseInterrupt):
+                self._timers.look_at(command.interrupt_id)
+            elif isinstance(command, Cancel):
                 self._suspended.pop(command.task_id, None)
                 task = self._running.pop(command.task_id, None)
                 if task is not None:
                     task.cancel()
+        self._has_changed()
 
     # -- Nodes ------------------------------------------------------------------------------------------------------
 
@@ -338,7 +418,7 @@ class Driver:
                 budget -= self._start(self.engine.begin(task_id))
 
     def _start(self, work: Work) -> int:
-        message = NodeInput(work.task_id, work.value, self._state(work.state), work.answers)
+        message = node_input(work, self._state(work.state))
         options = self.graph.options[work.node_id]
         text = dump_input(message)
         try:
@@ -346,7 +426,8 @@ class Driver:
                 future: asyncio.Future[Any] = asyncio.ensure_future(self._run_here(work, message))
             else:
                 argument = self.to_raw(text, f"What node {work.node_id!r} gets (its input and the state)")
-                future = self._start_activity(work.node_id, argument, options)
+                said = f"compose {work.task_id}" if work.composes else work.task_id
+                future = self._start_activity(work.node_id, argument, options, said)
         except PayloadTooLargeError as error:
             failure = Failure(work.node_id, PAYLOAD_TOO_LARGE, str(error))
             self._arrived.append(
@@ -363,13 +444,13 @@ class Driver:
     def _on_done(self, number: int, task_id: str, future: asyncio.Future[Any]) -> None:
         self._arrived.append((number, task_id, future))
 
-    def _start_activity(self, node_id: str, argument: RawValue, options: NodeOptions) -> asyncio.Future[Any]:
+    def _start_activity(self, node_id: str, argument: RawValue, options: NodeOptions, said: str) -> asyncio.Future[Any]:
         common: dict[str, Any] = {
             "result_type": RawValue,
             "start_to_close_timeout": options.start_to_close_timeout or DEFAULT_TIMEOUT,
             "schedule_to_close_timeout": options.schedule_to_close_timeout,
             "retry_policy": options.retry_policy or DEFAULT_RETRIES,
-            "summary": options.summary,
+            "summary": options.summary or summary(said),
         }
         name = activity_name(self.graph.name, node_id)
         if options.execution == "local":
@@ -395,9 +476,13 @@ class Driver:
     async def _run_here(self, work: Work, message: NodeInput) -> str:
         deps = NoDeps(f"Node {work.node_id!r}")
         emit = functools.partial(self._emit, work)
-        ask = functools.partial(self._ask, work.task_id)
+        hooks = Hooks(
+            functools.partial(self._ask, work.task_id),
+            functools.partial(self._remember, work.task_id),
+            functools.partial(self._do_step, work.task_id),
+        )
         try:
-            return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, ask, emit))
+            return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, hooks, emit))
         except (Exception, asyncio.CancelledError):
             raise
         except BaseException as error:
@@ -410,18 +495,30 @@ class Driver:
     async def _emit(self, work: Work, data: Json) -> None:
         self._tell.emitted(work.task_id, work.node_id, data)
 
-    def _ask(self, task_id: str, question: Question) -> Awaitable[Json]:
-        """Suspend a node at its own line until its question is answered."""
-        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
-        self._suspended[task_id] = (question.position, future)
-        event = NodeAsked(task_id, question.position, question.value, question.response_schema, question.errors)
-        number = self.engine.tasks[task_id].number
-        self._arrived.append((number, task_id, event))
+    async def _remember(self, task_id: str, key: str, value: Json, so_far: Mapping[str, Json]) -> None:
+        if task_id in self.engine.tasks:
+            self._apply(NodeDidOnce(task_id, key, value))
 
-        def on_done(done: asyncio.Future[Json]) -> None:
-            if done.cancelled() and self._suspended.get(task_id) == (question.position, done):
+    async def _do_step(self, task_id: str, function: StepFunction, text: str) -> str:
+        """Run a function that a node here calls, as an activity."""
+        argument = self.to_raw(text, f"What node {task_id!r} gives to {function.name!r}")
+        options = self.graph.options[function.name]
+        said = f"{function.name} of {task_id}"
+        return from_raw(await self._start_activity(function.name, argument, options, said))
+
+    def _ask(self, task_id: str, question: Question) -> Awaitable[tuple[Json, list[Json]]]:
+        """Suspend a node at its own line until its question is answered."""
+        future: asyncio.Future[tuple[Json, list[Json]]] = asyncio.get_running_loop().create_future()
+        position = question.position
+        assert position is not None
+        self._suspended[task_id] = (position, future)
+        number = self.engine.tasks[task_id].number
+        self._arrived.append((number, task_id, asked(task_id, question)))
+
+        def on_done(done: asyncio.Future[tuple[Json, list[Json]]]) -> None:
+            if done.cancelled() and self._suspended.get(task_id) == (position, done):
                 del self._suspended[task_id]
-                self._arrived.append((number, task_id, NodeWithdrew(task_id, question.position)))
+                self._arrived.append((number, task_id, NodeWithdrew(task_id, position)))
 
         future.add_done_callback(on_done)
         return future
@@ -429,8 +526,16 @@ class Driver:
     def _continue(self, task_id: str) -> None:
         work = self.engine.resume(task_id)
         position, future = self._suspended.pop(task_id)
+        assert position is not None
         if not future.done():
-            future.set_result(work.answers[position])
+            future.set_result((work.answers[position], work.votes.get(position, [])))
+
+
+def _attempts(error: ActivityError | ApplicationError, options: NodeOptions) -> int:
+    """How often a node was tried; 1 where nobody knows."""
+    if isinstance(error, ActivityError) and error.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED:
+        return (options.retry_policy or DEFAULT_RETRIES).maximum_attempts
+    return 1
 
 
 def _failure(node_id: str, error: ActivityError | ApplicationError) -> Failure:

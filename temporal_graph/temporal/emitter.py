@@ -12,7 +12,7 @@ import contextlib
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from temporalio import activity
@@ -22,10 +22,9 @@ from temporalio.common import QueryRejectCondition
 from temporalio.contrib.workflow_streams import WorkflowStreamClient
 from temporalio.service import RPCError
 
-from ..codec.text import compact
 from ..engine.state import Json
 from .names import IS_HEARD
-from .streaming import LONGEST, TOPIC
+from .streaming import TOPIC, encoded
 
 SOON, BATCH = 0.02, 0.12
 """Seconds in which what is told is gathered, so that it goes together: after a silence, and between two signals.
@@ -71,12 +70,9 @@ class Emitter:
             return
         if self._channel is None:
             self._channel = _channel(activity.client(), info.workflow_id or "", info.workflow_run_id or "")
-        told: dict[str, Any] = {"task_id": self._task_id, "data": data}
-        event = {"kind": "emitted", "node_id": self._node_id, "at": datetime.now(UTC).isoformat(), "data": told}
-        text = compact(event)
-        if len(text) > LONGEST:
-            text = compact({**event, "data": {"task_id": self._task_id, "omitted": True}})
-        await self._channel.tell(self, text.encode(errors="backslashreplace"))
+        told = {"task_id": self._task_id, "data": data}
+        short = {"task_id": self._task_id, "omitted": True}
+        await self._channel.tell(self, encoded("emitted", self._node_id, datetime.now(UTC), told, short))
 
 
 class _Channel:
@@ -101,10 +97,10 @@ class _Channel:
         self._lock = asyncio.Lock()
         self._sending: asyncio.Task[None] | None = None
 
-    async def tell(self, teller: Emitter, data: bytes) -> None:
+    async def tell(self, teller: Emitter, event: Payload) -> None:
         """Send something soon, if somebody listens."""
-        self._kept.append(_Told(_now(), teller, data))
-        self._size += len(data)
+        self._kept.append(_Told(_now(), teller, event))
+        self._size += len(event.data)
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send_soon())
         if len(self._kept) >= MOST or self._size >= MOST_BYTES:
@@ -115,7 +111,7 @@ class _Channel:
         await self._send()
         async with self._lock:
             self._kept = deque(told for told in self._kept if told.teller is not teller)
-            self._size = sum(len(told.data) for told in self._kept)
+            self._size = sum(len(told.event.data) for told in self._kept)
 
     @property
     def _has_news(self) -> bool:
@@ -169,9 +165,9 @@ class _Channel:
         try:
             await self._stream.flush()  # what was stuck
             for _ in range(len(self._kept)):
-                data = self._take()
-                topic.publish(Payload(metadata={"encoding": b"json/plain"}, data=data))
-                size += len(data)
+                event = self._take()
+                topic.publish(event)
+                size += len(event.data)
                 if size >= SIGNAL:
                     await self._stream.flush()
                     size = 0
@@ -181,16 +177,16 @@ class _Channel:
             raise
         self._is_stuck = False
 
-    def _take(self) -> bytes:
-        data = self._kept.popleft().data
-        self._size -= len(data)
-        return data
+    def _take(self) -> Payload:
+        event = self._kept.popleft().event
+        self._size -= len(event.data)
+        return event
 
 
 class _Told(NamedTuple):
     at: float
     teller: Emitter
-    data: bytes
+    event: Payload
 
 
 _channels: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str], _Channel] = WeakValueDictionary()

@@ -17,7 +17,7 @@ from ..codec.text import members
 from ..errors import GraphError, GraphInputError, RunNotFoundError
 from ..starting import no_checkpoint
 from .failures import raise_failure, raise_rpc
-from .names import HISTORY, SNAPSHOT
+from .names import AUDIT, HISTORY, SNAPSHOT
 from .payloads import from_raw
 from .streaming import TOPIC
 
@@ -144,6 +144,40 @@ async def past(client: Client, id: str) -> list[tuple[str, Mapping[str, Any]]]:
         if run_id is None:
             break
     return pages[::-1]
+
+
+async def audit(client: Client, id: str) -> list[Mapping[str, Any]]:
+    """The entries of the audit of a run, in order, as far back as the run has taken them along or the server has them.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        GraphError: No worker answers.
+    """
+    entries: list[Mapping[str, Any]] = []
+    run_id: str | None = None
+    is_first = True
+    while True:
+        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(id, run_id=run_id)
+        found: list[Mapping[str, Any]] = []
+        more, previous = True, None
+        while more:
+            try:
+                page: Mapping[str, Any] = await query(handle, AUDIT, found[-1]["number"] if found else 0)
+            except RunNotFoundError:
+                if is_first:
+                    raise
+                return entries  # forgotten
+            if not page:
+                return entries  # it could not begin
+            found.extend(page["entries"])
+            more, previous = page["more"], page["previous_run_id"]
+        is_first = False
+        known = entries[0]["number"] if entries else None
+        entries = [item for item in found if known is None or item["number"] < known] + entries
+        # A run takes its entries along when it continues as new, unless there are a great many.
+        if previous is None or not entries or entries[0]["number"] == 1:
+            return entries
+        run_id = previous
 
 
 async def snapshot_at(client: Client, id: str, checkpoint_id: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import cast
+from datetime import UTC, datetime
+from typing import Any, cast
 
 from temporalio.common import RawValue
 
@@ -36,6 +37,7 @@ class StartMessage:
         stream: The latest events, which go along when a run continues as new.
         given: What it was first started with; see `starting.digest`.
         fork: The run begins as a copy of another one, with its snapshot and with changes to its state: `(changes,)`.
+        unsent: The notifications that were on their way when the run continued as new.
     """
 
     inputs: str | None = None
@@ -47,6 +49,39 @@ class StartMessage:
     stream: Json = None
     given: Mapping[str, str] = field(default_factory=dict[str, str])
     fork: tuple[Json] | None = None
+    unsent: Sequence[dict[str, Json]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reassignment:
+    """Who is to be asked instead.
+
+    Attributes:
+        to: Their names; empty for anybody.
+        interrupt_id: The question; None for the only one.
+        actor: Who says so.
+    """
+
+    to: list[str]
+    interrupt_id: str | None = None
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """How much longer a question is to wait.
+
+    Attributes:
+        by: How many seconds longer, by its calendar; or
+        until: until when, ISO 8601 with time zone.
+        interrupt_id: The question; None for the only one.
+        actor: Who says so.
+    """
+
+    by: float | None = None
+    until: str | None = None
+    interrupt_id: str | None = None
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +110,11 @@ _START_FIELDS = (
     "stream",
     "fork",
     "given",
+    "unsent",
 )
 _NOTHING_GIVEN = {"inputs": "null", "state": "null", "start_node": "null"}
+LONGEST_EXTENSION = 100 * 366 * 24 * 3600
+"""Seconds; with many more, a moment would be none."""
 _ANSWER_FIELDS = tuple(field.name for field in fields(Answer) if field.name != "has_value")
 
 
@@ -116,7 +154,13 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
         breakpoints=breakpoints,
         stream=json.loads(found.get("stream", "null")),
         fork=(fork.get("update"),) if "fork" in found else None,
+        unsent=_unsent(json.loads(found.get("unsent", "null"))),
     )
+
+
+def _unsent(data: Json) -> list[dict[str, Json]]:
+    items = cast("list[Json]", data) if isinstance(data, list) else []
+    return [item for item in items if isinstance(item, dict) and isinstance(cast("Any", item).get("id"), str)]
 
 
 def _start_node(text: str) -> tuple[str, str] | None:
@@ -224,6 +268,47 @@ def read_breakpoints(args: Sequence[RawValue]) -> dict[str, Sequence[str] | None
         raise _invalid("breakpoints", message) from error
 
 
+def read_reassign(args: Sequence[RawValue]) -> Reassignment:
+    """Read the argument of `reassign`.
+
+    Raises:
+        Refused: It is none.
+    """
+    names = tuple(field.name for field in fields(Reassignment))
+    try:
+        sent = _fields(_argument(args), names, {"interrupt_id": str, "actor": str})
+        to = _names("to", sent.get("to"))
+        if to is None or not all(to) or len(set(to)) < len(to):
+            raise ValueError(f"to is {_shown(sent.get('to'))}; it must be a list of names, each once")
+        return Reassignment(to, sent.get("interrupt_id"), sent.get("actor"))
+    except (ValueError, RecursionError) as error:
+        raise _invalid("reassign", f"reassign takes an object with {_listed(names)}: {error}.") from error
+
+
+def read_extend(args: Sequence[RawValue]) -> Extension:
+    """Read the argument of `extend`.
+
+    Raises:
+        Refused: It is none.
+    """
+    names = tuple(field.name for field in fields(Extension))
+    try:
+        sent = _fields(_argument(args), names, {"interrupt_id": str, "actor": str, "until": str, "by": int | float})
+        by, until = sent.get("by"), sent.get("until")
+        if (by is None) == (until is None):
+            raise ValueError("it needs one of 'by' and 'until'")
+        if by is not None and not 0 < by < LONGEST_EXTENSION:
+            raise ValueError(f"by is {_shown(by)}; it must be a number of seconds, more than 0")
+        if until is not None:
+            at = datetime.fromisoformat(until)
+            if at.utcoffset() is None:
+                raise ValueError(f"until is {_shown(until)}, which has no time zone")
+            sent["until"] = at.astimezone(UTC).isoformat()
+        return Extension(**sent)
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise _invalid("extend", f"extend takes an object with {_listed(names)}: {error}.") from error
+
+
 def read_nothing(args: Sequence[RawValue]) -> None:
     """Read the argument of what takes none; whatever is sent does no harm."""
 
@@ -249,7 +334,7 @@ def _argument(args: Sequence[RawValue]) -> Json:
     return data
 
 
-def _fields(data: Json, names: Sequence[str], kinds: Mapping[str, type]) -> dict[str, Json]:
+def _fields(data: Json, names: Sequence[str], kinds: Mapping[str, Any]) -> dict[str, Json]:
     if not isinstance(data, dict):
         raise ValueError(f"it is {_shown(data)}")
     sent = cast("dict[str, Json]", data)

@@ -12,6 +12,9 @@ UNPAUSE = "unpause"
 PENDING_INTERRUPTS = "pending_interrupts"
 GET_STATE = "get_state"
 HISTORY = "history"
+REASSIGN = "reassign"
+EXTEND = "extend"
+AUDIT = "audit"
 IS_HEARD = "is_heard"
 SNAPSHOT = "snapshot"
 
@@ -25,15 +28,31 @@ CONTINUED = "ContinuedAsNew"
 """Type of the application error of an update that was waiting when its run continued as new: send it again."""
 RUN_CANCELLED = "RunCancelled"
 """Type of the application error of an update that was waiting when its run was cancelled."""
+TOLD_BY_NODE = "temporal_graph"
+"""Marks the first detail of an error that says how often a node was tried, and what it has done once and for all."""
+FIRST_TASK = "first_task"
+"""The patch of histories that begin with nothing but waiting."""
+LEAVE = "take-leave"
+"""The patch since which a run waits at its end for the readers that pause."""
+NOTIFIES = "notify"
+"""The patch of histories whose questions are told: workers may be given a notifier, or lose it, while a run waits."""
 STARTED = "started"
 """Reason of a refusal: inputs were sent to a run that was started with other ones."""
 PAYLOAD_TOO_LARGE = "PayloadTooLargeError"
 """Type of the error of a node whose result is larger than Temporal takes."""
 
+DELIVER = "temporal_graph.deliver"
+"""The workflow that goes on with the notifications of a run that has ended."""
+
 FIND_GRAPH = "temporal_graph.find_graph"
 """The function through which the workflow, inside its sandbox, reaches the worker's graphs."""
 
 
+def notify_name(graph: str) -> str:
+    """The activity type that calls a worker's notifier for the runs of a graph."""
+    return f"temporal_graph.notify.{graph}"
+
+
 def activity_name(graph: str, node_id: str) -> str:
-    """The activity type of a node."""
+    """The activity type of a node, or of a function that nodes call with `step()`."""
     return f"{graph}.{node_id}"

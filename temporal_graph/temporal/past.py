@@ -51,6 +51,27 @@ def page(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
     }
 
 
+def audit(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
+    """The entries of the audit after the number asked for, as many as go into one answer.
+
+    Returns:
+        `entries`; `more`, whether there are more here; `previous_run_id`, the history before this one, if there is one.
+    """
+    after = _number(question)
+    found: list[dict[str, Any]] = []
+    size, more = 0, False
+    for entry in engine.questions.audit.entries:
+        if entry.number <= after:
+            continue
+        item = entry.public()
+        size += len(compact(item))
+        if found and size > PAGE:
+            more = True
+            break
+        found.append(item)
+    return {"entries": found, "more": more, "previous_run_id": workflow.info().continued_run_id}
+
+
 def snapshot_at(engine: RecordingEngine, question: RawValue) -> dict[str, Any] | None:
     """The whole run after a checkpoint; None where this history does not have it."""
     number = _number(question)

@@ -31,6 +31,7 @@ from ..errors import GraphDefinitionError
 from ..registry import RegisteredGraph, Registry
 from .activities import BEAT, activities
 from .names import FIND_GRAPH
+from .notifying import Deliver
 from .payloads import limit_of
 from .workflow import GraphWorkflow
 
@@ -167,7 +168,7 @@ async def _never_started(worker: Worker, error: BaseException) -> None:
 
 def _add_workflow(existing: Sequence[type] | None) -> Sequence[type]:
     found = list(existing or ())
-    return found if GraphWorkflow in found else [*found, GraphWorkflow]
+    return [*found, *(workflow for workflow in (GraphWorkflow, Deliver) if workflow not in found)]
 
 
 class _FindGraph(Interceptor):

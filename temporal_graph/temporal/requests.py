@@ -12,8 +12,17 @@ from ..engine.breakpoints import Breakpoints
 from ..engine.questions import Accepted, Answer, Refused, shortened
 from ..engine.state import Json
 from .driver import Driver
-from .messages import StateUpdate, read_answer, read_answers, read_breakpoints, read_nothing, read_update
-from .names import PAUSE, RESUME, RESUME_ALL, SET_BREAKPOINTS, UNPAUSE, UPDATE_STATE
+from .messages import (
+    StateUpdate,
+    read_answer,
+    read_answers,
+    read_breakpoints,
+    read_extend,
+    read_nothing,
+    read_reassign,
+    read_update,
+)
+from .names import EXTEND, PAUSE, REASSIGN, RESUME, RESUME_ALL, SET_BREAKPOINTS, UNPAUSE, UPDATE_STATE
 
 
 @dataclass(frozen=True)
@@ -23,12 +32,13 @@ class Request:
     Attributes:
         read: Makes something of the arguments; raises `Refused`.
         check: Looks whether it can be done, and changes nothing; raises `Refused`.
-        do: Does it; raises `Refused`, and then nothing has changed. Returns JSON for whoever sent an update.
+        do: Does it, and notes which way it came (`signal`, `update`); raises `Refused`, and then nothing has changed.
+            Returns JSON for whoever sent an update.
     """
 
     read: Callable[[Sequence[RawValue]], Any]
     check: Callable[[Driver, Any], object]
-    do: Callable[[Driver, Any], Json]
+    do: Callable[[Driver, Any, str], Json]
 
 
 def request(name: str) -> Request:
@@ -51,12 +61,12 @@ def _read_answer(args: Sequence[RawValue]) -> Answer:
     return answer
 
 
-def _answer(driver: Driver, answer: Answer) -> Json:
-    return _shown(driver.answer([answer])[0])
+def _answer(driver: Driver, answer: Answer, via: str) -> Json:
+    return _shown(driver.answer([answer], via)[0])
 
 
-def _answers(driver: Driver, answers: Sequence[Answer]) -> Json:
-    return [_shown(accepted) for accepted in driver.answer(answers)]
+def _answers(driver: Driver, answers: Sequence[Answer], via: str) -> Json:
+    return [_shown(accepted) for accepted in driver.answer(answers, via)]
 
 
 def _shown(accepted: Accepted) -> dict[str, Json]:
@@ -67,8 +77,8 @@ def _check_update(driver: Driver, update: StateUpdate) -> None:
     driver.engine.check_update(update.values, update.expected_version)
 
 
-def _update(driver: Driver, update: StateUpdate) -> Json:
-    driver.update(update)
+def _update(driver: Driver, update: StateUpdate, via: str) -> Json:
+    driver.update(update, via)
     return {"values": driver.engine.state, "version": driver.engine.shared.version}
 
 
@@ -76,7 +86,7 @@ def _check_breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None
     driver.engine.check_breakpoints(_breakpoints(driver, change))
 
 
-def _set_breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None]) -> Json:
+def _set_breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None], _via: str) -> Json:
     driver.set_breakpoints(_breakpoints(driver, change))
     return {"before": list(driver.engine.breakpoints.before), "after": list(driver.engine.breakpoints.after)}
 
@@ -95,13 +105,13 @@ def _check_open(driver: Driver, _: None) -> None:
         raise Refused("closed", f"The run is {driver.engine.status}; it can neither pause nor go on.")
 
 
-def _pause(driver: Driver, _: None) -> Json:
+def _pause(driver: Driver, _: None, _via: str) -> Json:
     _check_open(driver, _)
     driver.pause(True)
     return None
 
 
-def _unpause(driver: Driver, _: None) -> Json:
+def _unpause(driver: Driver, _: None, _via: str) -> Json:
     _check_open(driver, _)
     driver.pause(False)
     return None
@@ -110,6 +120,16 @@ def _unpause(driver: Driver, _: None) -> Json:
 _REQUESTS: dict[str, Request] = {
     RESUME: Request(_read_answer, lambda driver, answer: driver.engine.check(answer), _answer),
     RESUME_ALL: Request(read_answers, lambda driver, answers: driver.engine.check_all(answers), _answers),
+    REASSIGN: Request(
+        read_reassign,
+        lambda driver, change: driver.engine.check_reassign(change.interrupt_id, change.to),
+        lambda driver, change, via: driver.reassign(change, via).public(),
+    ),
+    EXTEND: Request(
+        read_extend,
+        lambda driver, change: driver.check_extend(change),
+        lambda driver, change, via: driver.extend(change, via).public(),
+    ),
     UPDATE_STATE: Request(read_update, _check_update, _update),
     SET_BREAKPOINTS: Request(read_breakpoints, _check_breakpoints, _set_breakpoints),
     PAUSE: Request(read_nothing, _check_open, _pause),

@@ -31,13 +31,12 @@ from temporalio.exceptions import ApplicationError
 from ..codec.text import compact
 from ..engine.events import clipped
 from ..engine.state import Json
+from .names import LEAVE
 from .payloads import from_raw
 
 TOPIC = "events"
 PUBLISH = "__temporal_workflow_stream_publish"
 """The signal with which nodes, and others, publish; the stream's own name for it."""
-LEAVE = "take-leave"
-"""The patch since which a run waits at its end for the readers that pause."""
 POLL = "__temporal_workflow_stream_poll"
 OFFSET = "__temporal_workflow_stream_offset"
 DRAINING = "StreamDraining"
@@ -134,12 +133,7 @@ class Events:
         unread, self._unread = self._unread, []
         for kind, node_id, at, data in unread:
             told = data() if callable(data) else data
-            event = {"kind": kind, "node_id": node_id, "at": at.isoformat(), "data": told}
-            text = compact(event)
-            if len(text) > LONGEST:
-                text = compact({**event, "data": {"omitted": True}})
-            encoded = text.encode(errors="backslashreplace")
-            self._topic.publish(Payload(metadata={"encoding": b"json/plain"}, data=encoded))
+            self._topic.publish(encoded(kind, node_id, at, told, {"omitted": True}))
         self._forget(MOST, KEPT)
 
     def publish(self, args: Sequence[RawValue]) -> None:
@@ -228,6 +222,25 @@ def _load(data: Json) -> WorkflowStreamState | None:
         data["offset"],
         {name: PublisherState(number, datetime.fromisoformat(seen)) for name, number, seen in data["publishers"]},
     )
+
+
+def encoded(
+    kind: str, node_id: str | None, at: datetime, data: Mapping[str, Json], short: Mapping[str, Json]
+) -> Payload:
+    """An event as readers get it.
+
+    Args:
+        kind: What has happened.
+        node_id: To which node, if to one.
+        at: When.
+        data: What there is to know.
+        short: What is told instead, if that is too long.
+    """
+    event = {"kind": kind, "node_id": node_id, "at": at.isoformat(), "data": data}
+    text = compact(event)
+    if len(text) > LONGEST:
+        text = compact({**event, "data": short})
+    return Payload(metadata={"encoding": b"json/plain"}, data=text.encode(errors="backslashreplace"))
 
 
 def changes(ops: Sequence[Sequence[Json]]) -> list[dict[str, Json]]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from ..engine.audit import Entry
 from ..engine.engine import Engine
 from ..engine.events import CloseInterrupt, Command, Event, NodeFailed, NodeFinished, OpenInterrupt, Start
 from ..engine.questions import Accepted
@@ -22,6 +23,7 @@ class Teller:
         self._engine = engine
         self._events = events
         self._plan = plan
+        self._audited = engine.questions.audit.latest
 
     def began(self) -> None:
         """The run has begun."""
@@ -59,6 +61,20 @@ class Teller:
                 closed = command.interrupt_id
                 self._events.add("interrupt_cancelled", _node_of(closed), {"interrupt_id": closed})
 
+    def audited(self) -> list[Entry]:
+        """What questions have done by themselves, and what people have done with them besides answers.
+
+        Returns:
+            What is new in the audit.
+        """
+        audit = self._engine.questions.audit
+        new, self._audited = audit.since(self._audited), audit.latest
+        for entry in new:
+            if entry.kind in _TOLD:
+                told = {"interrupt_id": entry.interrupt_id, "actor": entry.actor, **entry.data}
+                self._events.add(f"interrupt_{entry.kind}", _node_of(entry.interrupt_id or ""), told)
+        return new
+
     def answered(self, accepted: Sequence[Accepted]) -> None:
         """Answers have been taken."""
         for item in accepted:
@@ -77,6 +93,9 @@ class Teller:
             self._events.add("run_failed", engine.failure.node_id, asdict(engine.failure))
         else:
             self._events.add("run_cancelled", None, NOTHING)
+
+
+_TOLD = ("reminded", "escalated", "timed_out", "reassigned", "extended")
 
 
 def _node_of(interrupt_id: str) -> str:

@@ -23,6 +23,7 @@ from .driver import Driver
 from .messages import StartError, StartMessage, read_proceed, read_start, shown
 from .names import (
     ANSWER_REFUSED,
+    AUDIT,
     CONTINUED,
     FIND_GRAPH,
     GET_STATE,
@@ -96,11 +97,14 @@ class GraphWorkflow:
         except asyncio.CancelledError:
             self._is_cancelled = True
             self._driver.cancel()
+            await self._driver.notifying.hand_over()
             self._driver.events.drain()
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise
         if snapshot is not None:
             workflow.continue_as_new(args=[self._driver.to_raw(snapshot, "The snapshot of the run")])
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._driver.notifying.hand_over()
         with contextlib.suppress(asyncio.CancelledError):
             await self._driver.events.take_leave()
         self._driver.events.drain()
@@ -134,16 +138,15 @@ class GraphWorkflow:
             return
         try:
             asked = request(name)
-            asked.do(self._driver, asked.read(args))
+            asked.do(self._driver, asked.read(args), "signal")
         except Refused as refused:
-            self._driver.engine.reject(shown(args), refused, workflow.now().isoformat())
+            self._driver.reject(shown(args), refused)
 
     def _publish(self, driver: Driver, args: Sequence[RawValue]) -> None:
         try:
             driver.events.publish(args)
         except ValueError as error:
-            refused = Refused("invalid", f"These are no events: {error}")
-            driver.engine.reject(shown(args), refused, workflow.now().isoformat())
+            driver.reject(shown(args), Refused("invalid", f"These are no events: {error}"))
 
     @workflow.update(dynamic=True)
     def on_update(self, name: str, args: Sequence[RawValue]) -> RawValue:
@@ -158,7 +161,7 @@ class GraphWorkflow:
         """
         try:
             asked = request(name)
-            return _looked_at(asked.do(self._open(), asked.read(args)))
+            return _looked_at(asked.do(self._open(), asked.read(args), "update"))
         except Refused as refused:
             raise _refuse(refused) from None  # the SDK would send both
 
@@ -185,7 +188,7 @@ class GraphWorkflow:
             sent, _ = read_proceed([answer])
             driver = self._open()
             if sent is not None and not self._is_start(sent):
-                driver.answer([sent])
+                driver.answer([sent], "update")
         except Refused as refused:
             raise _refuse(refused) from None
         await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving or self._is_cancelled)
@@ -245,6 +248,11 @@ class GraphWorkflow:
     def history(self, question: RawValue = NOTHING) -> RawValue:
         """The checkpoints since this history began; see `past.pages`."""
         return _looked_at(None if self._driver is None else past.page(self._driver.engine, question))
+
+    @workflow.query(name=AUDIT)
+    def audit(self, question: RawValue = NOTHING) -> RawValue:
+        """What happened to the questions since this history began; see `past.audit`."""
+        return _looked_at(None if self._driver is None else past.audit(self._driver.engine, question))
 
     @workflow.query(name=SNAPSHOT)
     def snapshot(self, question: RawValue = NOTHING) -> RawValue:

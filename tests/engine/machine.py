@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -97,12 +98,30 @@ class Toy:
     A transform is `(value, state) -> (value, state)`, a decision `value -> index`. A join collects a list, and cancels
     its siblings when `cancels` says so. An answer to a node is an object that goes into the node's own. No node takes
     the text "unfit" from a person. The state is an object with fields that are there from the beginning; a field keeps
-    its JSON type.
+    its JSON type. No calendar counts.
     """
 
     transforms: Mapping[str, Callable[[Any, Any], tuple[Any, Any]]] = field(default_factory=dict)
     decisions: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
     cancels: Callable[[Any], bool] = lambda value: False
+    policies: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    validate_answer: Callable[[Any, Any], str | None] = lambda node, state: None
+
+    def policy(self, node_id: str, kind: str, value: Encoded, state: Any) -> dict[str, Any] | None:
+        return self.policies.get(node_id)
+
+    def after(self, calendar: Any, since: str, seconds: float) -> str:
+        return (datetime.fromisoformat(since) + timedelta(seconds=seconds)).isoformat()
+
+    def validate(self, node_id: str, filled: Encoded, state: Any) -> list[dict[str, Any]]:
+        wrong = self.validate_answer(read(filled), state)
+        return [] if wrong is None else [{"loc": [], "msg": wrong, "type": "toy"}]
+
+    def failure_schema(self, node_id: str) -> dict[str, Any]:
+        return {"type": "object"}
+
+    def take_output(self, node_id: str, data: Any) -> tuple[Encoded | None, list[dict[str, Any]]]:
+        return self.arrive(node_id, data)
 
     def walk(self, path: Path, value: Encoded, state: Any) -> tuple[Encoded, Any]:
         made, state = self.transforms[path.id](read(value), state)

@@ -16,7 +16,7 @@ from tests.support.process import ROOT
 PACKAGE = "temporal_graph"
 FOLDER = ROOT / PACKAGE
 
-WORDS = {"calendars", "commands", "emitting", "interrupts", "options", "merge", "errors"}
+WORDS = {"calendars", "commands", "emitting", "interrupts", "options", "policies", "merge", "errors"}
 """What a graph author writes with."""
 
 LAYERS: list[set[str]] = [
@@ -27,6 +27,7 @@ LAYERS: list[set[str]] = [
     {"local"},
     {"client"},
     {"temporal"},
+    {"notify"},
     {"views", "sending"},
     {"starting", "deps", "naming", "node_classes"},
     {"registry"},
@@ -50,6 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pydantic_graph": ALL_BUT_THE_ENGINE,
     "typing_extensions": ALL_BUT_THE_ENGINE,
     "typing_inspection": {"compile", "codec"},
+    "httpx": {"notify"},
+    "apprise": {"notify"},
 }
 
 MAY_IMPORT_FOR_TYPES: dict[str, set[str]] = {

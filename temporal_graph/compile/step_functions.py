@@ -1,0 +1,121 @@
+"""The functions that nodes in the workflow call with `step()`: each with the types of what it takes and returns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast, get_type_hints
+
+from ..codec import Codec, EncodeError, UnsupportedTypeError, ValueCodec
+from ..codec.text import compact, members
+from ..errors import GraphDefinitionError
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+@dataclass(frozen=True)
+class StepFunction:
+    """A function that a node in the workflow calls.
+
+    Attributes:
+        name: Its name, which together with the graph's is that of its activity.
+        function: The function.
+        parameters: The types of what it takes, by name.
+        returns: The type of what it returns.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    parameters: Mapping[str, ValueCodec]
+    returns: ValueCodec
+
+    def dump_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """What it is called with, as JSON text.
+
+        Raises:
+            TypeError: It does not take this.
+        """
+        bound = inspect.signature(self.function).bind(*args, **kwargs)
+        parts: list[str] = []
+        for name, value in bound.arguments.items():
+            try:
+                parts.append(f"{compact(name)}:{self.parameters[name].dump(value).decode()}")
+            except EncodeError as error:
+                raise TypeError(f"step({self.name}, ...): {name} is {value!r}: {error}") from error
+        return "{" + ",".join(parts) + "}"
+
+    async def call(self, text: str) -> str:
+        """Call it.
+
+        Args:
+            text: What `dump_call` wrote.
+
+        Returns:
+            What it returned, as JSON text.
+
+        Raises:
+            Exception: Whatever it raises.
+        """
+        found = {name: self.parameters[name].load(data) for name, data in members(text).items()}
+        value = self.function(**found)
+        if inspect.isawaitable(value):
+            value = await value
+        return self.returns.dump(value).decode()
+
+
+def step_functions(functions: Any, codec: Codec, graph: str, taken: Iterable[str]) -> dict[str, StepFunction]:
+    """Look at the functions that a graph was given.
+
+    Args:
+        functions: The functions.
+        codec: The graph's types.
+        graph: Its name.
+        taken: Its nodes, whose names the functions cannot have.
+
+    Raises:
+        GraphDefinitionError: Something is no function, has no annotations, or has a name that is taken.
+    """
+    if callable(functions) or not isinstance(functions, Iterable):
+        raise GraphDefinitionError(f"steps is {functions!r}; it must be a list of functions: steps=[charge, refund].")
+    found: dict[str, StepFunction] = {}
+    for function in cast("Iterable[Any]", functions):
+        if not inspect.isfunction(function) or function.__name__ == "<lambda>":
+            raise GraphDefinitionError(f"steps has {function!r}; it takes functions that are defined with def.")
+        name = function.__name__
+        if name in taken or name in found:
+            raise GraphDefinitionError(
+                f"steps has a function named {name!r}, and graph {graph!r} has another one, or a node, of that name. "
+                "Their activities would have one name; rename the function."
+            )
+        found[name] = _of(name, function, codec)
+    return found
+
+
+def _of(name: str, function: Any, codec: Codec) -> StepFunction:
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise GraphDefinitionError(
+            f"Function {name!r} in steps names {error.name!r} in its annotations, which cannot be found from where it "
+            "is defined."
+        ) from error
+    parameters: dict[str, ValueCodec] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind not in _NAMED:
+            raise GraphDefinitionError(
+                f"Function {name!r} in steps takes {str(parameter)!r}; what is sent to an activity has names."
+            )
+        if parameter.name not in hints:
+            raise GraphDefinitionError(f"Nothing says what type {parameter.name!r} of function {name!r} in steps is.")
+        parameters[parameter.name] = _codec(codec, hints[parameter.name], f"{parameter.name!r} of function {name!r}")
+    if "return" not in hints:
+        raise GraphDefinitionError(f"Nothing says what function {name!r} in steps returns: def {name}(...) -> ...")
+    return StepFunction(name, function, parameters, _codec(codec, hints["return"], f"what function {name!r} returns"))
+
+
+def _codec(codec: Codec, type_: Any, what: str) -> ValueCodec:
+    try:
+        return codec.of(type_)
+    except UnsupportedTypeError as error:
+        raise GraphDefinitionError(f"In steps, {what} cannot cross between processes: {error}") from error

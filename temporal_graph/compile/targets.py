@@ -1,0 +1,111 @@
+"""Where somebody sends a run: a node or the end, and what it gets there, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pydantic_core import to_jsonable_python
+from pydantic_graph import BaseNode, End
+
+from ..codec import EncodeError, ValueCodec
+from ..commands import NOTHING, Command, Send
+from ..engine.events import clipped, message_of
+from ..engine.spec import END
+from ..engine.state import Json
+from ..errors import GraphInputError
+
+
+def dump_goto(graph: str, targets: Mapping[str, ValueCodec], target: Any) -> dict[str, Json]:
+    """Where a run goes on, and what that node gets.
+
+    Args:
+        graph: The graph's name, for messages.
+        targets: What each node takes, and the end.
+        target: As in `Command(goto=...)`.
+
+    Raises:
+        GraphInputError: There is no such node, or it does not take this.
+    """
+    data: Any
+    if isinstance(target, End):
+        return {"node_id": END, "data": _dump(targets[END], END, target.data)}  # pyright: ignore[reportUnknownMemberType]
+    if isinstance(target, type) and issubclass(target, BaseNode):
+        node_id, data = target.get_node_id(), NOTHING
+    elif isinstance(target, BaseNode):
+        node_id, data = target.get_node_id(), cast("Any", target)
+    elif isinstance(target, Send):
+        node_id, data = target.node, target.arg
+    elif isinstance(target, str):
+        node_id, data = target, NOTHING
+    else:
+        raise GraphInputError(
+            f"goto is {target!r}; it must be a node's id, a node instance, Send(id, input) or End(output)."
+        )
+    if node_id not in targets:
+        known = ", ".join(repr(known) for known in targets if known != END)
+        raise GraphInputError(f"Graph {graph!r} has no node {node_id!r} to go to. Its nodes: {known}.")
+    return {"node_id": node_id, "data": None if data is NOTHING else _dump(targets[node_id], node_id, data)}
+
+
+def _dump(codec: ValueCodec, node_id: str, value: Any) -> Json:
+    try:
+        return json.loads(codec.dump(value))
+    except EncodeError as error:
+        raise GraphInputError(f"{value!r} does not fit node {node_id!r}: {error}") from error
+
+
+def dump_command(graph: str, targets: Mapping[str, ValueCodec], command: Command[Any]) -> dict[str, Json]:
+    """The fields of an answer that a command stands for: `value`, `state_update`, `goto`.
+
+    Raises:
+        GraphInputError: It leads to no node, does nothing, or something in it cannot be written as JSON.
+    """
+    sent: dict[str, Json] = {}
+    if command.resume is not NOTHING:
+        sent["value"] = to_json("The answer", command.resume)
+    if command.update is not None:
+        sent["state_update"] = dump_fields(command.update)
+    if command.goto is not None:
+        sent["goto"] = dump_goto(graph, targets, command.goto)
+    if not any(name in sent for name in ("value", "goto")) and not sent.get("state_update"):
+        raise GraphInputError(
+            f"{command!r} answers nothing, changes nothing and leads nowhere. Give it resume=... to answer the "
+            "open question, update={...} or goto=..."
+        )
+    return sent
+
+
+def dump_fields(update: Any) -> dict[str, Json]:
+    """Fields of the state, with their new values.
+
+    Raises:
+        GraphInputError: It is no mapping; or one of them cannot be written as JSON.
+    """
+    if not isinstance(update, Mapping):
+        raise GraphInputError(f"A change of the state is a mapping from fields to new values, and not {shown(update)}.")
+    return {str(name): to_json(f"The new value of {str(name)!r}", value) for name, value in update.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def to_json(what: str, value: Any) -> Json:
+    """A value as JSON.
+
+    Raises:
+        GraphInputError: It cannot be written as JSON.
+    """
+    try:
+        return to_jsonable_python(value)
+    except Exception as error:  # of a class's own code, too
+        raise GraphInputError(
+            f"{what}, {shown(value)}, cannot be written as JSON: {message_of(error)}. Give what JSON has, or a "
+            "dataclass or a BaseModel of such things."
+        ) from error
+
+
+def shown(value: Any) -> str:
+    """A value for a message, whatever it does when it is asked."""
+    try:
+        return clipped(repr(value), 200)
+    except Exception:
+        return f"<{type(value).__name__}>"

@@ -1,0 +1,101 @@
+"""Who was asked what, who said what, and what happened to a question meanwhile: in order, for years."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .events import clipped
+from .state import Json
+
+CARRIED, CARRIED_SIZE = 1_000, 300_000
+"""How many entries, and characters of JSON of them, go along in a snapshot."""
+LONGEST = 20_000
+"""Characters of JSON of one value that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened.
+
+    Attributes:
+        number: How many-th of the run it is, from 1.
+        at: When, ISO 8601 with time zone.
+        kind: What: `asked`, `answered`, `rejected`, `reminded`, `escalated`, `timed_out`, `reassigned`, `extended`,
+            `cancelled`, `state_updated`, `forked`, `notification_failed` or `notification_sent`.
+        interrupt_id: To which question, if to one.
+        actor: Who did it, as they said; None for the run itself, and for somebody who did not say.
+        via: Which way it came: `signal`, `update`, `timeout`, or None for what the run did.
+        data: What else there is to know.
+        question: The question as it was then; not kept.
+    """
+
+    number: int
+    at: str
+    kind: str
+    interrupt_id: str | None = None
+    actor: str | None = None
+    via: str | None = None
+    data: dict[str, Json] = field(default_factory=dict[str, Json])
+    question: dict[str, Json] | None = field(default=None, compare=False)
+
+    def public(self) -> dict[str, Json]:
+        """As people see it."""
+        return {name: getattr(self, name) for name in _PUBLIC}
+
+
+_PUBLIC = ("number", "at", "kind", "interrupt_id", "actor", "via", "data")
+
+
+class Audit:
+    """The entries of a run; in memory all of this history, and what came along from the one before it."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.latest = 0
+
+    def add(
+        self,
+        kind: str,
+        at: str,
+        interrupt_id: str | None = None,
+        *,
+        actor: str | None = None,
+        via: str | None = None,
+        question: dict[str, Json] | None = None,
+        **data: Json,
+    ) -> None:
+        """Write down what happened; long values are cut."""
+        self.latest += 1
+        told = {name: kept(value) for name, value in data.items()}
+        self.entries.append(Entry(self.latest, at, kind, interrupt_id, actor, via, told, question))
+
+    def since(self, number: int) -> list[Entry]:
+        """The entries after one, as far as they are here."""
+        new = self.latest - number
+        return self.entries[-new:] if new > 0 else []
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON, for a snapshot: the latest entries."""
+        carried: list[dict[str, Any]] = []
+        size = 0
+        for entry in reversed(self.entries[-CARRIED:]):
+            item = entry.public()
+            size += len(json.dumps(item))
+            if size > CARRIED_SIZE:
+                break
+            carried.append(item)
+        return {"latest": self.latest, "entries": carried[::-1]}
+
+    def load(self, data: Mapping[str, Any]) -> None:
+        """From a snapshot."""
+        self.latest = data["latest"]
+        self.entries = [Entry(**item) for item in data["entries"]]
+
+
+def kept(value: Json) -> Json:
+    """A value as it is, or the beginning of its JSON text where that is long."""
+    text = json.dumps(value)
+    return value if len(text) <= LONGEST else {"cut": clipped(text, LONGEST)}
