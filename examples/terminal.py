@@ -66,6 +66,7 @@ async def ask(prompt: str) -> str:
         if line.done():
             return
         if text is None:
+            print()  # what comes next begins a line of its own
             line.set_exception(ExampleError("nobody answered: the input is at its end."))
         else:
             line.set_result(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .approvals import ApprovalQueue, Pending, PendingPage, register_search_attributes
 from .calendars import Calendar
 from .client import GraphRun
 from .commands import Abort, Command, Retry, Send, Skip, send_to
@@ -37,6 +38,7 @@ __all__ = [
     "Accepted",
     "AnswerRefusedError",
     "Answered",
+    "ApprovalQueue",
     "AuditEntry",
     "Calendar",
     "Checkpoint",
@@ -59,6 +61,8 @@ __all__ = [
     "LocalRun",
     "Merge",
     "NodeOptions",
+    "Pending",
+    "PendingPage",
     "RefusedError",
     "Required",
     "Retry",
@@ -75,6 +79,7 @@ __all__ = [
     "emit",
     "interrupt",
     "once",
+    "register_search_attributes",
     "send_to",
     "step",
 ]

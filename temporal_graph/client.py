@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from typing_extensions import TypeVar
@@ -13,7 +13,7 @@ from .codec.text import compact
 from .commands import NOTHING
 from .compile import CompiledGraph
 from .compile.targets import dump_fields
-from .starting import forked, node_ids
+from .starting import dump_policies, forked, node_ids
 from .temporal.names import (
     EXTEND,
     GET_STATE,
@@ -389,8 +389,12 @@ class GraphRun(Generic[OutputT, StateT]):
         """
         data = await self._looks.snapshot_at(self._client, self.id, sending.checkpoint_id(checkpoint_id))
         changes = None if update is None else dump_fields(update)
-        forked(self._graph, data, changes, "")  # what would fail in the run is to fail here
-        message = {"snapshot": compact(data), "fork": compact({"update": changes})}
+        forked(self._graph, data, changes, datetime.now(UTC).isoformat())  # what would fail in the run is to fail here
+        message = {
+            "snapshot": compact(data),
+            "fork": compact({"update": changes}),
+            "policies": dump_policies(self._graph),
+        }
         argument = self._calls.start_argument(self._client, message)
         await self._calls.start(self._client, self._graph.name, argument, id=id, task_queue=task_queue, **start_options)
         return GraphRun(self._graph, self._client, id)

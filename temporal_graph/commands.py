@@ -68,6 +68,7 @@ class Retry:
 
     Attributes:
         inputs: What it gets this time, instead of what it got; None for the same.
+        action: What it is called as JSON.
     """
 
     inputs: Any = None
@@ -80,6 +81,7 @@ class Skip:
 
     Attributes:
         output: Its output, of the type that the node declares.
+        action: What it is called as JSON.
     """
 
     output: Any = None
@@ -88,7 +90,11 @@ class Skip:
 
 @dataclass(frozen=True)
 class Abort:
-    """To the failure of a node: let the run fail with it."""
+    """To the failure of a node: let the run fail with it.
+
+    Attributes:
+        action: What it is called as JSON.
+    """
 
     action: Literal["abort"] = field(default="abort", init=False)
 

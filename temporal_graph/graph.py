@@ -22,6 +22,7 @@ from .naming import assigned_name, checked_name
 from .node_classes import graph_of
 from .options import NodeOptions
 from .registry import RegisteredGraph
+from .sending import text_of
 from .starting import answer_in, check_breakpoints, digest, dump_given, dump_start, read_breakpoints, waits
 from .temporal.options import check_options
 from .views import GraphResult, Stop, read_stop
@@ -176,6 +177,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         inputs: InputT | None = None,
         state: StateT | None = None,
         task_queue: str | None = None,
+        actor: str | None = None,
         interrupt_before: Sequence[str] | str | None = None,
         interrupt_after: Sequence[str] | str | None = None,
         **start_options: Any,
@@ -194,6 +196,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             inputs: The inputs, for a run that is to be started at the graph's start.
             state: The first state, for a run that is to be started.
             task_queue: The workers' task queue; without it only a run that exists can go on.
+            actor: Who answers, for a node with an answer in it.
             interrupt_before: See `start`; for a run that is to be started.
             interrupt_after: See `start`; for a run that is to be started.
             start_options: Whatever else Temporal's `Client.start_workflow` takes.
@@ -211,7 +214,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
 
         answer = answer_in(self._compiled, from_node)
         if answer is not None:
-            answer["answer_id"] = calls.new_id()
+            answer.update(answer_id=calls.new_id(), actor=text_of("actor", actor))
         given = digest(dump_given(self._compiled, from_node, inputs, state))
         if from_node is not None and waits(self._compiled, from_node):
             del given["start_node"]  # it says where the run is thought to be, and perhaps the answer

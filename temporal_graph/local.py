@@ -336,7 +336,7 @@ class LocalRun(Generic[OutputT, StateT]):
         Raises:
             RefusedError: The run has ended already.
         """
-        self._do(self._open().cancel())
+        self._do(self._open().cancel(self._now()))
 
     async def history(self) -> AsyncIterator[Checkpoint[StateT]]:
         """Everything that happened in the run, oldest first, with the state after each step."""

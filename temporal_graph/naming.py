@@ -12,6 +12,9 @@ from .errors import GraphDefinitionError
 MOST_BYTES = 1000
 """Of UTF-8, in a workflow type and in an activity type (`limit.maxIDLength`): a server retries longer ones for ever."""
 
+RESERVED = "temporal_graph."
+"""How the types of this package's own workflows and activities begin."""
+
 
 def checked_name(name: Any, node_ids: Iterable[Any] = ()) -> str:
     """A graph's name, if runs and nodes can be called by it.
@@ -24,6 +27,10 @@ def checked_name(name: Any, node_ids: Iterable[Any] = ()) -> str:
         GraphDefinitionError: The name, a node's id, or both together cannot be used.
     """
     name = _checked("The graph's name", name, "name='refund'")
+    if name.startswith(RESERVED):
+        raise GraphDefinitionError(
+            f"The graph's name is {_quoted(name)}; names that begin with {RESERVED!r} are this package's own."
+        )
     if _bytes(name) > MOST_BYTES:
         raise GraphDefinitionError(
             f"The graph's name is {_quoted(name)}, of {_bytes(name)} bytes. It is the Temporal workflow type of its "

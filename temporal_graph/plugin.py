@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -36,11 +37,25 @@ class GraphPlugin(Plugin):
     def __init__(
         self, *graphs: TemporalGraph[Any, Any, Any, Any], deps: Any = None, notify: Notifier | None = None
     ) -> None:
-        if notify is not None and not callable(notify):
-            raise GraphDefinitionError(
-                f"notify is {notify!r}; it must be an async function of a Notification, or Webhook(url, secret=...)."
-            )
+        _check_notifier(notify)
         super().__init__(Registry((_registered(graph) for graph in graphs), notify), deps)
+
+
+def _check_notifier(notify: Any) -> None:
+    if notify is None:
+        return
+    right = "it must be an async function of a Notification, or such as Webhook(url, secret=...)."
+    if isinstance(notify, list | tuple):
+        raise GraphDefinitionError(f"notify is {notify!r}; for several notifiers make one: notify=each(one, another).")
+    if isinstance(notify, type):
+        raise GraphDefinitionError(f"notify is the class {notify.__name__!r} itself; {right}")
+    if not callable(notify):
+        raise GraphDefinitionError(f"notify is {notify!r}; {right}")
+    function = notify if inspect.isroutine(notify) else cast("Any", notify).__call__
+    annotations: dict[str, Any] = getattr(function, "__annotations__", {})
+    returns_none = not inspect.iscoroutinefunction(function) and annotations.get("return", ...) in (None, "None")
+    if inspect.isasyncgenfunction(function) or returns_none:
+        raise GraphDefinitionError(f"notify is {notify!r}, which is no async function; {right}")
 
 
 def _registered(graph: Any) -> RegisteredGraph:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from pydantic_graph import StepContext
 
@@ -14,6 +14,9 @@ from .commands import NOTHING, Command
 from .errors import GraphDefinitionError
 
 __all__ = ["Escalate", "Every", "InterruptPolicy"]
+
+LONGEST: Final = timedelta(days=36_500)
+"""The longest duration; what comes after longer ones has no date any more."""
 
 People: TypeAlias = str | Sequence[str] | Callable[[StepContext[Any, Any, Any]], str | Sequence[str] | None]
 """A name, several, or a function that finds them when the question opens."""
@@ -153,7 +156,8 @@ class InterruptPolicy:
             self._check_calendar(self.calendar)
 
     def _check_calendar(self, calendar: Calendar) -> None:
-        longest = max([item.after for item in self.escalations], default=timedelta(0))
+        reminders = [self.reminders.interval] if isinstance(self.reminders, Every) else self.reminders
+        longest = max([*(item.after for item in self.escalations), *reminders], default=timedelta(0))
         if isinstance(self.timeout, timedelta):
             longest = max(longest, self.timeout)
         try:
@@ -173,8 +177,9 @@ class InterruptPolicy:
             raise GraphDefinitionError("only_assignees=True needs assignees; without them nobody could answer.")
         if self.reject_ends is not NOTHING and self.quorum == 1:
             raise GraphDefinitionError("reject_ends is of use with a quorum of 2 or more; else one answer is the end.")
-        if not callable(self.assignees) and not callable(self.not_by):
-            self.check_names(list(self.assignees), list(self.not_by))
+        if not callable(self.not_by):
+            for name, people in asked:
+                self._check_barred(name, () if callable(people) else people, self.not_by)
 
     def check_names(self, assignees: Sequence[str], not_by: Sequence[str]) -> None:
         """Look whether enough people are left to answer.
@@ -184,10 +189,14 @@ class InterruptPolicy:
         """
         if assignees and len(assignees) < self.quorum:
             raise GraphDefinitionError(f"quorum is {self.quorum}, but assignees names {len(assignees)}.")
-        barred = [name for name in assignees if name in not_by]
+        self._check_barred("assignees", assignees, not_by)
+
+    @staticmethod
+    def _check_barred(what: str, people: Sequence[str], not_by: Sequence[str]) -> None:
+        barred = [name for name in people if name in not_by]
         if barred:
             raise GraphDefinitionError(
-                f"assignees and not_by both name {', '.join(repr(name) for name in barred)}; who is asked must be "
+                f"{what} and not_by both name {', '.join(repr(name) for name in barred)}; who is asked must be "
                 "somebody who may answer."
             )
 
@@ -233,6 +242,8 @@ def _check_duration(what: str, value: Any) -> None:
         raise GraphDefinitionError(f"{what} has {value!r}; it takes a timedelta, such as timedelta(hours=2).")
     if value <= timedelta(0):
         raise GraphDefinitionError(f"{what} has {value!r}; it must be longer than nothing.")
+    if value > LONGEST:
+        raise GraphDefinitionError(f"{what} has {value!r}; it must be no longer than {LONGEST.days:,} days.")
 
 
 def _shown(durations: Iterable[timedelta]) -> str:

@@ -25,6 +25,7 @@ class RegisteredGraph:
         breakpoints: Where its runs stop for people, unless they are started with breakpoints of their own.
         payload_limit: Bytes of JSON that go into one payload of this worker; None for any number.
         notifies: Whether this worker has a notifier, which is told what happens to questions.
+        shows: Whether this worker has found the search attributes registered; None if it could not find out.
     """
 
     compiled: CompiledGraph
@@ -33,6 +34,7 @@ class RegisteredGraph:
     breakpoints: Breakpoints = NO_BREAKPOINTS
     payload_limit: int | None = None
     notifies: bool = False
+    shows: bool | None = None
 
     @property
     def name(self) -> str:
@@ -70,6 +72,10 @@ class Registry:
     def limit_payloads(self, limit: int | None) -> None:
         """Note how many bytes of JSON go into one payload of this worker; None for any number."""
         self._graphs = {name: replace(graph, payload_limit=limit) for name, graph in self._graphs.items()}
+
+    def show(self, is_registered: bool | None) -> None:
+        """Note whether the search attributes are registered; None where nobody knows."""
+        self._graphs = {name: replace(graph, shows=is_registered) for name, graph in self._graphs.items()}
 
     def __getitem__(self, name: str) -> RegisteredGraph:
         return self._graphs[name]

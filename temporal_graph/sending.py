@@ -23,9 +23,9 @@ def answer(
             it cannot be written as JSON.
     """
     sent: dict[str, Json] = {
-        "interrupt_id": _text("interrupt_id", interrupt_id),
-        "actor": _text("actor", actor),
-        "answer_id": _text("answer_id", answer_id),
+        "interrupt_id": text_of("interrupt_id", interrupt_id),
+        "actor": text_of("actor", actor),
+        "answer_id": text_of("answer_id", answer_id),
     }
     if isinstance(value, Command):
         command: Command[Any] = value  # pyright: ignore[reportUnknownVariableType]
@@ -54,7 +54,7 @@ def conditions(expected_version: Any, actor: Any) -> dict[str, Json]:
     """
     if not isinstance(expected_version, int | None) or isinstance(expected_version, bool):
         raise GraphInputError(f"expected_version is {shown(expected_version)}; it takes the `version` of a state.")
-    return {"expected_version": expected_version, "actor": _text("actor", actor)}
+    return {"expected_version": expected_version, "actor": text_of("actor", actor)}
 
 
 def reassignment(to: Any, interrupt_id: Any, actor: Any) -> dict[str, Json]:
@@ -68,7 +68,7 @@ def reassignment(to: Any, interrupt_id: Any, actor: Any) -> dict[str, Json]:
         raise GraphInputError(f"reassign() got {shown(to)}; it takes names: reassign(['ann', 'bob']).")
     if len(set(listed)) < len(listed):
         raise GraphInputError(f"reassign() got {shown(to)}, which names somebody twice.")
-    return {"to": listed, "interrupt_id": _text("interrupt_id", interrupt_id), "actor": _text("actor", actor)}
+    return {"to": listed, "interrupt_id": text_of("interrupt_id", interrupt_id), "actor": text_of("actor", actor)}
 
 
 def extension(by: Any, until: Any, interrupt_id: Any, actor: Any) -> dict[str, Json]:
@@ -86,8 +86,8 @@ def extension(by: Any, until: Any, interrupt_id: Any, actor: Any) -> dict[str, J
     return {
         "by": None if by is None else by.total_seconds(),
         "until": None if until is None else until.astimezone(UTC).isoformat(),
-        "interrupt_id": _text("interrupt_id", interrupt_id),
-        "actor": _text("actor", actor),
+        "interrupt_id": text_of("interrupt_id", interrupt_id),
+        "actor": text_of("actor", actor),
     }
 
 
@@ -122,7 +122,12 @@ def event_number(given: Any) -> int | None:
     )
 
 
-def _text(name: str, value: Any) -> str | None:
+def text_of(name: str, value: Any) -> str | None:
+    """A text, or nothing.
+
+    Raises:
+        GraphInputError: It is something else.
+    """
     if not isinstance(value, str | None):
         raise GraphInputError(f"{name} is {shown(value)}; it must be a text.")
     return value

@@ -10,7 +10,7 @@ from typing import Any, cast
 from pydantic_graph import BaseNode
 
 from .codec import DecodeError, EncodeError, ValueCodec
-from .codec.text import members
+from .codec.text import compact, members
 from .compile import CompiledGraph
 from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
 from .engine.events import Encoded, Start, clipped
@@ -36,7 +36,13 @@ def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
         node = json.loads(found["node_id"]), found["data"]
     # What would fail in the run is to fail here.
     load_start(graph, message["inputs"], message["state"], node)
+    message["policies"] = dump_policies(graph)
     return message
+
+
+def dump_policies(graph: CompiledGraph) -> str:
+    """How a run asks, as JSON text; it goes along from its start, so that another release does not change it."""
+    return compact(graph.policies.kept())
 
 
 def dump_given(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) -> dict[str, str | None]:

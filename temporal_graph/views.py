@@ -86,7 +86,8 @@ class AuditEntry:
         number: How many-th it is, from 1.
         at: When, with time zone.
         kind: `asked`, `answered`, `rejected`, `reminded`, `escalated`, `timed_out`, `reassigned`, `extended`,
-            `cancelled`; besides `state_updated`, `forked`, `notification_failed`, `notification_sent`.
+            `cancelled`; besides `state_updated`, `forked`, `notification_failed`, `notification_sent`, and
+            `notification_left` for what another workflow goes on with.
         interrupt_id: The question.
         actor: Who did it, as they said; None for the run itself, and for somebody who did not say.
         via: Which way it came: `signal`, `update` or `timeout`; `node` for an answer that its own type refused.
@@ -147,7 +148,7 @@ class Checkpoint(Generic[StateT]):
         checkpoint_id: Its id, a number that counts from 1, as text; for `fork`.
         kind: What happened: `started`, `forked` (the first one of a run that `fork` started), `node_finished`,
             `node_failed`, `interrupt_opened`, `interrupt_cancelled` (its node went on without an answer), `answered`,
-            `state_updated`, `failed` or `cancelled`.
+            `timed_out`, `state_updated`, `failed` or `cancelled`.
         node_id: The node that it happened to; None for the whole run.
         at: When, with time zone.
         changes: The fields of the state that it changed, with their new values, as JSON.

@@ -21,8 +21,8 @@ The connection comes from Temporal's own environment variables and configuration
 TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS..., TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE); a flag goes before a
 variable, and a variable before the file. Without any of them it is localhost:7233, namespace "default".
 
-exit code: 0 stopped by a signal; 1 the worker failed while it ran; 2 it could not start, and one line says why;
-128 + the signal's number when a second signal ended it at once.
+exit code: 0 stopped by a signal, or there were only search attributes to register; 1 the worker failed while it ran;
+2 it could not start, and one line says why; 128 + the signal's number when a second signal ended it at once.
 """
 
 Group: TypeAlias = Any
@@ -52,6 +52,7 @@ class Arguments:
     dev_db: Path
     dev_port: int
     dev_ui_port: int
+    register_search_attributes: bool
     log_format: str
     log_level: str
 
@@ -70,6 +71,8 @@ def parse(argv: list[str] | None = None) -> Arguments:
     # The line that says what is wrong is part of the log, whose format is not known to argparse before it has read it.
     parser.as_json = "--log-format=json" in words or ("--log-format", "json") in itertools.pairwise(words)
     arguments = Arguments(**vars(parser.parse_args(argv)))
+    if not arguments.graph and (arguments.dev or not arguments.register_search_attributes):
+        parser.error("the following arguments are required: --graph")
     if arguments.dev:
         for name in ("address", "tls", "api_key", "profile", "config_file"):
             if getattr(arguments, name) is not None:
@@ -100,6 +103,7 @@ def _parser() -> _Parser:
     )
     _work(parser.add_argument_group("what it runs"))
     _connection(parser.add_argument_group("connection"))
+    _queue(parser.add_argument_group("approval queue"))
     _dev(parser.add_argument_group("embedded server"))
     _logs(parser.add_argument_group("logs"))
     return parser
@@ -109,10 +113,10 @@ def _work(group: Group) -> None:
     group.add_argument(
         "--graph",
         action="append",
-        required=True,
+        default=[],
         metavar="MODULE:ATTRIBUTE",
         help="a TemporalGraph or InterruptibleGraph; MODULE is a dotted name, looked for from the current folder, or "
-        "the path of a .py file; give the flag once for each graph",
+        "the path of a .py file; give the flag once for each graph; required, except to register only",
     )
     group.add_argument(
         "--deps",
@@ -160,6 +164,17 @@ def _connection(group: Group) -> None:
         default=10.0,
         metavar="SECONDS",
         help="how long to try to reach the server; default: 10",
+    )
+
+
+def _queue(group: Group) -> None:
+    group.add_argument(
+        "--register-search-attributes",
+        action="store_true",
+        help="before anything else, register on the server what runs show of the questions that they wait with "
+        "(GraphStatus, GraphPendingNodes, GraphAssignees, GraphDeadline), by which ApprovalQueue finds them; what is "
+        "there stays. Without --graph that is all, and the command ends. Workers look for them when they start, so "
+        "start the others anew. --dev does it on its own server without being told",
     )
 
 

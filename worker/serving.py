@@ -14,12 +14,12 @@ from temporalio.envconfig import ClientConnectConfig
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import Worker
 
-from temporal_graph import GraphPlugin
+from temporal_graph import GraphError, GraphPlugin, register_search_attributes
 
 from .arguments import Arguments
 from .connection import connect, connection
 from .dev_server import DevServer
-from .failure import WorkerError, describe
+from .failure import WorkerError, describe, one_line
 from .loading import AnyGraph
 from .logs import event, runtime
 from .observe import LogNodes
@@ -71,6 +71,10 @@ async def _server(arguments: Arguments, stop: Stop) -> AsyncGenerator[DevServer 
 
 async def _serve(arguments: Arguments, plugin: GraphPlugin, server: DevServer | None, stop: Stop) -> int:
     client = await stop.unless_requested(_connected(arguments, plugin, server))
+    if arguments.register_search_attributes or server is not None:
+        await stop.unless_requested(_register(client, is_asked_for=arguments.register_search_attributes))
+        if not arguments.graph:
+            return 0
     started = _Started(plugin.names, arguments, client, server)
     worker = _worker(client, arguments, started)
     running = asyncio.create_task(worker.run())
@@ -112,6 +116,18 @@ def _worker(client: Client, arguments: Arguments, started: _Started) -> Worker:
         )
     except (ValueError, RuntimeError, TypeError) as error:
         raise WorkerError(_why_not(error)) from error
+
+
+async def _register(client: Client, *, is_asked_for: bool) -> None:
+    try:
+        new = await register_search_attributes(client)
+    except GraphError as error:
+        what = f"the search attributes cannot be registered: {one_line(error)}"
+        if is_asked_for:
+            raise WorkerError(what) from error
+        event(logging.WARNING, what)
+    else:
+        event(logging.INFO if is_asked_for else logging.DEBUG, "search attributes registered", new=",".join(new))
 
 
 async def _connected(arguments: Arguments, plugin: GraphPlugin, server: DevServer | None) -> Client:

@@ -1,1 +1,1 @@
-"""Patterns of approval: before a critical action, with an edit, in a chain, with a way for each answer, in time."""
+"""Patterns of approval: before an action, with an edit, in a chain, with a way for each answer, in time, by several."""

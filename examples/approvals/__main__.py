@@ -6,41 +6,53 @@ import argparse
 import uuid
 from typing import Any
 
-from examples.approvals import chain, conditional, critical, deadline, review
-from examples.approvals.pattern import Pattern
+from examples.approvals import chain, claims, conditional, critical, deadline, review
+from examples.approvals.pattern import Pattern, Signed
 from examples.terminal import connect, run
-from temporal_graph import Stop
+from temporal_graph import AnswerRefusedError, GraphRun, LocalRun, Stop
 
-PATTERNS: dict[str, Pattern] = {
-    "critical": critical.pattern,
-    "review": review.pattern,
-    "chain": chain.pattern,
-    "conditional": conditional.pattern,
-    "deadline": deadline.pattern,
-}
+MODULES = (critical, review, chain, conditional, deadline, claims)
+PATTERNS: dict[str, Pattern] = {module.__name__.rpartition(".")[2]: module.pattern for module in MODULES}
 
 
 async def here(pattern: Pattern) -> Stop[Any, Any]:
     work = pattern.graph.local()
-    stop = await work.proceed(inputs=pattern.inputs)
-    while stop.is_interrupt:
-        stop = await work.proceed(await pattern.answer(stop), interrupt_id=stop.interrupts[0].interrupt_id)
-    return stop
+    return await talk(pattern, work, await work.proceed(**pattern.beginning))
 
 
-async def on_server(pattern: Pattern, address: str, task_queue: str, id: str) -> Stop[Any, Any]:
+async def on_server(pattern: Pattern, address: str, task_queue: str, given_id: str | None) -> Stop[Any, Any]:
     client = await connect(address)
+    id = given_id or f"{pattern.graph.name}-{uuid.uuid4().hex[:8]}"
     # A run with this id that waits already goes on, instead of a new one.
-    stop = await pattern.graph.proceed(client, id=id, inputs=pattern.inputs, task_queue=task_queue)
-    work = pattern.graph.get_run(client, id)
+    stop = await pattern.graph.proceed(client, id=id, task_queue=task_queue, **pattern.beginning)
+    if given_id is None:
+        print(f"The run is {id}; in another terminal, or later, it goes on with --id {id}")
+    return await talk(pattern, pattern.graph.get_run(client, id), stop)
+
+
+async def talk(pattern: Pattern, work: LocalRun[Any, Any] | GraphRun[Any, Any], stop: Stop[Any, Any]) -> Stop[Any, Any]:
+    """Ask whoever sits at the terminal what the run asks, until it asks nothing more."""
     while stop.is_interrupt:
-        stop = await work.proceed(await pattern.answer(stop), interrupt_id=stop.interrupts[0].interrupt_id)
+        answer, actor = await pattern.answer(stop), None
+        if isinstance(answer, Signed):
+            answer, actor = answer.answer, answer.actor
+        try:
+            stop = await work.proceed(answer, interrupt_id=stop.interrupts[0].interrupt_id, actor=actor)
+        except AnswerRefusedError as error:  # they may not answer, or were too late
+            print(f"Not taken: {error}")
+            stop = await work.wait()
     return stop
 
 
 async def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m examples.approvals", description=__doc__)
-    parser.add_argument("pattern", choices=PATTERNS, help="which one")
+    about = [(name, (module.__doc__ or "").partition("\n")[0]) for name, module in zip(PATTERNS, MODULES, strict=True)]
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.approvals",
+        description=__doc__,
+        epilog="\n".join(["patterns:", *(f"  {name:<12}{text}" for name, text in about)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("pattern", choices=PATTERNS, metavar="pattern", help="which one, see below")
     parser.add_argument(
         "--address",
         metavar="HOST:PORT",
@@ -52,8 +64,7 @@ async def main() -> int:
     arguments = parser.parse_args()
     pattern = PATTERNS[arguments.pattern]
     if arguments.address:
-        id = arguments.id or f"{arguments.pattern}-{uuid.uuid4().hex[:8]}"
-        stop = await on_server(pattern, arguments.address, arguments.task_queue, id)
+        stop = await on_server(pattern, arguments.address, arguments.task_queue, arguments.id)
     else:
         stop = await here(pattern)
     print(stop.output)

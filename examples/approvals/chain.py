@@ -62,4 +62,4 @@ async def answer(stop: Stop[str, Change]) -> Command[str]:
     return Command(goto=Send("plan", (await ask("What is to be done instead? ")).strip()), update={"approved_by": []})
 
 
-pattern = Pattern(chain, "move the database", answer)
+pattern = Pattern(chain, answer, inputs="move the database")

@@ -97,4 +97,4 @@ async def answer(stop: Stop[str, Refund]) -> Pay | Decline | Explain:
             return Explain(question=(await ask_for_line("What do you want to know? ")).strip())
 
 
-pattern = Pattern(conditional, 30, answer)
+pattern = Pattern(conditional, answer, inputs=30)

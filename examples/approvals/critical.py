@@ -96,4 +96,4 @@ async def answer(stop: Stop[str, Deletion]) -> Decision:
     return Decision(approved=False, reason=(await ask("Why not? ")).strip())
 
 
-pattern = Pattern(critical, "mia", answer)
+pattern = Pattern(critical, answer, inputs="mia")

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_graph import BaseNode
+
 from examples.terminal import ask
 from temporal_graph import Stop, TemporalGraph
 
@@ -16,13 +18,31 @@ class Pattern:
 
     Attributes:
         graph: The graph.
-        inputs: What a run begins with.
-        answer: Asks whoever sits at the terminal what a run asks; gives the answer, or a `Command`.
+        answer: Asks whoever sits at the terminal what a run asks; gives the answer, or a `Command`, or one of them
+            `Signed`.
+        inputs: What a run begins with; or
+        from_node: the node that it begins with.
+        state: Its first state.
     """
 
     graph: TemporalGraph[Any, Any, Any, Any]
-    inputs: Any
     answer: Callable[[Stop[Any, Any]], Awaitable[Any]]
+    inputs: Any = None
+    from_node: BaseNode[Any, Any, Any] | None = None
+    state: Any = None
+
+    @property
+    def beginning(self) -> dict[str, Any]:
+        """What a run is started with."""
+        return {"inputs": self.inputs, "from_node": self.from_node, "state": self.state}
+
+
+@dataclass(frozen=True)
+class Signed:
+    """An answer, and who gives it."""
+
+    answer: Any
+    actor: str
 
 
 async def choose(prompt: str, *words: str) -> str:

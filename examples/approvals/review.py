@@ -65,4 +65,4 @@ async def answer(stop: Stop[str, Letter]) -> Reviewed:
     return Reviewed(text=text or None)
 
 
-pattern = Pattern(letters, "Mia", answer)
+pattern = Pattern(letters, answer, inputs="Mia")

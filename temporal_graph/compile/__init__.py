@@ -133,7 +133,8 @@ class _Compiler:
             for node_id, step in steps.items()
         }
         targets = {**takes, **{join_id: join.inputs for join_id, join in joins.items()}}
-        policies = self._policies(steps, takes)
+        forms = self._forms(spec, steps)
+        policies = self._policies(steps, takes, forms, state, plan)
         known = step_functions(functions, self.codec, self.name, steps)
         compiled = CompiledFunctions(
             self.codec,
@@ -143,7 +144,7 @@ class _Compiler:
             transforms=self._transforms(spec, transforms),
             decisions={node.id: node for node in self.graph.nodes.values() if isinstance(node, Decision)},
             joins=joins,
-            forms=self._forms(spec, steps),
+            forms=forms,
             outputs={node_id: code.output if code.has_edge else None for node_id, code in nodes.items()},
             state=state,
             plan=plan,
@@ -166,7 +167,14 @@ class _Compiler:
             policies,
         )
 
-    def _policies(self, steps: Mapping[str, Step[Any, Any, Any, Any]], takes: Mapping[str, ValueCodec]) -> Policies:
+    def _policies(
+        self,
+        steps: Mapping[str, Step[Any, Any, Any, Any]],
+        takes: Mapping[str, ValueCodec],
+        forms: Mapping[str, AnswerForm],
+        state: ValueCodec | None,
+        plan: Plan,
+    ) -> Policies:
         own: dict[str, InterruptPolicy] = {}
         for node_id, step in steps.items():
             if isinstance(step, NodeStep):
@@ -174,7 +182,7 @@ class _Compiler:
                 policy = own_policy(step.node_type)
                 if policy is not None:
                     own[node_id] = policy
-        return Policies(self.name, takes, own)
+        return Policies(self.name, takes, own, forms, state, plan)
 
     def _codec_of(self, type_: Any, what: str) -> ValueCodec:
         try:

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, get_type_hints
-
-from pydantic_core import to_jsonable_python
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ..codec import Codec, DecodeError, ValueCodec
 from ..codec.text import compact
-from ..engine.events import OWN
+from ..engine.events import OWN, is_the_runtimes
 from ..engine.state import Json
 from ..errors import GraphDefinitionError, GraphInputError, InterruptError
 from ..interrupts import Answered
 from ..messages import NodeInput, Question
 from ..policies import InterruptPolicy
-from .step_functions import StepFunction
+from .step_functions import LostError, StepFunction, dump_returned
+from .targets import to_json
 
 Ask = Callable[[Question], Awaitable[tuple[Json, list[Json]]]]
 """Waits for the answer to a question where the node runs, and for who gave it; raises to end the node."""
 Remember = Callable[[str, Json, Mapping[str, Json]], Awaitable[None]]
-"""Makes sure that what was done once is known, should the node run again: its key, what came of it, and all so far."""
+"""Makes sure that what was done once is known, should the node run again: its key, what came of it, and all so far.
+
+Raises `LostError` where it is too much.
+"""
 Do = Callable[[StepFunction, str], Awaitable[str]]
-"""Runs a function as an activity: JSON text in, JSON text out."""
+"""Runs a function as an activity: JSON text in, JSON text out. Raises `LostError` if it did its work for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,31 @@ class Interrupted(BaseException):
         self.question = question
 
 
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """A thread of a node's code: the node's own, or that of a task which it has started.
+
+    How many-th call something is, is counted in each by itself: tasks that run side by side pass each other, and when
+    the node runs again they do so in another order.
+
+    Attributes:
+        owner: The task.
+        name: Which one it is: how many-th of those that its parent has started, and that call steps.
+        children: How many such tasks it has started.
+        calls: How often each function has been called.
+    """
+
+    owner: asyncio.Task[Any] | None
+    name: str = ""
+    children: int = 0
+    calls: Counter[str] = field(default_factory=Counter[str])
+
+
+_lane: ContextVar[_Lane | None] = ContextVar("temporal_graph_lane", default=None)
+_inside: ContextVar[tuple[str, ...]] = ContextVar("temporal_graph_inside", default=())
+"""The keys of what is being done once around a call."""
+
+
 class NodeAsker:
     """See `temporal_graph.interrupts.Asker`.
 
@@ -81,22 +111,29 @@ class NodeAsker:
         self._hooks = hooks
         self._position = 0
         self._answered = OWN
-        self._steps_done = 0
         self._is_asking = False
         self._turns: dict[str, asyncio.Lock] = {}
+        self._doing: dict[asyncio.Task[BaseException | None], None] = {}
+        self._is_over = False
         self.is_swallowed = False
+        _lane.set(_Lane(asyncio.current_task()))
 
     # -- Questions --------------------------------------------------------------------------------------------------
 
     async def ask(self, value: Any, response_type: Any, policy: InterruptPolicy | None) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
+        if _inside.get():
+            raise InterruptError(
+                "interrupt() was called in what is done once, which would have to begin again with the answer. Ask "
+                "before it or after it."
+            )
         position = self._position
         self._position += 1
         codec = self._codec.of(response_type)
         try:
-            shown = to_jsonable_python(value)
-        except ValueError as error:
-            raise InterruptError(f"interrupt() cannot show {value!r}: {error}") from error
+            shown = to_json("What interrupt() shows", value)
+        except GraphInputError as error:
+            raise InterruptError(str(error)) from error
         schema = None if response_type is Any else codec.answer_schema()
         errors: tuple[dict[str, Any], ...] = ()
         while True:
@@ -164,6 +201,8 @@ class NodeAsker:
         return {name: own.get(name) for name in vote.get("fields", ())}
 
     # -- What is not done twice -------------------------------------------------------------------------------------
+    #
+    # What has been done is kept in a list of one; what has been done and has not left a result, as the reason why.
 
     async def once(self, key: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
@@ -172,7 +211,8 @@ class NodeAsker:
                 f"once({key!r}, ...) was called in a node with execution='workflow', which goes on from its own "
                 f"line. There `await step({getattr(function, '__name__', 'function')}, ...)` does work, as an activity."
             )
-        return await self._once_only(key, function, args, kwargs, self._returned_by(function))
+        codec = self._returned_by(function)
+        return await self._once_only(f"once:{key}", codec, self._called(function, args, kwargs, codec))
 
     async def step(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
@@ -184,39 +224,113 @@ class NodeAsker:
                 f"step() got {function!r}, which the graph does not know; it knows: {known}. Give it to the graph, "
                 f"TemporalGraph(..., steps=[{name}]), so that workers have it as an activity."
             )
-        key = f"step:{self._steps_done}"
-        self._steps_done += 1
         if self._hooks.do is None:
-            return await self._once_only(key, function, args, kwargs, found.returns)
-        if key not in self._once:
-            text = await self._hooks.do(found, found.dump_call(args, kwargs))
-            await self._keep(key, json.loads(text))
-        return found.returns.load(compact(self._once[key]))
+            work = self._called(function, args, kwargs, found.returns)
+        else:
+            work = functools.partial(self._hooks.do, found, found.dump_call(args, kwargs))
+        return await self._once_only(self._next_step(found.name), found.returns, work)
 
-    async def _once_only(
-        self,
-        key: str,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        codec: ValueCodec,
-    ) -> Any:
+    def _next_step(self, name: str) -> str:
+        task, lane = asyncio.current_task(), _lane.get()
+        assert lane is not None
+        if lane.owner is not task:
+            lane.children += 1
+            lane = _Lane(task, f"{lane.name}{lane.children}.")
+            _lane.set(lane)
+        lane.calls[name] += 1
+        return f"step:{lane.name}{name}:{lane.calls[name]}"
+
+    async def _once_only(self, key: str, codec: ValueCodec, work: Callable[[], Awaitable[str]]) -> Any:
+        if key in _inside.get():
+            raise InterruptError(f"{key.partition(':')[2]!r} is done once, and is begun again by what it calls.")
         async with self._turns.setdefault(key, asyncio.Lock()):
+            if self._is_over:
+                raise asyncio.CancelledError  # of a task that the node has left behind
             if key not in self._once:
-                value = function(*args, **kwargs)
-                if inspect.isawaitable(value):
-                    value = await value
-                await self._keep(key, json.loads(codec.dump(value)))
-        return codec.load(compact(self._once[key]))
+                await self._let_do(key, work)
+        kept = self._once[key]
+        if isinstance(kept, str):
+            raise InterruptError(kept)
+        return codec.load(compact(kept[0]))
+
+    async def _let_do(self, key: str, work: Callable[[], Awaitable[str]]) -> None:
+        """Do something in a task of its own: what ends the node, a question, must not end it half-way."""
+        task = asyncio.create_task(self._do(key, work))
+        self._doing[task] = None
+        task.add_done_callback(lambda done: self._doing.pop(done, None))
+        try:
+            error = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not self.is_swallowed and key not in self._once:
+                task.cancel()
+            if not task.done():
+                await asyncio.wait([task])
+            raise
+        if error is not None:
+            raise error
+
+    async def _do(self, key: str, work: Callable[[], Awaitable[str]]) -> BaseException | None:
+        """What it raised: some exceptions would end the event loop if a task let them out."""
+        _inside.set((*_inside.get(), key))
+        try:
+            value: Json = [json.loads(await work())]
+        except LostError as error:
+            await self._lose(key, error)
+            return None
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            if is_the_runtimes(error):
+                raise
+            return error
+        try:
+            await self._keep(key, value)
+        except LostError as error:
+            await self._lose(key, error)
+        return None
+
+    async def _lose(self, key: str, error: LostError) -> None:
+        what = key.partition(":")[2]
+        await self._keep(key, f"{what!r} was done, and is not done again, but what it returned is lost: {error}")
 
     async def _keep(self, key: str, value: Json) -> None:
         self._once[key] = value
         if self._hooks.remember is not None:
             await self._hooks.remember(key, value, self._once)
 
+    async def finish(self) -> None:
+        """Wait for what is being done once, where the node has ended without waiting for it; and let nothing begin."""
+        self._is_over = True
+        try:
+            while self._doing:
+                await asyncio.wait([next(iter(self._doing))])
+        except asyncio.CancelledError:
+            for task in self._doing:
+                task.cancel()
+            raise
+
+    @staticmethod
+    def _called(
+        function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], codec: ValueCodec
+    ) -> Callable[[], Coroutine[Any, Any, str]]:
+        async def call() -> str:
+            value = function(*args, **kwargs)
+            if inspect.isawaitable(value):
+                value = await value
+            return dump_returned(codec, value)
+
+        return call
+
     def _returned_by(self, function: Callable[..., Any]) -> ValueCodec:
+        while isinstance(function, functools.partial):
+            function = function.func
+        if not inspect.isroutine(function) and not inspect.isclass(function):
+            function = type(function).__call__
         try:
             hints = get_type_hints(function, include_extras=True)
         except (NameError, TypeError):
             hints = {}
-        return self._codec.of(hints.get("return", Any))
+        type_ = hints.get("return", function if inspect.isclass(function) else Any)
+        if get_origin(type_) in (Awaitable, Coroutine):
+            type_ = get_args(type_)[-1]
+        return self._codec.of(type_)

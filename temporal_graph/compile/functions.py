@@ -26,7 +26,7 @@ from .answers import AnswerForm
 from .contexts import DriverReducerContext, DriverStepContext, StateCell
 from .editing import edited
 from .failures import failure_schema
-from .policies import Policies, after, own_method
+from .policies import KeptPolicies, Policies, after, own_method
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ class CompiledFunctions:
         self._forms = forms
         self._outputs = outputs
         self._policies = policies
+        self._kept: KeptPolicies | None = None
         self._state = state
         self._plan = plan
 
@@ -227,13 +228,23 @@ class CompiledFunctions:
 
     def policy(self, node_id: str, kind: str, value: Encoded, state: Json) -> dict[str, Json] | None:
         """See `Functions.policy`."""
+
+        def context() -> DriverStepContext:
+            cell = StateCell(state, self._state, self._plan)
+            reader = self._inputs[node_id] if value.type is None else self._codec.named(value.type)
+            return DriverStepContext(f"The policy of node {node_id!r}", cell, reader.load(value.data))
+
+        if self._kept is not None:
+            kept = self._kept.of(node_id, kind)
+            return None if kept is None else self._policies.complete(kept, node_id, kind, context)
         policy = self._policies.of(node_id, kind)
-        if policy is None:
-            return None
-        cell = StateCell(state, self._state, self._plan)
-        reader = self._inputs[node_id] if value.type is None else self._codec.named(value.type)
-        inputs = reader.load(value.data) if policy.is_found_out else None
-        return self._policies.dump(policy, DriverStepContext(f"The policy of node {node_id!r}", cell, inputs))
+        return None if policy is None else self._policies.dump(policy, context())
+
+    def keeping(self, kept: KeptPolicies | None) -> CompiledFunctions:
+        """The same functions for a run that has kept the policies with which it began; None for one that has not."""
+        functions = copy.copy(self)
+        functions._kept = kept
+        return functions
 
     def after(self, calendar: Json, since: str, seconds: float) -> str:
         """See `Functions.after`."""

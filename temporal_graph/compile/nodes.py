@@ -20,13 +20,14 @@ from ..commands import Command, Send
 from ..emitting import Emit, current_emit
 from ..engine.spec import END
 from ..engine.state import Plan, diff
-from ..errors import InterruptError
+from ..errors import GraphInputError, InterruptError
 from ..interrupts import current_asker
 from ..messages import NodeDone, NodeInput, NodeResult, Question
 from .asking import NO_HOOKS, Hooks, Interrupted, NodeAsker
 from .editing import edited
 from .policies import Policies
 from .step_functions import StepFunction
+from .targets import to_json
 
 
 class DrainedStream(list[Any]):
@@ -129,12 +130,17 @@ class NodeRunner:
             if isinstance(output, AsyncIterable):
                 output = [item async for item in output]  # pyright: ignore[reportUnknownVariableType]
         except Interrupted as interrupted:
+            await asker.finish()
             return interrupted.question
         except BaseExceptionGroup as group:
+            await asker.finish()
             asked = _asked_in(group)
             if asked is None:
                 raise
             return asked
+        except Exception:
+            await asker.finish()
+            raise
         finally:
             with contextlib.suppress(ValueError):  # a node in the workflow is closed in another context than its own
                 current_asker.reset(token)
@@ -170,9 +176,9 @@ class NodeRunner:
                 "in a node before this one."
             )
         try:
-            return Question(None, to_jsonable_python(shown), None)
-        except ValueError as error:
-            raise InterruptError(f"prompt() of node {node_id!r} returned {shown!r}, no JSON: {error}") from error
+            return Question(None, to_json(f"What prompt() of node {node_id!r} returned", shown), None)
+        except GraphInputError as error:
+            raise InterruptError(str(error)) from error
 
     def _commanded(self, code: NodeCode, command: Command[Any]) -> tuple[str, str]:
         """Where a command leads, and what is given to that node."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from pydantic_graph import StepContext
 
@@ -15,12 +16,20 @@ from ..calendars import Calendar
 from ..codec import ValueCodec
 from ..codec.text import compact
 from ..commands import NOTHING, Command
+from ..engine.breakpoints import ANY
+from ..engine.events import clipped, message_of
 from ..engine.policies import Policy
-from ..engine.state import Json
+from ..engine.questions import listed as worded
+from ..engine.spec import END
+from ..engine.state import Json, Plan
 from ..errors import GraphDefinitionError, GraphInputError
 from ..interrupts import InterruptNode
 from ..policies import Every, InterruptPolicy, names_of
-from .targets import dump_command, to_json
+from .answers import AnswerForm
+from .targets import dump_command, shown, to_json
+
+PEOPLE = ("assignees", "not_by")
+"""The fields of a policy for which a function may find people."""
 
 
 def own_method(node_type: type[Any], name: str) -> Any:
@@ -79,15 +88,29 @@ class Policies:
         graph: The graph's name.
         targets: What each node takes, and the end.
         own: The policies that interrupt nodes have themselves.
+        forms: What answers to interrupt nodes bring.
+        state: The type of the graph's state; None where there is none.
+        plan: Its fields.
 
     Raises:
         GraphDefinitionError: What one of them does after its time-out cannot be done.
     """
 
-    def __init__(self, graph: str, targets: Mapping[str, ValueCodec], own: Mapping[str, InterruptPolicy]) -> None:
+    def __init__(
+        self,
+        graph: str,
+        targets: Mapping[str, ValueCodec],
+        own: Mapping[str, InterruptPolicy],
+        forms: Mapping[str, AnswerForm],
+        state: ValueCodec | None,
+        plan: Plan,
+    ) -> None:
         self._graph = graph
         self._targets = targets
         self._own = own
+        self._forms = forms
+        self._state = state
+        self._state_fields = _known_fields(state, plan)
         self._others: Mapping[str, InterruptPolicy] = {}
         self._fixed: dict[int, dict[str, Json]] = {}
         self._check(own)
@@ -104,9 +127,29 @@ class Policies:
     def _check(self, policies: Mapping[str, InterruptPolicy]) -> None:
         for node_id, policy in policies.items():
             try:
-                self._dump_end(policy)
+                end = self._dump_end(policy)
             except GraphInputError as error:
                 raise GraphDefinitionError(f"The policy of node {node_id!r}, on_timeout: {error}") from error
+            if end is not None and policies.get(node_id) is (self._own.get(node_id) or policy):
+                self._check_answer(node_id, policy, end)
+
+    def _check_answer(self, node_id: str, policy: InterruptPolicy, end: Mapping[str, Json]) -> None:
+        """Look whether what is done after a time-out answers an interrupt node."""
+        form = self._forms.get(node_id)
+        value = end.get("value")
+        if form is None or ("goto" in end and value is None):
+            return
+        errors: list[dict[str, Any]]
+        try:
+            errors = form.errors(value)
+        except Exception as error:  # of a validator of the user's
+            errors = [{"loc": [], "msg": f"{type(error).__name__}: {message_of(error)}"}]
+        if errors:
+            brings = ", ".join(f"{name!r}: ..." for name in form.fields)
+            raise GraphDefinitionError(
+                f"The policy of node {node_id!r}, on_timeout: {shown(policy.on_timeout)} does not answer the node: "
+                f"{worded(errors)}. An answer is Command(resume={{{brings}}}); Command(goto=...) leads elsewhere."
+            )
 
     def of(self, node_id: str, kind: str) -> InterruptPolicy | None:
         """The policy for a kind of question at a node."""
@@ -144,10 +187,109 @@ class Policies:
             self._fixed[id(policy)] = made  # which lives as long as this does, so that nothing else has its id
         return made
 
+    def kept(self) -> dict[str, Json]:
+        """All policies as JSON, for a run to keep: whatever a later release says, it asks as it did when it began.
+
+        Returns:
+            Nothing where there are none; else the policies, as a `list`, and by node which one it is: `own` for
+            interrupt nodes, `others` for whatever else is asked there, in which `*` stands for every node. Whom
+            functions find is not in it: `finds` says of which fields that is so.
+        """
+        listed: list[InterruptPolicy] = []
+        for policy in (*self._own.values(), *self._others.values()):
+            if not any(policy is known for known in listed):
+                listed.append(policy)
+        if not listed:
+            return {}
+
+        def number(policy: InterruptPolicy) -> int:
+            return next(index for index, known in enumerate(listed) if known is policy)
+
+        others = {node_id: number(policy) for node_id, policy in self._others.items()}
+        if len(set(others.values())) == 1 and all(node_id in others for node_id in self._targets if node_id != END):
+            others = {ANY: next(iter(others.values()))}
+        own = {node_id: number(policy) for node_id, policy in self._own.items()}
+        return {"list": [self._dump_fixed(policy) for policy in listed], "own": own, "others": others}
+
+    def _dump_fixed(self, policy: InterruptPolicy) -> dict[str, Json]:
+        finds = [name for name in PEOPLE if callable(getattr(policy, name))]
+        fixed = replace(policy, only_assignees=False, **dict.fromkeys(finds, ())) if finds else policy
+        data = self.dump(fixed, StepContext(state=None, deps=None, inputs=None))
+        if not finds:
+            return data
+        return {**data, **({"only_assignees": True} if policy.only_assignees else {}), "finds": finds}
+
+    def complete(
+        self, kept: Mapping[str, Json], node_id: str, kind: str, context: Callable[[], StepContext[Any, Any, Any]]
+    ) -> dict[str, Json]:
+        """A policy that a run has kept, with the people whom functions find.
+
+        Raises:
+            GraphDefinitionError: They are none, or too few.
+        """
+        data = {name: value for name, value in kept.items() if name != "finds"}
+        now = self.of(node_id, kind)
+        for name in kept.get("finds", ()):
+            people: Any = getattr(now, name, ())
+            data[name] = list(names_of(name, people, context())) if callable(people) else []
+        rules = Policy.load(data)
+        InterruptPolicy(quorum=rules.quorum).check_names(rules.assignees, rules.not_by)
+        return data
+
     def _dump_end(self, policy: InterruptPolicy) -> dict[str, Json] | None:
-        if isinstance(policy.on_timeout, Command):
-            return dump_command(self._graph, self._targets, policy.on_timeout)
-        return None
+        if not isinstance(policy.on_timeout, Command):
+            return None
+        end = dump_command(self._graph, self._targets, policy.on_timeout)
+        update = end.get("state_update")
+        if update and self._state is None:
+            raise GraphInputError(f"Graph {self._graph!r} has no state_type, so there is no state to update.")
+        unknown = [name for name in update or () if self._state_fields and name not in self._state_fields]
+        if unknown:
+            known = ", ".join(repr(name) for name in self._state_fields)
+            names = ", ".join(repr(name) for name in unknown)
+            raise GraphInputError(f"The state of graph {self._graph!r} has no field {names}; its fields: {known}.")
+        return end
+
+
+class KeptPolicies:
+    """The policies that a run has kept since it began.
+
+    Args:
+        data: What `Policies.kept` wrote.
+
+    Attributes:
+        data: The same.
+
+    Raises:
+        ValueError: It is something else.
+    """
+
+    def __init__(self, data: Json) -> None:
+        if not isinstance(data, dict):
+            raise ValueError(f"policies is {clipped(repr(data), 200)}; it must be an object")
+        found = cast("dict[str, Json]", data)
+        self.data = found
+        self._list: list[dict[str, Json]] = list(found.get("list", ()))
+        self._own: dict[str, int] = dict(found.get("own", {}))
+        self._others: dict[str, int] = dict(found.get("others", {}))
+        for item in self._list:
+            Policy.load({name: value for name, value in item.items() if name != "finds"})
+        for number in (*self._own.values(), *self._others.values()):
+            self._list[number]
+
+    def of(self, node_id: str, kind: str) -> dict[str, Json] | None:
+        """The policy for a kind of question at a node."""
+        number = self._own.get(node_id) if kind == "node" else None
+        number = self._others.get(node_id, self._others.get(ANY)) if number is None else number
+        return None if number is None else self._list[number]
+
+
+def _known_fields(state: ValueCodec | None, plan: Plan) -> tuple[str, ...]:
+    """The fields of a state; none where it may have others, too."""
+    if state is None or plan.tags or plan.each is not None:
+        return ()
+    config: Any = getattr(state.type, "model_config", None) or getattr(state.type, "__pydantic_config__", None) or {}
+    return () if config.get("extra") == "allow" else tuple(plan.fields)
 
 
 def _seconds(duration: timedelta | None) -> float | None:

@@ -9,7 +9,13 @@ from typing import Any, cast, get_type_hints
 
 from ..codec import Codec, EncodeError, UnsupportedTypeError, ValueCodec
 from ..codec.text import compact, members
+from ..engine.events import clipped, message_of
 from ..errors import GraphDefinitionError
+
+
+class LostError(EncodeError):
+    """A function has done its work, and what it returned cannot be kept."""
+
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -56,12 +62,25 @@ class StepFunction:
 
         Raises:
             Exception: Whatever it raises.
+            LostError: It has done its work, and what it returned cannot be written.
         """
         found = {name: self.parameters[name].load(data) for name, data in members(text).items()}
         value = self.function(**found)
         if inspect.isawaitable(value):
             value = await value
-        return self.returns.dump(value).decode()
+        return dump_returned(self.returns, value)
+
+
+def dump_returned(codec: ValueCodec, value: Any) -> str:
+    """What a function returned, as JSON text.
+
+    Raises:
+        LostError: It cannot be written.
+    """
+    try:
+        return codec.dump(value).decode()
+    except Exception as error:  # of a class's own code, too
+        raise LostError(clipped(message_of(error), 1_000)) from error
 
 
 def step_functions(functions: Any, codec: Codec, graph: str, taken: Iterable[str]) -> dict[str, StepFunction]:

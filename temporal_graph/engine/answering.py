@@ -22,7 +22,7 @@ from .events import (
     is_the_runtimes,
     message_of,
 )
-from .questions import Accepted, Answer, Interrupt, Refused, invalid
+from .questions import Accepted, Answer, Interrupt, Refused, describe, invalid, listed
 from .spec import START, EndSpec, StepSpec
 from .state import Json
 from .voting import check_actor, is_one_of_several, votes_for
@@ -194,10 +194,10 @@ class Answering(Walker):
                 raise Refused("unknown_interrupt", message)
             return None
         interrupt, task = found
-        if not is_due:
-            for asked in self._asked_at(interrupt, task):
-                check_actor(asked, answer)
-        is_vote = interrupt is not None and not is_due and is_one_of_several(interrupt, answer)
+        is_vote = False
+        for asked in [] if is_due else self._asked_at(interrupt, task):
+            check_actor(asked, answer)
+            is_vote = is_one_of_several(asked, answer)
         target = None if answer.goto is None else self._plan_goto(task, answer.goto)
         state = None if answer.state_update is None else (self._edited(answer.state_update),)
         value, action = None, None
@@ -310,7 +310,7 @@ class Answering(Walker):
         value, errors = self._read(self.functions.arrive, node.id, data)
         if value is None:
             errors = [{**error, "loc": ["goto", "data", *error["loc"]]} for error in errors]
-            raise Refused("invalid", f"This cannot be given to node {node.id!r}: {_listed(errors)}.", errors)
+            raise Refused("invalid", f"This cannot be given to node {node.id!r}: {listed(errors)}.", errors)
         return node.id, value
 
     def _keep(self, answer: Answer, via: str) -> Accepted:
@@ -368,13 +368,17 @@ class Answering(Walker):
         """Do with a node that failed what a person has said."""
         if action == "abort":
             error = interrupt.value["error"]
-            raise RunFailedError(Failure(task.node_id, error["type"], error["message"]))
+            path = tuple(error["path"]) if "path" in error else None
+            raise RunFailedError(Failure(task.node_id, error["type"], error["message"], path))
         if action == "skip":
             assert value is not None
             self._end_node(task, Output(value))
             return
         if value is not None:
             task.value = value
+            # An interrupt node without people's answer in it asks again, and shows what it has got now.
+            task.is_answered = task.is_answered and self.functions.is_answered(task.node_id, value)
+            task.shown = None
         self._be_ready(task)
 
     def _go(self, task: Task, node_id: str, value: Encoded) -> None:
@@ -418,7 +422,7 @@ class Answering(Walker):
                 raise
             state, errors = None, [_error(error)]
         if errors:
-            raise Refused("invalid", f"The state cannot take this: {_listed(errors)}.", errors)
+            raise Refused("invalid", f"The state cannot take this: {listed(errors)}.", errors)
         return state
 
     def _known(self) -> str:
@@ -437,12 +441,3 @@ def shorter(data: str) -> Json:
 
 def _schema_of(interrupt: Interrupt) -> dict[str, Any] | None:
     return None if interrupt.kind == "node" else (interrupt.response_schema or {})
-
-
-def describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
-    """What is said of an answer that does not fit."""
-    return f"The answer does not fit {interrupt_id!r}: {_listed(errors)}."
-
-
-def _listed(errors: list[dict[str, Any]]) -> str:
-    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'value'}: {e['msg']}" for e in errors)

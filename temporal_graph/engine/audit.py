@@ -24,7 +24,8 @@ class Entry:
         number: How many-th of the run it is, from 1.
         at: When, ISO 8601 with time zone.
         kind: What: `asked`, `answered`, `rejected`, `reminded`, `escalated`, `timed_out`, `reassigned`, `extended`,
-            `cancelled`, `state_updated`, `forked`, `notification_failed` or `notification_sent`.
+            `cancelled`, `state_updated`, `forked`, `notification_failed`, `notification_sent` or
+            `notification_left`: to another workflow, which goes on with it.
         interrupt_id: To which question, if to one.
         actor: Who did it, as they said; None for the run itself, and for somebody who did not say.
         via: Which way it came: `signal`, `update`, `timeout`, or None for what the run did.

@@ -5,7 +5,7 @@ It does no I/O, has no clock and calls nothing but the graph's functions.
 
 from __future__ import annotations
 
-from .answering import describe, shorter
+from .answering import shorter
 from .breakpoints import ANY, Breakpoints
 from .events import (
     CloseInterrupt,
@@ -26,10 +26,10 @@ from .events import (
     Start,
     Work,
 )
-from .questions import Interrupt, Refused, invalid
+from .questions import TIMEOUT, Interrupt, Refused, describe, invalid
 from .spec import START, EndSpec, ForkSpec, StepSpec
 from .state import Json
-from .timing import Timing
+from .timing import Timing, unanswered
 from .walker import Task
 
 
@@ -130,9 +130,10 @@ class Engine(Timing):
         """Let no new node start; or let them start again."""
         self.paused = paused
 
-    def cancel(self) -> list[Command]:
+    def cancel(self, now: str) -> list[Command]:
         """End the run without an output: nodes that run are cancelled, questions are closed, the state stays."""
         if self.status == "running":
+            self._now = now
             self.checkpoint += 1
             self._close()
             self.status = "cancelled"
@@ -143,7 +144,7 @@ class Engine(Timing):
         self.questions.audit.add(kind, now, interrupt_id, **data)
 
     def fork(self, update: Json, now: str) -> None:
-        """Note that this run begins here, as a copy of another one.
+        """Note that this run begins here, as a copy of another one; what has a time begins anew with it.
 
         Args:
             update: Fields of the state that are to be different from the other's; None for none.
@@ -160,6 +161,10 @@ class Engine(Timing):
         self.paused = False
         self.shared.edit(state)
         self.questions.audit.add("forked", now, **({} if update is None else {"update": update}))
+        for interrupt in self.questions.open.values():
+            if interrupt.policy is not None:
+                interrupt.created_at, interrupt.escalation_level = now, 0
+                self._follow(interrupt, interrupt.policy)
 
     def fail(self, failure: Failure) -> None:
         """Let the run fail, for a reason of the shell's; also one that has finished, before anybody knows."""
@@ -240,13 +245,13 @@ class Engine(Timing):
     def _take_result(
         self, task: Task, event: NodeFinished | NodeFailed | NodeAsked | NodeDidOnce | NodeWithdrew
     ) -> None:
+        if isinstance(event, NodeDidOnce):
+            task.once[event.key] = event.value
+            return
         if task.base is None:
             raise EngineError(f"{type(event).__name__} came for task {task.id!r}, which is {task.status}, not running.")
         if isinstance(event, NodeWithdrew):
             self._withdraw(task, event.position)
-            return
-        if isinstance(event, NodeDidOnce):
-            task.once[event.key] = event.value
             return
         # A node in the driver that waited at its line may go on for another reason than an answer.
         self._wake(task)
@@ -312,6 +317,8 @@ class Engine(Timing):
             refused = Refused("invalid", describe(interrupt_id, errors), errors)
             actor = None if doubted is None else doubted.actor
             self.questions.reject(value, refused, self._now, "node", interrupt_id, actor)
+            if doubted is not None and doubted.via == TIMEOUT and task.doubtful is not None:
+                raise RunFailedError(unanswered(task.doubtful, refused))
         for position in [p for p in task.answers if p >= event.position]:
             del task.answers[position]
         asked, task.doubtful = task.doubtful, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, cast
 
@@ -46,8 +46,9 @@ class Policy:
 
     def dump(self) -> dict[str, Json]:
         """As JSON: what is not as usual."""
-        data = asdict(self)
-        return {field.name: data[field.name] for field in fields(self) if data[field.name] != field.default}
+        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {field.name: data[field.name] for field in fields(self) if data[field.name] != field.default}
+        return {name: _plain(value) for name, value in given.items()}
 
     @staticmethod
     def load(data: Mapping[str, Any]) -> Policy:
@@ -78,6 +79,10 @@ class Due:
     what: What
     to: tuple[str, ...] = ()
     number: int = 0
+
+    def dump(self) -> dict[str, Json]:
+        """As JSON."""
+        return {"at": self.at, "what": self.what, "to": list(self.to), "number": self.number}
 
     @staticmethod
     def load(data: Mapping[str, Any]) -> Due:
@@ -118,6 +123,10 @@ def next_reminder(policy: Policy, since: str, last: Due, now: str, after: After)
     return Due(after(policy.calendar, since, number * every), "remind", number=number)
 
 
+def _plain(value: Any) -> Json:
+    return [_plain(item) for item in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
+
+
 def moment(text: str) -> datetime:
     """The moment that a text names."""
     return datetime.fromisoformat(text)
@@ -128,4 +137,7 @@ def matches(pattern: Json, value: Json) -> bool:
     if isinstance(pattern, dict) and isinstance(value, dict):
         wanted, given = cast("dict[str, Json]", pattern), cast("dict[str, Json]", value)
         return all(name in given and matches(part, given[name]) for name, part in wanted.items())
+    if isinstance(pattern, list) and isinstance(value, list):
+        parts, items = cast("list[Json]", pattern), cast("list[Json]", value)
+        return len(parts) == len(items) and all(map(matches, parts, items))
     return pattern == value and isinstance(pattern, bool) == isinstance(value, bool)

@@ -89,7 +89,12 @@ class Interrupt:
     def load(data: Mapping[str, Any]) -> Interrupt:
         """From a snapshot."""
         found: dict[str, Any] = {**data, "due": [Due.load(item) for item in data.get("due", ())]}
+        found["answers"] = list(data.get("answers", ()))  # of its own: a snapshot may be gone on from again
         return Interrupt(**found)
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON, for a snapshot."""
+        return {**asdict(self), "due": [item.dump() for item in self.due]}
 
     def public(self) -> dict[str, Json]:
         """The interrupt as people see it: the wire contract's fields."""
@@ -203,6 +208,7 @@ class Questions:
     def __init__(self) -> None:
         self.open: dict[str, Interrupt] = {}
         self.accepted: dict[str, Accepted] = {}
+        self.votes: dict[str, Accepted] = {}
         self.early: dict[str, Accepted] = {}
         self.rejected: list[dict[str, Any]] = []
         self.closed = False
@@ -262,10 +268,7 @@ class Questions:
             for accepted in (*self.accepted.values(), *self.early.values()):
                 if accepted.answer_id == answer.answer_id:
                     return accepted
-            for interrupt in self.open.values():
-                for index, vote in enumerate(interrupt.answers):
-                    if vote["answer_id"] == answer.answer_id:
-                        return accepted_vote(interrupt, index)
+            return self.votes.get(answer.answer_id)
         return None
 
     def _only(self, candidates: Iterable[Interrupt], hint: str) -> Interrupt:
@@ -344,7 +347,12 @@ class Questions:
         """Note what one of several people has said to a question, which stays open."""
         said = {"actor": answer.actor, "value": answer.value, "answered_at": now, "answer_id": answer.answer_id}
         interrupt.answers.append({**said, "via": via})
-        accepted = accepted_vote(interrupt, -1)
+        missing = interrupt.quorum - len(interrupt.answers)
+        accepted = Accepted(
+            interrupt.interrupt_id, now, answer.actor, answer.answer_id, answer.value, via=via, missing=missing
+        )
+        if answer.answer_id is not None:
+            _remember(self.votes, answer.answer_id, accepted)
         self._note_answer(accepted, answer, interrupt)
         return accepted
 
@@ -352,9 +360,7 @@ class Questions:
         """Note that a question has its answer."""
         interrupt = self.open.pop(interrupt_id, None)
         accepted = Accepted(interrupt_id, now, answer.actor, answer.answer_id, answer.value, via=via)
-        self.accepted[interrupt_id] = replace(accepted, value=shortened(answer.value))
-        while len(self.accepted) > MEMORY:
-            del self.accepted[next(iter(self.accepted))]
+        _remember(self.accepted, interrupt_id, accepted)
         self._note_answer(accepted, answer, interrupt)
         return accepted
 
@@ -419,8 +425,9 @@ class Questions:
     def dump(self) -> dict[str, Any]:
         """As JSON, for a snapshot."""
         return {
-            "open": [asdict(interrupt) for interrupt in self.open.values()],
+            "open": [interrupt.dump() for interrupt in self.open.values()],
             "accepted": [asdict(accepted) for accepted in self.accepted.values()],
+            "votes": [asdict(accepted) for accepted in self.votes.values()],
             "early": [asdict(kept) for kept in self.early.values()],
             "rejected": list(self.rejected),
             "audit": self.audit.dump(),
@@ -432,22 +439,25 @@ class Questions:
         self.accepted = {item["interrupt_id"]: Accepted(**item) for item in data["accepted"]}
         self.early = {item["interrupt_id"]: Accepted(**item) for item in data["early"]}
         self.rejected = list(data["rejected"])
-        if "audit" in data:  # earlier releases had none
+        self.votes = {item["answer_id"]: Accepted(**item) for item in data.get("votes", ())}
+        if "audit" in data:  # earlier releases had neither
             self.audit.load(data["audit"])
 
 
-def accepted_vote(interrupt: Interrupt, index: int) -> Accepted:
-    """What one of several people has said to a question."""
-    vote = interrupt.answers[index]
-    return Accepted(
-        interrupt.interrupt_id,
-        vote["answered_at"],
-        vote["actor"],
-        vote["answer_id"],
-        vote["value"],
-        via=vote["via"],
-        missing=interrupt.quorum - len(interrupt.answers),
-    )
+def _remember(memory: dict[str, Accepted], name: str, accepted: Accepted) -> None:
+    memory[name] = replace(accepted, value=shortened(accepted.value))
+    while len(memory) > MEMORY:
+        del memory[next(iter(memory))]
+
+
+def describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
+    """What is said of an answer that does not fit."""
+    return f"The answer does not fit {interrupt_id!r}: {listed(errors)}."
+
+
+def listed(errors: list[dict[str, Any]]) -> str:
+    """What is wrong, in one line."""
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'value'}: {e['msg']}" for e in errors)
 
 
 def shortened(value: Json) -> Json:

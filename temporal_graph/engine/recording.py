@@ -11,6 +11,7 @@ from .breakpoints import Breakpoints
 from .engine import Engine
 from .events import Command, Event, Failure, NodeAsked, NodeFailed, NodeFinished, NodeWithdrew, Start, Work
 from .functions import Functions
+from .policies import Due
 from .questions import Accepted, Answer, Refused
 from .spec import GraphSpec
 from .state import AUTO, Json, Op, Plan, diff
@@ -25,7 +26,7 @@ class Checkpoint:
         kind: What happened: `started`, `forked`, `node_finished`, `node_failed`, `interrupt_opened`,
             `interrupt_cancelled`, `answered`, `timed_out`, `state_updated`, `failed` or `cancelled`.
         node_id: The node that it happened to, if any.
-        at: When, ISO 8601 with time zone; None for what had no time of its own.
+        at: When, ISO 8601 with time zone; None for a failure of the shell's, which has no time of its own.
         changes: What it changed in the state.
         next: Ids of the nodes that run, wait or come next after it.
         interrupts: Ids of the questions that are open after it.
@@ -85,10 +86,10 @@ class RecordingEngine(Engine):
         self._done.append((Engine.pause, (paused,)))
         super().pause(paused)
 
-    def cancel(self) -> list[Command]:
+    def cancel(self, now: str) -> list[Command]:
         """See base class."""
-        self._done.append((Engine.cancel, ()))
-        return super().cancel()
+        self._done.append((Engine.cancel, (now,)))
+        return super().cancel(now)
 
     def fail(self, failure: Failure) -> None:
         """See base class."""
@@ -108,10 +109,10 @@ class RecordingEngine(Engine):
         self._done.append((Engine.reject, (answer, refused, now, via)))
         super().reject(answer, refused, now, via)
 
-    def come_due(self, interrupt_id: str, now: str) -> list[Command]:
+    def come_due(self, interrupt_id: str, now: str, fired: Due | None = None) -> list[Command]:
         """See base class."""
-        commands = super().come_due(interrupt_id, now)
-        self._done.append((Engine.come_due, (interrupt_id, now)))
+        commands = super().come_due(interrupt_id, now, fired)
+        self._done.append((Engine.come_due, (interrupt_id, now, fired)))
         return commands
 
     def reassign(self, interrupt_id: str | None, to: Sequence[str], actor: str | None, now: str, via: str) -> str:
@@ -176,7 +177,7 @@ class RecordingEngine(Engine):
                         engine.checkpoint,
                         _KINDS[function] if function is not Engine.apply else _EVENTS[type(args[0])],
                         node_id,
-                        None if function in (Engine.cancel, Engine.fail) else engine.now or None,
+                        None if function is Engine.fail else engine.now or None,
                         diff(state, engine.state, self._merges),
                         engine.next_nodes,
                         list(engine.questions.open),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from .breakpoints import Breakpoints
@@ -136,7 +135,7 @@ def restore(engine: Engine, data: dict[str, Any]) -> None:
             is_answered=item.get("answered", _waits(spec, item["node"]) and not item["waits"]),
             held=_load_outcome(item["held"]) if item.get("held") is not None else None,
             votes=dict(item.get("votes", ())),
-            once=item.get("once", {}),
+            once=dict(item.get("once", ())),
             shown=item.get("shown"),
             doubtful=Interrupt.load(item["doubtful"]) if "doubtful" in item else None,
             failures=item.get("failures", 0),
@@ -181,7 +180,7 @@ def _dump_rare(task: Task) -> dict[str, Any]:
         "votes": [[position, votes] for position, votes in sorted(task.votes.items())],
         "once": task.once,
         "shown": task.shown,
-        "doubtful": asdict(task.doubtful) if task.doubtful is not None else None,
+        "doubtful": task.doubtful.dump() if task.doubtful is not None else None,
         "failures": task.failures,
         "attempts": task.attempts,
     }

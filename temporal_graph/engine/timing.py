@@ -15,10 +15,23 @@ NOT_ANSWERED = "InterruptTimeoutError"
 """Type of the failure of a run whose question nobody has answered in time."""
 
 
+def unanswered(interrupt: Interrupt, refused: Refused | None = None) -> Failure:
+    """Why a run fails whose question nobody has answered in time.
+
+    Args:
+        interrupt: The question.
+        refused: Why what stands in for an answer was not taken; None where nothing does.
+    """
+    message = f"Nobody answered {interrupt.interrupt_id!r} by {interrupt.deadline}."
+    if refused is not None:
+        message += f" What its policy says for this case cannot be done: {refused.message}"
+    return Failure(interrupt.node_id, NOT_ANSWERED, message)
+
+
 class Timing(Answering):
     """A walker whose questions look after themselves."""
 
-    def come_due(self, interrupt_id: str, now: str) -> list[Command]:
+    def come_due(self, interrupt_id: str, now: str, fired: Due | None = None) -> list[Command]:
         """Let a question do what is due: the first thing that it waits for, and all that should have been done by now.
 
         Of reminders only the last is sent, if one is still of use. It changes nothing where the question is not open.
@@ -26,15 +39,20 @@ class Timing(Answering):
         Args:
             interrupt_id: The question.
             now: The time, ISO 8601 with time zone. That the first thing is due need not follow from it.
+            fired: What the timer that fired was for: if the question does something else first by now (it was extended
+                meanwhile), only the time counts.
 
         Returns:
             What is to be done.
         """
+        self.taken = ()
         interrupt = self.questions.open.get(interrupt_id)
         if interrupt is None or not interrupt.due:
             return []
+        first = interrupt.due[0]
+        if fired not in (None, first) and moment(first.at) > moment(now):
+            return []
         self._now = now
-        self.taken = ()
         try:
             more = True
             while more and interrupt_id in self.questions.open:
@@ -75,18 +93,16 @@ class Timing(Answering):
     def _expire(self, interrupt: Interrupt) -> None:
         """Go on without an answer, in the way that the question's policy says."""
         self.checkpoint += 1
-        interrupt_id, fields = interrupt.interrupt_id, interrupt.rules.on_timeout
-        unanswered = f"Nobody answered {interrupt_id!r} by {interrupt.deadline}."
+        fields = interrupt.rules.on_timeout
         if fields is None:
             self._note_timeout(interrupt)
-            raise RunFailedError(Failure(interrupt.node_id, NOT_ANSWERED, unanswered))
-        answer = to_answer({**fields, "interrupt_id": interrupt_id})
+            raise RunFailedError(unanswered(interrupt))
+        answer = to_answer({**fields, "interrupt_id": interrupt.interrupt_id})
         try:
             planned = self._plan(answer, is_due=True)
         except Refused as refused:
             self._note_timeout(interrupt)
-            message = f"{unanswered} What its policy says for this case cannot be done: {refused.message}"
-            raise RunFailedError(Failure(interrupt.node_id, NOT_ANSWERED, message)) from refused
+            raise RunFailedError(unanswered(interrupt, refused)) from refused
         self.taken = (self._accept_planned(planned, answer, TIMEOUT),)
 
     def _note_timeout(self, interrupt: Interrupt) -> None:
@@ -107,7 +123,7 @@ class Timing(Answering):
         """
         interrupt = self._open_question(interrupt_id)
         missing = interrupt.quorum - len(interrupt.answers)
-        others = [name for name in to if all(name != vote["actor"] for vote in interrupt.answers)]
+        others = {name for name in to if all(name != vote["actor"] for vote in interrupt.answers)}
         if to and len(others) < missing:
             raise invalid(
                 "to", f"{missing} more people must answer {interrupt.interrupt_id!r}; {list(to)!r} are fewer."

@@ -32,7 +32,7 @@ from .events import (
 from .forks import ForkRuns, Joining, Runs
 from .functions import Functions, Value
 from .policies import Policy, schedule
-from .questions import Interrupt, Questions
+from .questions import Interrupt, Questions, listed
 from .shared import Base, SharedState
 from .spec import END, DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, Path, StartSpec, StepSpec
 from .state import AUTO, Json, Plan
@@ -236,6 +236,7 @@ class Walker:
             )
         if policy is not None:
             self._guard(task.node_id, self._follow, interrupt, policy)
+            self._check_default(interrupt)
         self.questions.ask(interrupt)
         self._commands.append(OpenInterrupt(interrupt.interrupt_id))
         if interrupt.due:
@@ -250,6 +251,23 @@ class Walker:
         interrupt.quorum = rules.quorum
         interrupt.due = schedule(rules, interrupt.created_at, self.functions.after)
         interrupt.deadline = next((item.at for item in interrupt.due if item.what == "expire"), None)
+
+    def _check_default(self, interrupt: Interrupt) -> None:
+        """Look whether what stands in for an answer can answer a call, which no policy of a node can know before."""
+        fields = interrupt.rules.on_timeout
+        if interrupt.kind != "call" or fields is None or ("goto" in fields and fields.get("value") is None):
+            return
+        wrong = "it gives none"
+        if "value" in fields:
+            schema = interrupt.response_schema or {}
+            errors = self._guard(interrupt.node_id, self.functions.check, interrupt.node_id, schema, fields["value"])
+            wrong = listed(errors) if errors else ""
+        if wrong:
+            message = (
+                f"The policy that {interrupt.interrupt_id!r} is asked with cannot answer it when its time is up, as "
+                f"on_timeout says: {wrong}. Give the call a policy of its own: interrupt(..., policy=...)."
+            )
+            raise RunFailedError(Failure(interrupt.node_id, "InterruptError", message))
 
     def _fork(self, node: ForkSpec, token: _Token) -> None:
         own = self.forks.open(node.id)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from typing import Any, cast
 
 from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError
 from temporalio.common import RawValue
+from temporalio.converter import ActivitySerializationContext
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from ..codec import DecodeError, EncodeError
 from ..codec.text import compact
 from ..compile.asking import Hooks
-from ..compile.step_functions import StepFunction
+from ..compile.step_functions import LostError, StepFunction
 from ..deps import Deps
 from ..engine.events import clipped, is_the_runtimes, message_of
 from ..engine.state import Json
@@ -26,7 +28,8 @@ from ..messages import dump_result, load_input
 from ..options import NodeOptions
 from ..registry import Registry
 from .emitter import Emitter
-from .names import PAYLOAD_TOO_LARGE, TOLD_BY_NODE, activity_name
+from .kept import told, told_in
+from .names import PAYLOAD_TOO_LARGE, activity_name
 from .notifying import notify_activity
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 
@@ -36,6 +39,18 @@ BEAT = 3
 """Seconds between two signs of life, at most: a node hears that it is cancelled with the answer to one."""
 MOST_KEPT = 200_000
 """Characters of JSON that a node may have done once: they go with every sign of life."""
+MOST_LOCAL = 1_000
+"""Local nodes of which a worker remembers what they have done once."""
+AGAIN = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.INTERNAL,
+    RPCStatusCode.UNKNOWN,
+    RPCStatusCode.CANCELLED,
+)
+"""Why a server did not hear what it was told, and may another time."""
 MISTAKES = (TypeError, NameError, AttributeError, ImportError, NotImplementedError, AssertionError, SyntaxError)
 """Errors of programming, which another attempt would only repeat."""
 
@@ -57,19 +72,25 @@ def _step(registry: Registry, name: str, function: StepFunction) -> Activity:
         with _errors(graph.options[function.name]):
             async with _heartbeats():
                 result = await function.call(from_raw(message))
-            return to_raw(result, f"What function {function.name!r} returned", graph.payload_limit)
+            try:
+                return to_raw(result, f"What function {function.name!r} returned", graph.payload_limit)
+            except PayloadTooLargeError as error:
+                raise LostError(str(error)) from error
 
     return run_step
 
 
 def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activity:
+    local: LocalMemory = OrderedDict()
+
     @activity.defn(name=activity_name(name, node_id))
     async def run_node(message: RawValue) -> RawValue:
         graph = registry[name]
         options = graph.options[node_id]
-        kept = Kept()
+        text = from_raw(message)
+        kept = Kept(text, local)
         with _errors(options, kept if options.on_failure == "interrupt" else None):
-            given = load_input(from_raw(message))
+            given = load_input(text)
             given = dataclasses.replace(given, once={**given.once, **kept.so_far})
             async with _heartbeats(kept), Emitter(node_id, given.task_id) as emitter:
                 hooks = Hooks(remember=kept.remember)
@@ -85,19 +106,32 @@ def _errors(options: NodeOptions, kept: Kept | None = None) -> Generator[None]:
     """Let what is raised be an error that the SDK can send, which is tried again only where that can help."""
     try:
         yield
-    except asyncio.CancelledError:
-        raise
     except BaseException as error:
         if is_the_runtimes(error):
             raise
+        if isinstance(error, asyncio.CancelledError) and (kept is None or activity.is_cancelled()):
+            raise
         made = _as_sent(error, options)
-        if kept is not None and not isinstance(error, ApplicationError):
-            kind = made.type if isinstance(made, ApplicationError) else type(error).__name__
-            is_final = isinstance(made, ApplicationError) and made.non_retryable
-            made = ApplicationError(clipped(message_of(error)), kept.told(), type=kind, non_retryable=is_final)
+        if kept is not None:
+            made = _telling(made, kept)
         if made is error:
             raise
         raise made from (error if _can_be_sent(error) and isinstance(error, Exception) else None)
+
+
+def _telling(error: BaseException, kept: Kept) -> ApplicationError:
+    """The error, which also says what its node has done once."""
+    if isinstance(error, ApplicationError):
+        return ApplicationError(
+            clipped(error.message),
+            *error.details,
+            kept.told(),
+            type=error.type,
+            non_retryable=error.non_retryable,
+            next_retry_delay=error.next_retry_delay,
+            category=error.category,
+        )
+    return ApplicationError(clipped(message_of(error)), kept.told(), type=type(error).__name__)
 
 
 def _as_sent(error: BaseException, options: NodeOptions) -> BaseException:
@@ -107,7 +141,7 @@ def _as_sent(error: BaseException, options: NodeOptions) -> BaseException:
         return _final(error)
     if isinstance(error, MISTAKES):
         return error if options.retry_policy is not None else _final(error)
-    if isinstance(error, Exception):
+    if isinstance(error, Exception | asyncio.CancelledError):
         if _can_be_sent(error):
             return error
         # The SDK would tell neither its type nor its message, or nothing at all.
@@ -116,37 +150,83 @@ def _as_sent(error: BaseException, options: NodeOptions) -> BaseException:
     return _final(error)
 
 
+LocalMemory = OrderedDict[tuple[str | None, str | None, bytes], dict[str, Json]]
+"""What attempts at local nodes have left, by workflow, run, and what the node gets."""
+
+
 class Kept:
     """What a node has done once and for all, as far as its next attempt is to know: it goes with the signs of life.
+
+    A local node gives none. The next attempt at it is made by the same worker, if that lives, which remembers it.
 
     Attributes:
         so_far: By key; at first what the attempts before this one have left.
     """
 
-    def __init__(self) -> None:
-        details = activity.info().heartbeat_details
-        found: Any = details[0] if details else None
-        self.so_far: dict[str, Json] = dict(cast("dict[str, Json]", found)) if isinstance(found, dict) else {}
+    def __init__(self, message: str, local: LocalMemory) -> None:
+        info = activity.info()
+        self.so_far: dict[str, Json] = {}
+        self._is_told = True
+        self._turn = asyncio.Lock()
+        self._local = local
+        if info.is_local:
+            digest = hashlib.sha256(message.encode(errors="backslashreplace")).digest()
+            self._place = (info.workflow_id, info.workflow_run_id, digest)
+            self.so_far = local.get(self._place, {})
+        elif (before := told_in(info.heartbeat_details)) is not None:
+            self.so_far = dict(before.once or {})
 
     async def remember(self, key: str, value: Json, so_far: Mapping[str, Json]) -> None:
         """See `temporal_graph.compile.asking.Remember`."""
-        self.so_far = dict(so_far)
-        info = activity.info()
-        if info.is_local:
-            return
-        if len(compact(self.so_far)) > MOST_KEPT:
-            raise EncodeError(
-                f"once({key!r}, ...): what this node has done once comes to more than {MOST_KEPT:,} characters of "
-                "JSON. Let the function return less: an id, not a document."
+        # A text says only that something was done, and must be kept.
+        if not isinstance(value, str) and len(compact(so_far)) > MOST_KEPT:
+            raise LostError(
+                f"what the node has done once comes to more than {MOST_KEPT:,} characters of JSON. Let the function "
+                "return less: an id, not a document."
             )
-        # Not by activity.heartbeat: the SDK holds that back for seconds, and a worker may die meanwhile.
-        handle = activity.client().get_async_activity_handle(task_token=info.task_token)
-        with contextlib.suppress(AsyncActivityCancelledError, RPCError):
-            await handle.heartbeat(self.so_far)
+        self.so_far = dict(so_far)
+        if activity.info().is_local:
+            self._local[self._place] = self.so_far
+            if len(self._local) > MOST_LOCAL:
+                self._local.popitem(last=False)
+            return
+        self._is_told = False
+        # What the SDK holds back, to send it later, is older: it must not come after what is said now.
+        activity.heartbeat(self.told())
+        await self.tell()
+
+    async def tell(self) -> None:
+        """Let the server know, at once: `activity.heartbeat` is held back for seconds, and a worker may die."""
+        async with self._turn:  # what is sent later must come later
+            while not self._is_told:
+                self._is_told = True
+                if not await self._send():
+                    self._is_told = False
+                    await asyncio.sleep(1)
+
+    async def _send(self) -> bool:
+        info = activity.info()
+        context = ActivitySerializationContext(
+            namespace=info.namespace,
+            workflow_id=info.workflow_id,
+            workflow_type=info.workflow_type,
+            activity_type=info.activity_type,
+            activity_id=info.activity_id,
+            activity_task_queue=info.task_queue,
+            is_local=False,
+        )
+        handle = activity.client().get_async_activity_handle(task_token=info.task_token).with_context(context)
+        try:
+            await handle.heartbeat(self.told())
+        except RPCError as error:
+            return error.status not in AGAIN  # nobody waits for this attempt any more
+        except AsyncActivityCancelledError:
+            pass  # it has been told nevertheless
+        return True
 
     def told(self) -> dict[str, Json]:
-        """What an error says besides: how often the node was tried, and what it has done."""
-        return {"from": TOLD_BY_NODE, "attempt": activity.info().attempt, "once": self.so_far or None}
+        """What a sign of life, or an error, says besides: how often the node was tried, and what it has done."""
+        return told(activity.info().attempt, self.so_far)
 
 
 def _can_be_sent(error: BaseException | None) -> bool:
@@ -178,8 +258,8 @@ async def _heartbeats(kept: Kept | None = None) -> AsyncGenerator[None]:
     async def beat() -> None:
         while True:
             await asyncio.sleep(min(timeout.total_seconds() / 3, BEAT))
-            if kept is not None and kept.so_far:
-                activity.heartbeat(kept.so_far)  # one without it would let the server forget
+            if kept is not None:
+                activity.heartbeat(kept.told())  # one without it would let the server forget
             else:
                 activity.heartbeat()
 

@@ -7,7 +7,7 @@ import functools
 import json
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
@@ -16,8 +16,9 @@ from temporalio.exceptions import ActivityError, ApplicationError, RetryState, i
 from ..codec.text import compact
 from ..compile.asking import Hooks
 from ..compile.contexts import NoDeps
-from ..compile.step_functions import StepFunction
+from ..compile.step_functions import LostError, StepFunction
 from ..engine import snapshot
+from ..engine.audit import Entry
 from ..engine.breakpoints import Breakpoints
 from ..engine.events import (
     Cancel,
@@ -35,6 +36,7 @@ from ..engine.events import (
     failure_of,
     is_the_runtimes,
 )
+from ..engine.policies import Due
 from ..engine.questions import Accepted, Answer, Interrupt, Refused
 from ..engine.recording import RecordingEngine
 from ..engine.spec import END
@@ -44,14 +46,16 @@ from ..messages import NodeInput, Question, asked, dump_input, dump_result, load
 from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
+from .kept import told_by
 from .messages import Extension, Reassignment, StartMessage, StateUpdate
-from .names import FIRST_TASK, PAYLOAD_TOO_LARGE, TOLD_BY_NODE, activity_name
+from .names import FIRST_TASK, PAYLOAD_TOO_LARGE, activity_name
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 from .streaming import Events
 from .summaries import details, summary
 from .telling import Teller
 from .timers import Timers
+from .visibility import Showing
 
 SUGGESTED = 4_096
 """Events after which servers, as they are set up, suggest to continue as new; they do not see one long task grow."""
@@ -62,7 +66,7 @@ PATIENCE = 10
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
 BUDGET = 2_000_000
-"""Bytes of node inputs sent to the server at once: it takes 4 MiB in one message."""
+"""Bytes of node inputs and notifications sent to the server at once: it takes 4 MiB in one message."""
 
 DEFAULT_RETRIES = RetryPolicy(maximum_attempts=5)
 DEFAULT_TIMEOUT = timedelta(minutes=10)
@@ -84,9 +88,10 @@ class Driver:
         self._given = start.given
         self._running: dict[str, asyncio.Future[Any]] = {}
         self._suspended: dict[str, tuple[int | None, asyncio.Future[tuple[Json, list[Json]]]]] = {}
-        self._arrived: list[tuple[int, str, Event | asyncio.Future[Any] | None]] = []
+        self._arrived: list[tuple[int, str, Event | asyncio.Future[Any] | Due]] = []
         self._is_woken = False
         self._is_full = False
+        self._steps_running = 0
         self._has_moved = False
         self._has_waited = False
         self._local = (0, 0)
@@ -97,10 +102,13 @@ class Driver:
         self._state_text: tuple[Json, str | None] = (None, None)
         compiled = graph.compiled
         origin = json.loads(start.snapshot) if start.snapshot is not None else None
-        self.engine = RecordingEngine(compiled.spec, compiled.functions, compiled.plan, origin)
+        self._policies = compiled.policies.kept() if start.policies is None else start.policies.data
+        functions = compiled.functions.keeping(start.policies)
+        self.engine = RecordingEngine(compiled.spec, functions, compiled.plan, origin)
         self._tell = Teller(self.engine, events, compiled.plan)
         self._timers = Timers(self.engine, self._on_due)
-        self.notifying = Notifying(graph.notifies, self._note, start.unsent)
+        self._showing = Showing(graph.shows)
+        self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent)
         if origin is None:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
             event = load_start(compiled, start.inputs, start.state, start.start_node, breakpoints)
@@ -117,6 +125,9 @@ class Driver:
         self._tell.began()
         self._tell.followed(before, [OpenInterrupt(interrupt_id) for interrupt_id in self.engine.questions.open])
         self._tell.audited()
+        for interrupt_id, interrupt in self.engine.questions.open.items():
+            # It is another run, with other timers, and nobody has been told that it asks.
+            self.notifying.tell(Entry(0, _now(), "asked", interrupt_id, question=interrupt.public()))
 
     # -- What handlers call -----------------------------------------------------------------------------------------
 
@@ -167,7 +178,12 @@ class Driver:
     def _has_changed(self) -> None:
         """Tell what is new in the audit, and let the loop see to the rest."""
         for entry in self._tell.audited():
-            self.notifying.tell(entry)
+            # A question that had its answer before it opened was never asked of anybody.
+            if entry.kind != "asked" or entry.interrupt_id in self.engine.questions.open:
+                self.notifying.tell(entry)
+        self._is_woken = True
+
+    def _wake(self) -> None:
         self._is_woken = True
 
     def set_breakpoints(self, breakpoints: Breakpoints) -> None:
@@ -185,11 +201,17 @@ class Driver:
 
     def cancel(self) -> None:
         """End the run without an output."""
-        commands = self.engine.cancel()
+        commands = self.engine.cancel(_now())
         self._tell.followed(self.engine.state, commands)
         self._do(commands)
         self._is_over = True
         self._tell.ended()
+        self._showing.show(self.engine)
+
+    def show(self) -> None:
+        """Show once more what the run waits for; see `Showing`."""
+        self._showing.again()
+        self._is_woken = True
 
     def to_raw(self, text: str, what: str) -> RawValue:
         """JSON text as a payload; see `payloads.to_raw`."""
@@ -206,25 +228,28 @@ class Driver:
         try:
             while self.engine.status == "running":
                 is_draining = self._wants_to_continue()
-                if is_draining and not self.engine.running:
+                if is_draining and not self.engine.running and not self._steps_running:
                     snapshot_text = await self._leave()
                     if snapshot_text is not None:
                         return snapshot_text
                     continue
+                told = self.notifying.send()
                 if is_draining:
                     self._be_patient()
                 elif not self.engine.paused:
-                    self._start_ready()
+                    self._start_ready(BUDGET - told)
                 self._timers.set()
-                self.notifying.send()
+                self._showing.show(self.engine)
                 self._show_details()
                 self._leave_a_mark()
                 await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
                 self._is_woken = False
                 self._take_arrived()
+            self._showing.show(self.engine)
         finally:
             for task in self._running.values():
                 task.cancel()
+            self._show_details()
         return None
 
     def _show_details(self) -> None:
@@ -278,6 +303,7 @@ class Driver:
     async def _leave(self) -> str | None:
         self.is_leaving = True
         self.events.drain()
+        await self.notifying.settle()
         if not workflow.all_handlers_finished():
             await workflow.wait_condition(workflow.all_handlers_finished)
         if self.engine.status != "running":
@@ -286,12 +312,20 @@ class Driver:
         for task_id in list(self._running):
             self._suspended.pop(task_id, None)
             self._running.pop(task_id).cancel()
-        message = {"snapshot": snapshot.dump(self.engine), "stream": self.events.dump(), "given": self._given}
+        message = {
+            "snapshot": snapshot.dump(self.engine),
+            "stream": self.events.dump(),
+            "given": self._given,
+            "policies": self._policies,
+        }
         unsent = self.notifying.dump()
         text = compact({**message, "unsent": unsent} if unsent else message)
         try:
             self.to_raw(text, "The snapshot of the run")
         except PayloadTooLargeError as error:
+            if unsent:
+                await self.notifying.settle(room=0)
+                return await self._leave()
             workflow.logger.warning("The run cannot continue as new and goes on in its history: %s", error)
             self._is_full = True
             self.is_leaving = False
@@ -304,9 +338,9 @@ class Driver:
         arrived, self._arrived = self._arrived, []
         arrived.sort(key=lambda item: item[0])
         for _, name, result in arrived:
-            if result is None:
+            if isinstance(result, Due):
                 self._has_moved = True
-                self._come_due(name)
+                self._come_due(name, result)
                 continue
             event = result if not isinstance(result, asyncio.Future) else self._event(name, result)
             if event is not None:
@@ -314,13 +348,14 @@ class Driver:
                 self._apply(event)
         self._check_end()
 
-    def _on_due(self, interrupt_id: str) -> None:
-        number = self.engine.tasks[self.engine.questions.open[interrupt_id].task_id].number
-        self._arrived.append((number, interrupt_id, None))
+    def _on_due(self, interrupt_id: str, due: Due) -> None:
+        interrupt = self.engine.questions.open.get(interrupt_id)
+        if interrupt is not None:  # it may have been answered in this very activation
+            self._arrived.append((self.engine.tasks[interrupt.task_id].number, interrupt_id, due))
 
-    def _come_due(self, interrupt_id: str) -> None:
+    def _come_due(self, interrupt_id: str, due: Due) -> None:
         before = self.engine.state
-        commands = self.engine.come_due(interrupt_id, _now())
+        commands = self.engine.come_due(interrupt_id, _now(), due)
         self._tell.followed(before, commands)
         self._tell.answered(self.engine.taken)
         self._do(commands)
@@ -385,13 +420,10 @@ class Driver:
             return NodeFailed(task_id, failure_of(node_id, error))
 
     def _failed(self, task_id: str, node_id: str, error: ActivityError | ApplicationError) -> NodeFailed:
-        cause = error.cause if isinstance(error, ActivityError) else error
-        attempts, once = _attempts(error, self.graph.options[node_id]), None
-        details: Any = cause.details[0] if isinstance(cause, ApplicationError) and cause.details else None
-        if isinstance(details, dict):
-            told = cast("dict[str, Any]", details)
-            if told.get("from") == TOLD_BY_NODE:
-                attempts, once = told["attempt"], told["once"]
+        options = self.graph.options[node_id]
+        attempts, once = _attempts(error, options), None
+        if options.execution != "workflow" and (told := told_by(error)) is not None:
+            attempts, once = max(attempts, told.attempt), told.once
         return NodeFailed(task_id, _failure(node_id, error), attempts, once)
 
     def _do(self, commands: list[Command]) -> None:
@@ -407,8 +439,7 @@ class Driver:
 
     # -- Nodes ------------------------------------------------------------------------------------------------------
 
-    def _start_ready(self) -> None:
-        budget = BUDGET
+    def _start_ready(self, budget: int) -> None:
         for task_id in self.engine.ready:
             if len(self._running) >= MAX_RUNNING or (budget <= 0 and self._running):
                 return  # the next result brings us here again
@@ -450,7 +481,7 @@ class Driver:
             "start_to_close_timeout": options.start_to_close_timeout or DEFAULT_TIMEOUT,
             "schedule_to_close_timeout": options.schedule_to_close_timeout,
             "retry_policy": options.retry_policy or DEFAULT_RETRIES,
-            "summary": options.summary or summary(said),
+            "summary": summary(options.summary or said),
         }
         name = activity_name(self.graph.name, node_id)
         if options.execution == "local":
@@ -504,7 +535,16 @@ class Driver:
         argument = self.to_raw(text, f"What node {task_id!r} gives to {function.name!r}")
         options = self.graph.options[function.name]
         said = f"{function.name} of {task_id}"
-        return from_raw(await self._start_activity(function.name, argument, options, said))
+        self._steps_running += 1
+        try:
+            return from_raw(await self._start_activity(function.name, argument, options, said))
+        except ActivityError as error:
+            if isinstance(error.cause, ApplicationError) and error.cause.type == LostError.__name__:
+                raise LostError(error.cause.message) from error
+            raise
+        finally:
+            self._steps_running -= 1
+            self._is_woken = True
 
     def _ask(self, task_id: str, question: Question) -> Awaitable[tuple[Json, list[Json]]]:
         """Suspend a node at its own line until its question is answered."""
@@ -533,6 +573,8 @@ class Driver:
 
 def _attempts(error: ActivityError | ApplicationError, options: NodeOptions) -> int:
     """How often a node was tried; 1 where nobody knows."""
+    if options.execution == "workflow":
+        return 1  # what has failed is a function that it has called
     if isinstance(error, ActivityError) and error.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED:
         return (options.retry_policy or DEFAULT_RETRIES).maximum_attempts
     return 1

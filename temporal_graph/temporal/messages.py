@@ -11,6 +11,7 @@ from typing import Any, cast
 from temporalio.common import RawValue
 
 from ..codec.text import compact, members
+from ..compile.policies import KeptPolicies
 from ..engine.breakpoints import Breakpoints
 from ..engine.events import clipped
 from ..engine.questions import Answer, Refused, to_answer
@@ -38,6 +39,7 @@ class StartMessage:
         given: What it was first started with; see `starting.digest`.
         fork: The run begins as a copy of another one, with its snapshot and with changes to its state: `(changes,)`.
         unsent: The notifications that were on their way when the run continued as new.
+        policies: How it asks, whatever a later release of the graph says; None for as this worker's graph says.
     """
 
     inputs: str | None = None
@@ -50,6 +52,7 @@ class StartMessage:
     given: Mapping[str, str] = field(default_factory=dict[str, str])
     fork: tuple[Json] | None = None
     unsent: Sequence[dict[str, Json]] = ()
+    policies: KeptPolicies | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ _START_FIELDS = (
     "fork",
     "given",
     "unsent",
+    "policies",
 )
 _NOTHING_GIVEN = {"inputs": "null", "state": "null", "start_node": "null"}
 LONGEST_EXTENSION = 100 * 366 * 24 * 3600
@@ -134,6 +138,7 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
             raise ValueError(f"{_listed(unknown)} is not among {_START_SHOWN}")
         node = _start_node(found.get("start_node", "null"))
         answer_id = json.loads(found.get("answer_id", "null"))
+        policies = _policies(found.get("policies", "null"))
         fork = _fields(json.loads(found.get("fork", "{}")), ("update",), {"update": dict})
         stops = {name: json.loads(found.get(f"interrupt_{name}", "null")) for name in ("before", "after")}
         breakpoints = None
@@ -155,7 +160,15 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
         stream=json.loads(found.get("stream", "null")),
         fork=(fork.get("update"),) if "fork" in found else None,
         unsent=_unsent(json.loads(found.get("unsent", "null"))),
+        policies=policies,
     )
+
+
+def _policies(text: str) -> KeptPolicies | None:
+    try:
+        return None if text == "null" else KeptPolicies(json.loads(text))
+    except (TypeError, AttributeError, IndexError, KeyError) as error:
+        raise ValueError(f"policies is {clipped(text, 200)}, which cannot be read: {error}") from error
 
 
 def _unsent(data: Json) -> list[dict[str, Json]]:

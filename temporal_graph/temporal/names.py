@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+
+from ..naming import MOST_BYTES
+
 RESUME = "resume"
 RESUME_ALL = "resume_all"
 PROCEED = "proceed"
@@ -28,14 +32,14 @@ CONTINUED = "ContinuedAsNew"
 """Type of the application error of an update that was waiting when its run continued as new: send it again."""
 RUN_CANCELLED = "RunCancelled"
 """Type of the application error of an update that was waiting when its run was cancelled."""
-TOLD_BY_NODE = "temporal_graph"
-"""Marks the first detail of an error that says how often a node was tried, and what it has done once and for all."""
 FIRST_TASK = "first_task"
 """The patch of histories that begin with nothing but waiting."""
 LEAVE = "take-leave"
 """The patch since which a run waits at its end for the readers that pause."""
 NOTIFIES = "notify"
-"""The patch of histories whose questions are told: workers may be given a notifier, or lose it, while a run waits."""
+"""How the patches begin that stand where a run begins to tell of its questions, or ends to: see `Notifying`."""
+SHOWS, HIDES = "shows", "hides"
+"""The patches of tasks with which a run began, or ceased, to show in search attributes what it waits for."""
 STARTED = "started"
 """Reason of a refusal: inputs were sent to a run that was started with other ones."""
 PAYLOAD_TOO_LARGE = "PayloadTooLargeError"
@@ -44,13 +48,26 @@ PAYLOAD_TOO_LARGE = "PayloadTooLargeError"
 DELIVER = "temporal_graph.deliver"
 """The workflow that goes on with the notifications of a run that has ended."""
 
+SHOW = "temporal_graph.show"
+"""The signal that makes a run show what it waits for, if it does not yet."""
+
+GRAPH_STATUS = "GraphStatus"
+GRAPH_PENDING_NODES = "GraphPendingNodes"
+GRAPH_ASSIGNEES = "GraphAssignees"
+GRAPH_DEADLINE = "GraphDeadline"
+GRAPH_PENDING = "GraphPending"
+"""The memo with the questions that are open."""
+
 FIND_GRAPH = "temporal_graph.find_graph"
 """The function through which the workflow, inside its sandbox, reaches the worker's graphs."""
 
 
 def notify_name(graph: str) -> str:
     """The activity type that calls a worker's notifier for the runs of a graph."""
-    return f"temporal_graph.notify.{graph}"
+    name = f"temporal_graph.notify.{graph}"
+    if len(name.encode()) <= MOST_BYTES:
+        return name
+    return f"temporal_graph.notify.{hashlib.sha256(graph.encode()).hexdigest()}"
 
 
 def activity_name(graph: str, node_id: str) -> str:

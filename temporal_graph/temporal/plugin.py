@@ -33,6 +33,7 @@ from .activities import BEAT, activities
 from .names import FIND_GRAPH
 from .notifying import Deliver
 from .payloads import limit_of
+from .visibility_client import are_registered
 from .workflow import GraphWorkflow
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Plugin(SimplePlugin):
         return False
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
-        """Have the deps while the worker runs.
+        """Have the deps while the worker runs, and know whether runs can show what they wait for.
 
         Raises:
             DepsError: They are not what a graph declares.
@@ -113,6 +114,7 @@ class Plugin(SimplePlugin):
         """
         try:
             async with self._deps.running(self._registry):
+                self._registry.show(await are_registered(worker.client))
                 await next(worker)
         except BaseException as error:
             if not worker.is_running and not worker.is_shutdown:

@@ -6,17 +6,19 @@ import json
 from collections.abc import Iterable
 
 from ..engine.engine import Engine
+from ..engine.events import clipped
 from ..engine.policies import Due
 from ..engine.questions import Interrupt
 
 LONGEST = 200
-"""Bytes of a summary as JSON; a server takes 400, and fails the task for ever that has more."""
+"""Bytes of a summary as JSON. Temporal's limit is 400 as they are sent, and a payload codec may make more of them."""
 MOST = 20
 """Questions that are shown one by one."""
 
 
 def summary(text: str) -> str:
-    """A summary that a server takes."""
+    """A summary that a server takes: short, and of characters that UTF-8 has."""
+    text = clipped(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
     while len(json.dumps(text)) > LONGEST:
         text = text[: len(text) * 3 // 4] + "…"
     return text
@@ -53,11 +55,12 @@ def _row(interrupt: Interrupt) -> str:
 
 def _cells(texts: Iterable[str]) -> list[str]:
     """Texts of the user's, which must not break out of their cells, or format anything."""
-    escaped = [text[:200].translate(_ESCAPES) for text in texts]
-    return [" ".join(text.split()) for text in escaped]
+    shown = [clipped(text if len(text) <= 200 else text[:199] + "…") for text in texts]
+    lines = ["".join(char if char.isprintable() or char in "\u200c\u200d" else " " for char in text) for text in shown]
+    return [" ".join(line.translate(_ESCAPES).split()) for line in lines]
 
 
-_ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in r"\`*_{}[]<>()#+!|~"})
+_ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in r"\`*_{}[]<>()#+!|~&"})
 
 
 def _minutes(at: str) -> str:

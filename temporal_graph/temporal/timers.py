@@ -21,10 +21,10 @@ class Timers:
 
     Args:
         engine: The run.
-        on_fire: Called with a question whose timer has fired.
+        on_fire: Called with a question whose timer has fired, and what for.
     """
 
-    def __init__(self, engine: Engine, on_fire: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine, on_fire: Callable[[str, Due], None]) -> None:
         self._engine = engine
         self._on_fire = on_fire
         self._set: dict[str, tuple[Due, asyncio.Task[None]]] = {}
@@ -55,4 +55,4 @@ class Timers:
             await workflow.sleep(delay, summary=due_summary(interrupt_id, due))
         if self._set.get(interrupt_id, (None,))[0] is due:
             del self._set[interrupt_id]
-            self._on_fire(interrupt_id)
+            self._on_fire(interrupt_id, due)

@@ -35,12 +35,14 @@ from .names import (
     PENDING_INTERRUPTS,
     PROCEED,
     RUN_CANCELLED,
+    SHOW,
     SNAPSHOT,
     STARTED,
 )
 from .payloads import NOTHING, PayloadTooLargeError, to_raw
 from .requests import request
 from .streaming import PUBLISH, Events
+from .visibility import carried_memo
 
 Functions = Mapping[str, Callable[[str], RegisteredGraph | str]]
 
@@ -97,14 +99,14 @@ class GraphWorkflow:
         except asyncio.CancelledError:
             self._is_cancelled = True
             self._driver.cancel()
-            await self._driver.notifying.hand_over()
+            await self._driver.notifying.finish()
             self._driver.events.drain()
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise
         if snapshot is not None:
-            workflow.continue_as_new(args=[self._driver.to_raw(snapshot, "The snapshot of the run")])
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._driver.notifying.hand_over()
+            argument = self._driver.to_raw(snapshot, "The snapshot of the run")
+            workflow.continue_as_new(args=[argument], memo=carried_memo())
+        await self._driver.notifying.finish()
         with contextlib.suppress(asyncio.CancelledError):
             await self._driver.events.take_leave()
         self._driver.events.drain()
@@ -135,6 +137,9 @@ class GraphWorkflow:
             return
         if name == PUBLISH:
             self._publish(self._driver, args)
+            return
+        if name == SHOW:
+            self._driver.show()
             return
         try:
             asked = request(name)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from temporal_graph.engine import snapshot
+from temporal_graph.engine.audit import Entry
 from temporal_graph.engine.breakpoints import Breakpoints
 from temporal_graph.engine.engine import Engine
 from temporal_graph.engine.events import (
@@ -25,7 +26,8 @@ from temporal_graph.engine.events import (
     Output,
     Start,
 )
-from temporal_graph.engine.questions import Accepted, Answer, Refused
+from temporal_graph.engine.policies import Due
+from temporal_graph.engine.questions import Accepted, Answer, Interrupt, Refused
 from temporal_graph.engine.recording import Checkpoint, RecordingEngine
 from temporal_graph.engine.spec import (
     END,
@@ -67,6 +69,16 @@ def asking(id: str) -> StepSpec:
     return StepSpec(id, None, waits=True)
 
 
+def composing(id: str) -> StepSpec:
+    """A node that waits for a person before it runs, and composes what it shows them before that."""
+    return StepSpec(id, None, waits=True, composes=True)
+
+
+def mending(spec: StepSpec) -> StepSpec:
+    """A node whose failure is a question."""
+    return replace(spec, asks_on_failure=True)
+
+
 def fork(id: str, *to: str) -> ForkSpec:
     return ForkSpec(id, tuple(path(id, target) for target in to))
 
@@ -98,7 +110,7 @@ class Toy:
     A transform is `(value, state) -> (value, state)`, a decision `value -> index`. A join collects a list, and cancels
     its siblings when `cancels` says so. An answer to a node is an object that goes into the node's own. No node takes
     the text "unfit" from a person. The state is an object with fields that are there from the beginning; a field keeps
-    its JSON type. No calendar counts.
+    its JSON type. No calendar counts. A policy is that of a node, or of one kind of question there (`"q node"`).
     """
 
     transforms: Mapping[str, Callable[[Any, Any], tuple[Any, Any]]] = field(default_factory=dict)
@@ -108,7 +120,7 @@ class Toy:
     validate_answer: Callable[[Any, Any], str | None] = lambda node, state: None
 
     def policy(self, node_id: str, kind: str, value: Encoded, state: Any) -> dict[str, Any] | None:
-        return self.policies.get(node_id)
+        return self.policies.get(f"{node_id} {kind}", self.policies.get(node_id))
 
     def after(self, calendar: Any, since: str, seconds: float) -> str:
         return (datetime.fromisoformat(since) + timedelta(seconds=seconds)).isoformat()
@@ -214,17 +226,35 @@ class Run:
         outcome = Output(enc(value)) if to is None else Ended(enc(value)) if to == END else Next(to, enc(value))
         return self.engine.apply(NodeFinished(task_id, outcome, list(delta)), NOW)
 
-    def fail(self, task_id: str, message: str = "broken") -> list[Command]:
+    def fail(self, task_id: str, message: str = "broken", **words: Any) -> list[Command]:
         self.engine.begin(task_id)
         node_id = self.engine.tasks[task_id].node_id
-        return self.engine.apply(NodeFailed(task_id, Failure(node_id, "ValueError", message)), NOW)
+        return self.engine.apply(NodeFailed(task_id, Failure(node_id, "ValueError", message), **words), NOW)
 
     def ask(
-        self, task_id: str, position: int = 0, schema: Any = None, errors: Sequence[Any] = (), value: Any = "Well?"
+        self,
+        task_id: str,
+        position: int | None = 0,
+        schema: Any = None,
+        errors: Sequence[Any] = (),
+        value: Any = "Well?",
+        **words: Any,
     ) -> list[Command]:
         if self.engine.tasks[task_id].status == "ready":
             self.engine.begin(task_id)
-        return self.engine.apply(NodeAsked(task_id, position, value, schema, tuple(errors)), NOW)
+        return self.engine.apply(NodeAsked(task_id, position, value, schema, tuple(errors), **words), NOW)
+
+    def due(self, interrupt_id: str, now: str | None = None, fired: Due | None = None) -> list[Command]:
+        """Let a question do what is due; by default when the first thing is."""
+        return self.engine.come_due(interrupt_id, now or self.question(interrupt_id).due[0].at, fired)
+
+    def reassign(self, *to: str, interrupt_id: str | None = None, actor: str | None = None) -> str:
+        return self.engine.reassign(interrupt_id, list(to), actor, LATER, "update")
+
+    def extend(
+        self, by: float | None = None, until: str | None = None, interrupt_id: str | None = None, now: str = NOW
+    ) -> tuple[str, list[Command]]:
+        return self.engine.extend(interrupt_id, by, until, "boss", now, "signal")
 
     def answer(
         self, value: Any = None, interrupt_id: str | None = None, **words: Any
@@ -267,6 +297,13 @@ class Run:
     @property
     def open(self) -> list[str]:
         return list(self.engine.questions.open)
+
+    def question(self, interrupt_id: str) -> Interrupt:
+        return self.engine.questions.open[interrupt_id]
+
+    @property
+    def audit(self) -> list[Entry]:
+        return self.engine.questions.audit.entries
 
 
 class RecordedRun(Run):
@@ -319,9 +356,47 @@ def refused(call: Callable[[], Any]) -> Refused:
     return caught.value
 
 
+def hours(number: float) -> str:
+    """The moment that many hours after the beginning."""
+    return (datetime.fromisoformat(NOW) + timedelta(hours=number)).isoformat()
+
+
 def breaks(before: Sequence[str] = (), after: Sequence[str] = ()) -> dict[str, Any]:
     """Breakpoints to start with."""
     return {"breakpoints": Breakpoints(tuple(before), tuple(after))}
+
+
+STEPS = ("start", "finish", "fail", "ask", "answer", "answer_all", "goto", "stop", "update", "due", "reassign", "extend")
+"""What is done to a run, each of which may be the last before it is written down."""
+
+
+class _Reloading(Run):
+    """A run that is written down after every step, and goes on from there."""
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        return _reloading(self, found) if name in STEPS else found
+
+
+def _reloading(run: Run, step: Callable[..., Any]) -> Callable[..., Any]:
+    def do(*args: Any, **words: Any) -> Any:
+        done = step(*args, **words)
+        if not run.engine.running:  # what runs would begin again
+            written = snapshot.dump(run.engine)
+            run.reload()
+            assert json.dumps(snapshot.dump(run.engine)) == json.dumps(written)
+            assert json.loads(json.dumps(written)) == written, "it is JSON"
+        return done
+
+    return do
+
+
+class ReloadingRun(_Reloading, Run):
+    """See its name."""
+
+
+class RecordedReloadingRun(_Reloading, RecordedRun):
+    """See its name."""
 
 
 class Rude(BaseException):

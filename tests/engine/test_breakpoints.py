@@ -67,6 +67,7 @@ def test_a_run_stops_before_a_node() -> None:
         "assignees": [],
         "escalation_level": 0,
         "answers": [],
+        "quorum": 1,
     }
     assert (run.engine.ready, run.engine.is_stopped, run.engine.standing) == ([], True, "waiting")
     assert run.engine.next_nodes == ["b"]
@@ -447,7 +448,7 @@ def test_what_does_not_exist_is_no_breakpoint() -> None:
 
 def test_a_run_that_has_ended_stops_nowhere() -> None:
     run = begun(LINE)
-    run.engine.cancel()
+    run.engine.cancel(LATER)
     error = refused(lambda: run.stop(["a"]))
     assert (error.reason, error.message) == ("closed", "The run is cancelled; it does not stop anywhere.")
 
@@ -487,7 +488,7 @@ def test_what_is_held_is_not_wanted_where_the_run_is_sent_elsewhere() -> None:
 def test_a_run_that_stands_at_breakpoints_is_cancelled() -> None:
     run = begun(BOTH, before=["a"], after=["b"])
     run.finish("b:1")
-    assert run.engine.cancel() == [CloseInterrupt("a:1.before"), CloseInterrupt("b:1.after")]
+    assert run.engine.cancel(LATER) == [CloseInterrupt("a:1.before"), CloseInterrupt("b:1.after")]
     assert (run.open, run.engine.standing) == ([], "cancelled")
 
 

@@ -42,6 +42,7 @@ def test_a_node_asks_before_it_runs() -> None:
         "assignees": [],
         "escalation_level": 0,
         "answers": [],
+        "quorum": 1,
     }
     assert (run.engine.ready, run.engine.is_stopped) == ([], True)
 
@@ -50,8 +51,8 @@ def test_a_node_asks_before_it_runs() -> None:
 def test_an_answer_sets_its_fields(interrupt_id: str | None) -> None:
     run = started(ONE, 3)
     accepted, commands = run.answer({"approved": True}, interrupt_id, actor="ann", answer_id="x")
-    assert accepted == Accepted("q:1", LATER, "ann", "x", {"approved": True})
-    who = {"actor": "ann", "answer_id": "x", "is_early": False}
+    assert accepted == Accepted("q:1", LATER, "ann", "x", {"approved": True}, via="update")
+    who = {"actor": "ann", "answer_id": "x", "is_early": False, "via": "update", "missing": 0}
     assert accepted.public() == {"interrupt_id": "q:1", "answered_at": LATER, **who}
     assert commands == [RunTask("q:1")]
     assert run.open == []
@@ -183,11 +184,12 @@ def test_looking_changes_nothing() -> None:
 def test_an_early_answer_is_kept_for_its_question() -> None:
     run = started(ONE)
     accepted, commands = run.answer({"n": 2}, "q:2", actor="bob", answer_id="early")
-    assert (accepted, commands) == (Accepted("q:2", LATER, "bob", "early", {"n": 2}, is_early=True), [])
+    kept = Accepted("q:2", LATER, "bob", "early", {"n": 2}, is_early=True, via="update")
+    assert (accepted, commands) == (kept, [])
     assert run.open == ["q:1"]
     run.answer({"n": 1}, "q:1")
     assert run.finish("q:1", "second", to="q") == [RunTask("q:2")], "it never opens"
-    assert run.engine.questions.accepted["q:2"] == Accepted("q:2", NOW, "bob", "early", {"n": 2})
+    assert run.engine.questions.accepted["q:2"] == Accepted("q:2", NOW, "bob", "early", {"n": 2}, via="update")
     assert read(run.engine.begin("q:2").value) == {"was": "second", "n": 2}
 
 

@@ -87,7 +87,7 @@ def test_a_run_tells_why_it_failed_or_was_cancelled() -> None:
     run.engine.fail(Failure(END, "TooLarge", "too large"))
     assert kinds(run) == [("started", None), ("failed", None)]
     run = begun(ONE)
-    run.engine.cancel()
+    run.engine.cancel(LATER)
     assert kinds(run) == [("started", None), ("cancelled", None)]
     assert (run.past[-1].status, run.past[-1].interrupts, run.past[-1].next) == ("cancelled", [], [])
 
@@ -98,16 +98,16 @@ def test_a_start_that_fails_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "end",
+    ("end", "at"),
     [
-        pytest.param(lambda run: run.engine.cancel(), id="cancelled"),
-        pytest.param(lambda run: run.engine.fail(Failure(END, "T", "t")), id="failed"),
+        pytest.param(lambda run: run.engine.cancel(LATER), LATER, id="cancelled"),
+        pytest.param(lambda run: run.engine.fail(Failure(END, "T", "t")), None, id="failed"),
     ],
 )
-def test_what_has_no_time_of_its_own_has_none(end: Callable[[RecordedRun], object]) -> None:
+def test_what_has_no_time_of_its_own_has_none(end: Callable[[RecordedRun], object], at: str | None) -> None:
     run = begun(LINE)
     end(run)
-    assert [checkpoint.at for checkpoint in run.past] == [NOW, None]
+    assert [checkpoint.at for checkpoint in run.past] == [NOW, at]
 
 
 def test_what_changes_nothing_is_no_checkpoint() -> None:
@@ -223,7 +223,7 @@ def test_a_refused_call_is_no_part_of_the_past() -> None:
         lambda: run.goto("nowhere"),
     ):
         refused(call)
-    run.engine.cancel()
+    run.engine.cancel(LATER)
     assert kinds(run) == [("started", None), ("cancelled", None)]
 
 
@@ -276,7 +276,7 @@ def test_the_numbers_go_on_from_a_snapshot() -> None:
 def test_what_is_done_first_after_a_snapshot_may_have_no_time() -> None:
     run = begun(ONE)
     run.reload()
-    run.engine.cancel()
+    run.engine.fail(Failure(END, "T", "t"))
     assert [(checkpoint.number, checkpoint.at) for checkpoint in run.past] == [(2, None)]
 
 

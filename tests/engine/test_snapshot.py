@@ -214,7 +214,7 @@ def paused() -> Run:
 def cancelled() -> Run:
     run = paused()
     run.answer({}, "q:7", answer_id="early")
-    run.engine.cancel()
+    run.engine.cancel(LATER)
     return run
 
 

@@ -514,7 +514,7 @@ def test_the_state_of_a_run_that_does_not_go_on_is_not_changed(status: str) -> N
     if status == "failed":
         run.fail("a:1")
     if status == "cancelled":
-        run.engine.cancel()
+        run.engine.cancel(LATER)
     error = unchanged(run, lambda: run.update(n=2))
     assert (error.reason, error.message) == ("closed", f"The run is {status}; its state cannot be changed any more.")
 
@@ -686,7 +686,7 @@ def test_a_cancelled_run_leaves_its_state() -> None:
     run.answer({}, "r:1")
     run.engine.begin("r:1")
     run.engine.pause(True)
-    assert run.engine.cancel() == [CloseInterrupt("q:1"), Cancel("r:1"), CloseInterrupt("a:1.0"), Cancel("a:1")]
+    assert run.engine.cancel(LATER) == [CloseInterrupt("q:1"), Cancel("r:1"), CloseInterrupt("a:1.0"), Cancel("a:1")]
     assert (run.engine.standing, run.engine.state, run.engine.is_stopped) == ("cancelled", {"n": 1}, True)
     assert (run.open, run.engine.tasks, run.engine.running, run.engine.next_nodes) == ([], {}, 0, [])
     assert (run.engine.output, run.engine.failure) == (None, None)
@@ -697,13 +697,13 @@ def test_a_cancelled_run_takes_nothing(reloads: bool) -> None:
     run = begun(ONE, state={"n": 1})
     taken, _ = run.answer({}, answer_id="click")
     run.engine.begin("q:1")
-    run.engine.cancel()
+    run.engine.cancel(LATER)
     if reloads:
         run.reload()
     assert run.engine.apply(NodeFinished("q:1", Ended(enc(1)), [["set", ["n"], 2]]), LATER) == []
     assert unchanged(run, lambda: run.answer({}, "q:2")).reason == "closed"
     assert run.answer(answer_id="click") == (taken, [])
-    assert run.engine.cancel() == []
+    assert run.engine.cancel(LATER) == []
     assert (run.engine.status, run.engine.checkpoint, run.engine.state) == ("cancelled", 3, {"n": 1})
 
 
@@ -711,7 +711,7 @@ def test_a_run_that_has_ended_is_not_cancelled() -> None:
     run = begun(LINE)
     run.goto(END, "out")
     checkpoint = run.engine.checkpoint
-    assert run.engine.cancel() == []
+    assert run.engine.cancel(LATER) == []
     assert (run.engine.status, run.output, run.engine.checkpoint) == ("finished", "out", checkpoint)
 
 
@@ -744,7 +744,15 @@ def test_where_a_run_stands() -> None:
         "breakpoints": {"before": ["a"], "after": ["r", "q"]},
         "early": [],
         "answered": [
-            {"interrupt_id": "r:1", "answered_at": LATER, "actor": "ann", "answer_id": "click", "is_early": False}
+            {
+                "interrupt_id": "r:1",
+                "answered_at": LATER,
+                "actor": "ann",
+                "answer_id": "click",
+                "is_early": False,
+                "via": "update",
+                "missing": 0,
+            }
         ],
         "rejected": [],
     }

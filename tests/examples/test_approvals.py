@@ -1,19 +1,38 @@
 """The patterns of approval: their graphs in this process, the program that shows them, and both on a server."""
 
 import asyncio
+import contextlib
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
-from examples.approvals.__main__ import PATTERNS
+from examples.approvals.__main__ import PATTERNS, talk
 from examples.approvals.chain import Change, chain
+from examples.approvals.claims import DAY, OFFICE, Approve, Claim, claims, transfers
 from examples.approvals.conditional import Explain, Pay, conditional
 from examples.approvals.critical import Decision, Deletion, critical
 from examples.approvals.deadline import deadline
 from examples.approvals.review import letters
-from temporal_graph import AnswerRefusedError, Command, GraphInputError, Send
+from temporal_graph import (
+    AnswerRefusedError,
+    AuditEntry,
+    Command,
+    GraphInputError,
+    GraphPlugin,
+    GraphRun,
+    LocalRun,
+    RefusedError,
+    Retry,
+    Send,
+    Stop,
+    TemporalGraph,
+)
 from tests.examples.conftest import StartWorker
 from tests.examples.programs import run_example
 
@@ -23,7 +42,9 @@ GRAPHS = {
     "chain": "examples.approvals.chain:chain",
     "conditional": "examples.approvals.conditional:conditional",
     "deadline": "examples.approvals.deadline:deadline",
+    "claims": "examples.approvals.claims:claims",
 }
+IBAN = "DE89 3704 0044 0532 0130 00"
 TALKS = [
     ("critical", "yes\n", "The account mia is deleted, with 2 files."),
     ("critical", "what\nn\nshe is on holiday\n", "Nothing is deleted: she is on holiday."),
@@ -35,6 +56,13 @@ TALKS = [
     ("conditional", "d\nno receipt\n", "30 not paid: no receipt"),
     ("deadline", "accept\n", "sold"),
     ("deadline", "d\n", "not sold"),
+    (
+        "claims",
+        f"eve\ny\n\nann\ny\nbob\ny\nnothing\niban\n{IBAN}\nemail\neve@example.org\n",
+        "120 paid as payment 1, approved by ann and bob",
+    ),
+    ("claims", "cid\nn\n", "declined by cid"),
+    ("claims", "ann\ny\ncid\ny\nabort\n", "given up: 'DE89370400440532031000' is no IBAN: its check digits are wrong."),
 ]
 
 
@@ -54,11 +82,23 @@ def test_the_program_says_what_it_knows() -> None:
     assert done.returncode == 2
     assert "choose from " in done.stderr
     assert "critical" in done.stderr
+    done = run_example("examples.approvals", "--help")
+    assert [line.split()[0] for line in done.stdout.partition("patterns:\n")[2].splitlines()] == list(PATTERNS)
+
+
+def test_the_program_says_how_to_go_on(start_worker: StartWorker, server_address: str, task_queue: str) -> None:
+    start_worker(GRAPHS["critical"])
+    options = ("--address", server_address, "--task-queue", task_queue)
+    left = run_example("examples.approvals", "critical", *options)
+    [id, _] = re.findall(r"critical-\w+", left.stdout)
+    done = run_example("examples.approvals", "critical", *options, "--id", id, answers="y\n")
+    assert done.stdout.endswith(" The account mia is deleted, with 2 files.\n")
 
 
 def test_nobody_answers() -> None:
     done = run_example("examples.approvals", "critical")
     assert (done.returncode, done.stderr) == (1, "Error: nobody answered: the input is at its end.\n")
+    assert done.stdout.endswith(" \n")  # the error has a line of its own
 
 
 # -- In this process ---------------------------------------------------------------------------------------------------
@@ -119,25 +159,139 @@ async def test_each_answer_has_its_way() -> None:
 
 async def test_the_deadline_is_in_the_question_and_does_not_move() -> None:
     run = deadline.local()
-    before = datetime.now(UTC)
     stop = await run.proceed(inputs=timedelta(hours=1))
-    until = datetime.fromisoformat(stop.interrupts[0].value["until"])
-    assert before + timedelta(hours=1) <= until <= datetime.now(UTC) + timedelta(hours=1)
-    stop = await run.proceed({"verdict": "accept"})
-    assert (stop.output, stop.state.until) == ("sold", until)
+    [asked] = stop.interrupts
+    assert asked.deadline == asked.created_at + timedelta(hours=1)
+    stop = await run.pass_time(timedelta(minutes=59))
+    assert stop.interrupts == [asked]
+    assert (await run.proceed({"verdict": "accept"})).output == "sold"
 
 
-@pytest.mark.parametrize("within", [timedelta(seconds=0.1), timedelta(), -timedelta(days=1)])
-async def test_the_program_answers_when_it_is_too_late(monkeypatch: pytest.MonkeyPatch, within: timedelta) -> None:
-    async def nobody(*_: str) -> None:
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr("examples.approvals.deadline.choose", nobody)
+async def test_a_question_that_nobody_answers_goes_on_by_itself() -> None:
     run = deadline.local()
-    stop = await run.proceed(inputs=within)
-    said = await PATTERNS["deadline"].answer(stop)
-    assert said.verdict == "expired"
-    assert (await run.proceed(said)).output == "nobody answered in time"
+    await run.proceed(inputs=timedelta(hours=1))
+    assert (await run.pass_time(timedelta(hours=1))).output == "not sold: nobody answered in time"
+
+
+async def test_who_thinks_for_too_long_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = deadline.local()
+    stop = await run.proceed(inputs=timedelta(milliseconds=1))
+    [asked] = stop.interrupts
+
+    async def think(*_: str) -> str:
+        assert asked.deadline is not None
+        while datetime.now(UTC) < asked.deadline:
+            await asyncio.sleep(0.001)
+        return "accept"
+
+    monkeypatch.setattr("examples.approvals.deadline.choose", think)
+    stop = await talk(PATTERNS["deadline"], run, stop)
+    assert stop.output == "not sold: nobody answered in time"
+    [_, refused] = capsys.readouterr().out.splitlines()
+    assert refused.startswith("Not taken: expired: 'decide:1.0' waited until ")
+
+
+async def claimed(**fields: Any) -> LocalRun[str, Claim]:
+    given: dict[str, Any] = {"requested_by": "eve", "purpose": "tea", "amount": 120, "iban": IBAN, "email": "eve@x"}
+    run = claims.local()
+    await run.proceed(from_node=Approve(), state=Claim(**given | fields))
+    return run
+
+
+async def test_a_claim_says_what_it_is_about() -> None:
+    run = await claimed()
+    [asked] = run.pending_interrupts()
+    assert asked.value == {"question": "Pay eve 120 for tea?"}
+    assert (asked.assignees, asked.quorum) == (["ann", "bob", "cid"], 2)
+
+
+async def test_two_others_must_approve() -> None:
+    run = await claimed(requested_by="bob")
+    [asked] = run.pending_interrupts()
+    assert asked.assignees == ["ann", "cid"]
+    with pytest.raises(AnswerRefusedError, match="not_authorized: 'bob' may not answer"):
+        await run.proceed({"approved": True}, actor="bob")
+    with pytest.raises(AnswerRefusedError, match="not_authorized: 'boss' is not asked"):
+        await run.proceed({"approved": True}, actor="boss")
+    assert (await run.proceed({"approved": True}, actor="ann")).is_interrupt
+    with pytest.raises(AnswerRefusedError, match="already_answered: 'ann' answered"):
+        await run.proceed({"approved": True}, actor="ann")
+    stop = await run.proceed({"approved": True}, actor="cid")
+    assert (stop.is_end, stop.state.approved_by) == (True, ["ann", "cid"])
+    with pytest.raises(RefusedError, match="invalid: 'bob' may not answer"):
+        await (await claimed(requested_by="bob")).reassign(["ann", "bob"])
+
+
+@pytest.mark.parametrize("before", [[], ["ann"]])
+async def test_one_who_declines_is_enough(before: list[str]) -> None:
+    run = await claimed()
+    for name in before:
+        await run.proceed({"approved": True}, actor=name)
+    sent = len(transfers)
+    stop = await run.proceed({"approved": False}, actor="cid")
+    assert (stop.output, len(transfers)) == ("declined by cid", sent)
+
+
+FOUR_DAYS = [
+    ("asked", 0, None),
+    ("reminded", 1, ["ann", "bob", "cid"]),
+    ("reminded", 2, ["ann", "bob", "cid"]),
+    ("escalated", 3, ["boss", "cfo"]),
+    ("reminded", 4, ["boss", "cfo"]),
+]
+
+
+def days(audit: list[AuditEntry]) -> list[tuple[str, float, Any]]:
+    """What happened after how many working days; and to whom."""
+    began = audit[0].at
+    return [(entry.kind, round(OFFICE.between(began, entry.at) / DAY, 1), entry.data.get("to")) for entry in audit]
+
+
+async def test_a_claim_reminds_is_handed_on_and_declines() -> None:
+    run = await claimed()
+    await run.proceed({"approved": True}, actor="ann")
+    stop = await run.pass_time(timedelta(days=7))
+    assert stop.output == "declined: not approved in time"
+    asked, _answered, *others = days(run.audit())
+    assert [asked, *others] == [*FOUR_DAYS, ("timed_out", 5, None)]
+
+
+async def test_who_has_approved_before_it_is_handed_on_counts() -> None:
+    run = await claimed()
+    await run.proceed({"approved": True}, actor="ann")
+    while not run.pending_interrupts()[0].escalation_level:
+        await run.pass_time(DAY)
+    with pytest.raises(AnswerRefusedError, match="not_authorized: 'bob' is not asked"):
+        await run.proceed({"approved": True}, actor="bob")
+    stop = await run.proceed({"approved": True}, actor="cfo")
+    assert stop.state.approved_by == ["ann", "cfo"]
+
+
+async def test_nothing_is_paid_twice() -> None:
+    run = await claimed(iban="DE00370400440532013000", email="nowhere")
+    sent = len(transfers)
+    for name in ("ann", "bob"):
+        stop = await run.proceed({"approved": True}, actor=name)
+    [failed] = stop.interrupts
+    assert (failed.interrupt_id, failed.assignees) == ("Pay:1.failure", ["accounting"])
+    assert transfers[sent:] == []
+    stop = await run.proceed(Command(resume=Retry(), update={"iban": IBAN}))
+    assert stop.interrupts[0].value["error"]["message"].endswith("'nowhere' is no e-mail address.")
+    stop = await run.proceed(Retry())
+    assert stop.is_interrupt
+    stop = await run.proceed(Command(resume=Retry(), update={"email": "eve@example.org"}))
+    assert stop.output == f"120 paid as payment {sent + 1}, approved by ann and bob"
+    assert transfers[sent:] == [(120, IBAN.replace(" ", ""))]
+
+
+@pytest.mark.parametrize("iban", ["", "DE", "DE89!", "DE89ß", "DE89370400440532013001"])
+async def test_what_is_no_iban_is_said_to_be_none(iban: str) -> None:
+    run = await claimed(iban=iban)
+    for name in ("ann", "bob"):
+        stop = await run.proceed({"approved": True}, actor=name)
+    assert stop.interrupts[0].value["error"]["type"] == "ClaimError"
 
 
 # -- On a server -------------------------------------------------------------------------------------------------------
@@ -173,16 +327,67 @@ async def test_a_chain_outlives_its_worker(start_worker: StartWorker, client: Cl
     assert [taken.actor for taken in (await run.get_state()).answered] == ["ana", "bob"]
 
 
-async def test_a_deadline_that_passed_while_nobody_looked(
+def skipping(environment: WorkflowEnvironment, graph: TemporalGraph[Any, Any, Any, Any]) -> Client:
+    config = environment.client.config()
+    config["plugins"] = [GraphPlugin(graph)]
+    return Client(**config)
+
+
+async def test_nobody_has_to_look(time_skipping: WorkflowEnvironment, task_queue: str) -> None:
+    client = skipping(time_skipping, deadline)
+    async with Worker(client, task_queue=task_queue):
+        inputs = PATTERNS["deadline"].inputs
+        run = await deadline.start(client, inputs=inputs, id=task_queue, task_queue=task_queue)
+        await time_skipping.sleep(2 * inputs)
+        assert (await run.result()).output == "not sold: nobody answered in time"
+        with pytest.raises(AnswerRefusedError, match=r'its output is "not sold: nobody answered in time"'):
+            await run.resume({"verdict": "accept"})
+
+
+async def test_the_program_finds_that_the_time_was_up(
     start_worker: StartWorker, client: Client, server_address: str, task_queue: str
 ) -> None:
     start_worker(GRAPHS["deadline"])
     run = await deadline.start(client, inputs=PATTERNS["deadline"].inputs, id=task_queue, task_queue=task_queue)
     await run.wait()
-    await run.proceed(Command(update={"until": datetime(2001, 1, 1, tzinfo=UTC)}, goto="decide"))
+    with contextlib.suppress(RefusedError):  # it takes 30 seconds, if this comes too late to make it one
+        await run.extend(until=datetime.now(UTC) + timedelta(seconds=1))
+    await run.result()
     options = ("--address", server_address, "--task-queue", task_queue, "--id", task_queue)
     done = run_example("examples.approvals", "deadline", *options)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("\nnobody answered in time\n")
-    with pytest.raises(AnswerRefusedError, match=r'its output is "nobody answered in time"'):
-        await run.resume({"verdict": "accept"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "not sold: nobody answered in time\n", "")
+
+
+async def test_a_claim_looks_after_itself(time_skipping: WorkflowEnvironment, task_queue: str) -> None:
+    client = skipping(time_skipping, claims)
+    pattern = PATTERNS["claims"]
+    async with Worker(client, task_queue=task_queue):
+        run = await claims.start(client, pattern.from_node, state=pattern.state, id=task_queue, task_queue=task_queue)
+        await time_skipping.sleep(timedelta(days=8))
+        assert (await run.result()).output == "declined: not approved in time"
+        assert days(await run.audit()) == [*FOUR_DAYS, ("timed_out", 5, None)]
+
+
+async def test_a_payment_that_fails_outlives_its_worker(
+    start_worker: StartWorker, client: Client, task_queue: str
+) -> None:
+    worker = start_worker(GRAPHS["claims"])
+    pattern = PATTERNS["claims"]
+
+    async def approved(id: str, state: Claim) -> tuple[GraphRun[str, Claim], Stop[str, Claim]]:
+        run = await claims.start(client, pattern.from_node, state=state, id=id, task_queue=task_queue)
+        await run.proceed({"approved": True}, interrupt_id="Approve:1", actor="bob")
+        return run, await run.proceed({"approved": True}, interrupt_id="Approve:1", actor="cid")
+
+    _, stop = await approved(f"{task_queue}-first", replace(pattern.state, iban=IBAN, email="eve@example.org"))
+    assert stop.output == "120 paid as payment 1, approved by bob and cid"
+    run, stop = await approved(task_queue, pattern.state)
+    assert [asked.interrupt_id for asked in stop.interrupts] == ["Pay:1.failure"]
+    stop = await run.proceed(Command(resume=Retry(), update={"iban": IBAN}), actor="accounting")
+    assert stop.interrupts[0].value["error"]["message"].startswith("'Payment 2: 120 for a train ticket.' cannot")
+    worker.kill()
+    start_worker(GRAPHS["claims"])  # which has paid nothing yet: what it paid would be payment 1
+    stop = await run.proceed(Command(resume=Retry(), update={"email": "eve@example.org"}), actor="accounting")
+    assert stop.output == "120 paid as payment 2, approved by bob and cid"
+    actors = [entry.actor for entry in await run.audit() if entry.kind == "answered"]
+    assert actors == ["bob", "cid", "accounting", "accounting"]

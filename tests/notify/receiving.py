@@ -62,12 +62,20 @@ class Request:
 
 @dataclass
 class Receiver:
-    """Answers each request with the next of `statuses`, and the last of them from then on."""
+    """Answers each request with the next of `statuses`, and the last of them from then on.
+
+    Attributes:
+        answered: With which status each request was answered.
+        port: Where it listens; 0 for any that is free.
+    """
 
     statuses: list[int] = field(default_factory=lambda: [200])
     reply: bytes = b"thank you"
     reply_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     requests: list[Request] = field(default_factory=list[Request])
+    answered: list[int] = field(default_factory=list[int])
+    port: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
         receiver = self
@@ -75,8 +83,10 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                receiver.requests.append(Request(self.command, self.path, self.headers, body))
-                status = receiver.statuses.pop(0) if len(receiver.statuses) > 1 else receiver.statuses[0]
+                with receiver.lock:
+                    receiver.requests.append(Request(self.command, self.path, self.headers, body))
+                    status = receiver.statuses.pop(0) if len(receiver.statuses) > 1 else receiver.statuses[0]
+                    receiver.answered.append(status)
                 self.send_response(status)
                 for name, value in receiver.reply_headers.items():
                     self.send_header(name, value)
@@ -90,7 +100,8 @@ class Receiver:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         return self
@@ -104,4 +115,4 @@ class Receiver:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return f"127.0.0.1:{self.port}"

@@ -25,10 +25,11 @@ LAYERS: list[set[str]] = [
     {"plugin"},
     {"graph"},
     {"local"},
+    {"approvals"},
     {"client"},
     {"temporal"},
     {"notify"},
-    {"views", "sending"},
+    {"views", "sending", "verdicts"},
     {"starting", "deps", "naming", "node_classes"},
     {"registry"},
     {"compile"},
@@ -57,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 MAY_IMPORT_FOR_TYPES: dict[str, set[str]] = {
     # The same for imports under `if TYPE_CHECKING`, which do not exist at run time.
-    "temporalio": {"graph", "client", "options"},
+    "temporalio": {"graph", "approvals", "client", "options"},
 }
 
 MAY_IMPORT_SUBMODULES: dict[str, set[str]] = {

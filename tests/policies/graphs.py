@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext
+from pydantic_graph import End, GraphRunContext, StepContext
 
 from temporal_graph import (
     Command,
@@ -16,9 +16,7 @@ from temporal_graph import (
     InterruptNode,
     InterruptPolicy,
     Required,
-    TemporalGraph,
     answers,
-    interrupt,
 )
 
 HOUR = timedelta(hours=1)

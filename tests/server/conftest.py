@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from temporal_graph import GraphPlugin, TemporalGraph
+from temporal_graph.notify import Notifier
 from tests.replay.other_seed import OtherSeed, replay_runs
 
 Serve = Callable[..., AbstractAsyncContextManager[Client]]
@@ -21,16 +22,18 @@ Serve = Callable[..., AbstractAsyncContextManager[Client]]
 async def serve(
     server_address: str, client: Client, task_queue: str, pytestconfig: pytest.Config, other_seed: OtherSeed
 ) -> AsyncIterator[Serve]:
-    """`async with serve(graph, ..., deps=...) as client`: a worker on the test's task queue, and a client."""
+    """`async with serve(graph, ..., deps=..., notify=...) as client`: a worker on the test's task queue, and a client."""
     served: list[tuple[TemporalGraph, ...]] = []
     cached = 0 if pytestconfig.getoption("--no-cache") else 1000
 
     @contextlib.asynccontextmanager
-    async def start(*graphs: TemporalGraph, deps: Any = None, **options: Any) -> AsyncGenerator[Client]:
-        plugin = GraphPlugin(*graphs, deps=deps)
+    async def start(
+        *graphs: TemporalGraph, deps: Any = None, notify: Notifier | None = None, **options: Any
+    ) -> AsyncGenerator[Client]:
+        plugin = GraphPlugin(*graphs, deps=deps, notify=notify)
         served.append(graphs)
         connected = await Client.connect(server_address, plugins=[plugin])
-        async with Worker(connected, task_queue=task_queue, max_cached_workflows=cached, **options):
+        async with Worker(connected, task_queue=task_queue, **{"max_cached_workflows": cached, **options}):
             yield connected
 
     yield start

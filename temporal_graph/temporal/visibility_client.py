@@ -1,0 +1,332 @@
+"""What a client does with the list of all runs: it sees to the search attributes, and reads the list by page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import temporalio.api.operatorservice.v1 as api
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.client import Client, WorkflowExecution, WorkflowQueryFailedError
+from temporalio.common import RawValue
+from temporalio.service import RPCError, RPCStatusCode
+
+from ..errors import GraphError, GraphInputError
+from .failures import raise_rpc
+from .looking import handle_of
+from .names import (
+    GRAPH_ASSIGNEES,
+    GRAPH_DEADLINE,
+    GRAPH_PENDING,
+    GRAPH_PENDING_NODES,
+    GRAPH_STATUS,
+    PENDING_INTERRUPTS,
+    SHOW,
+)
+from .payloads import from_raw
+from .visibility import MORE, listed, word_of
+
+logger = logging.getLogger(__name__)
+
+TYPES: Mapping[str, Any] = {
+    GRAPH_STATUS: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    GRAPH_PENDING_NODES: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+    GRAPH_ASSIGNEES: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+    GRAPH_DEADLINE: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+}
+WAIT = timedelta(seconds=10)
+"""How long a server may take to say which attributes it has."""
+PATIENCE = timedelta(seconds=5)
+"""How long a run may take to say what it waits for, where each has to be asked."""
+AT_ONCE = 20
+"""How many runs are asked at once."""
+TAKEN = 60
+"""Seconds until all of a server has heard of a new attribute: it looks for them now and then."""
+FINER = timedelta(seconds=1)
+"""Servers keep moments more or less finely: some more runs are fetched, and looked at here."""
+
+
+class NotRegisteredError(Exception):
+    """The server does not know the search attributes."""
+
+
+# -- The attributes ---------------------------------------------------------------------------------------------------
+
+
+async def are_registered(client: Client) -> bool | None:
+    """Whether a server has the search attributes, all of them and of the right types; None if it does not say."""
+    try:
+        found = await _found(client)
+    except RPCError as error:
+        # Temporal Cloud, and a server to which this client may not put the question.
+        logger.info(
+            "Runs do not begin to show what they wait for: the server does not tell its search attributes: %s", error
+        )
+        return None
+    wrong = _wrong(found)
+    if wrong:
+        logger.warning("Runs do not show what they wait for: %s", wrong)
+    elif 0 < len(found) < len(TYPES):
+        missing = ", ".join(name for name in TYPES if name not in found)
+        logger.warning("Runs do not show what they wait for: these search attributes are missing: %s", missing)
+    return not wrong and len(found) == len(TYPES)
+
+
+async def register(client: Client) -> list[str]:
+    """Register the search attributes that a server does not have yet.
+
+    Returns:
+        Their names.
+
+    Raises:
+        GraphError: One of them exists with another type, or the server does not let us.
+    """
+    try:
+        found = await _found(client)
+        wrong = _wrong(found)
+        if wrong:
+            raise GraphError(wrong)
+        new = [name for name in TYPES if name not in found]
+        if new:
+            request = api.AddSearchAttributesRequest(namespace=client.namespace)
+            for name in new:
+                request.search_attributes[name] = TYPES[name]
+            await client.operator_service.add_search_attributes(request, timeout=WAIT)
+            await _taken(client)
+    except RPCError as error:
+        if error.status == RPCStatusCode.ALREADY_EXISTS:
+            return await register(client)  # somebody else was quicker
+        raise GraphError(
+            f"The Temporal server does not register search attributes for namespace {client.namespace!r}: "
+            f"{error.message.rstrip('.')}. Who runs the server can: {_by_hand()}"
+        ) from error
+    return new
+
+
+async def _found(client: Client) -> dict[str, Any]:
+    request = api.ListSearchAttributesRequest(namespace=client.namespace)
+    response = await client.operator_service.list_search_attributes(request, timeout=WAIT)
+    return {name: kind for name, kind in response.custom_attributes.items() if name in TYPES}
+
+
+def _wrong(found: Mapping[str, Any]) -> str:
+    for name, kind in found.items():
+        if kind != TYPES[name]:
+            return (
+                f"The search attribute {name!r} is registered as {_name(kind)}, and must be {_name(TYPES[name])}. If "
+                f"nobody needs that one, remove it (temporal operator search-attribute remove --name {name}), and "
+                "register it again."
+            )
+    return ""
+
+
+def _name(kind: Any) -> str:
+    """`KeywordList` for `INDEXED_VALUE_TYPE_KEYWORD_LIST`."""
+    return IndexedValueType.Name(kind).removeprefix("INDEXED_VALUE_TYPE_").title().replace("_", "")
+
+
+def _by_hand() -> str:
+    given = " ".join(f"--name {name} --type {_name(kind)}" for name, kind in TYPES.items())
+    return f"temporal operator search-attribute create {given}"
+
+
+async def _taken(client: Client) -> None:
+    """Wait until the attributes can be asked for."""
+    query = (
+        f"{GRAPH_STATUS} = 'x' AND {GRAPH_PENDING_NODES} = 'x' AND {GRAPH_ASSIGNEES} = 'x' AND {GRAPH_DEADLINE} IS NULL"
+    )
+    async with asyncio.timeout(TAKEN):
+        while True:
+            try:
+                await client.count_workflows(query)
+                return
+            except RPCError as error:
+                if error.status != RPCStatusCode.INVALID_ARGUMENT:
+                    raise
+            await asyncio.sleep(0.2)
+
+
+# -- The list ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What is looked for.
+
+    Attributes:
+        graphs: The graphs; empty for all.
+        assignee: Who is asked; None for whoever it is.
+        overdue_at: When the deadline must have passed; None for whenever it is.
+        is_exact: Rather find some runs less than some more.
+    """
+
+    graphs: Sequence[str] = ()
+    assignee: str | None = None
+    overdue_at: datetime | None = None
+    is_exact: bool = False
+
+    def query(self) -> str:
+        """As a server takes it that has the search attributes."""
+        parts = [self.running(), f"{GRAPH_PENDING_NODES} IS NOT NULL"]
+        if self.assignee is not None:
+            wanted = [word_of(self.assignee), *([] if self.is_exact else [MORE])]
+            parts.append(f"{GRAPH_ASSIGNEES} IN ({', '.join(map(quoted, wanted))})")
+        if self.overdue_at is not None:
+            until = self.overdue_at if self.is_exact else self.overdue_at + FINER
+            parts.append(f"{GRAPH_DEADLINE} < {quoted(until.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S.%fZ'))}")
+        return " AND ".join(parts)
+
+    def running(self) -> str:
+        """As any server takes it: all that run, of these graphs."""
+        query = "ExecutionStatus = 'Running'"
+        if self.graphs and all(self.is_found(name) for name in self.graphs):
+            query += f" AND WorkflowType IN ({', '.join(map(quoted, self.graphs))})"
+        return query
+
+    def has(self, graph: str) -> bool:
+        """Whether runs of this graph are looked for."""
+        return not self.graphs or graph in self.graphs
+
+    @staticmethod
+    def is_found(name: str) -> bool:
+        """Whether every server finds a graph by its name; SQLite's does not if there is something to escape in it."""
+        return name.isprintable() and not any(mark in name for mark in '"\\')
+
+
+def quoted(text: str) -> str:
+    """A text in a query."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run in the list.
+
+    Attributes:
+        run_id: Its id.
+        graph: Its graph.
+        questions: What it waits for, as far as the list says.
+        is_whole: Whether that is all; if not, the run has to be asked.
+    """
+
+    run_id: str
+    graph: str
+    questions: Sequence[Mapping[str, Any]] = ()
+    is_whole: bool = False
+
+
+async def page(client: Client, query: str, size: int, token: bytes) -> tuple[list[Found], bytes]:
+    """A page of the list, and where the next one begins; nothing after the last.
+
+    Raises:
+        NotRegisteredError: The server does not know the attributes in the query.
+        GraphInputError: It does not know the token.
+        GraphError: It does not answer, or the list cannot be read.
+    """
+    listing = client.list_workflows(query, page_size=size, next_page_token=token or None)
+    try:
+        await listing.fetch_next_page()
+    except RPCError as error:
+        raise _error(error, bool(token)) from error
+    found = [await _read(execution) for execution in listing.current_page or ()]
+    return found, listing.next_page_token or b""
+
+
+async def count(client: Client, query: str) -> int:
+    """How many runs a query finds.
+
+    Raises:
+        NotRegisteredError: The server does not know the attributes in the query.
+        GraphError: It does not answer.
+    """
+    try:
+        return (await client.count_workflows(query)).count
+    except RPCError as error:
+        raise _error(error, False) from error
+
+
+def _error(error: RPCError, has_token: bool) -> Exception:
+    if error.status == RPCStatusCode.INVALID_ARGUMENT and any(name in error.message for name in TYPES):
+        return NotRegisteredError()
+    if has_token and error.status in (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.UNKNOWN, RPCStatusCode.INTERNAL):
+        return GraphInputError(f"The Temporal server does not know this token of a page: {error.message}")
+    if error.status == RPCStatusCode.UNAVAILABLE:
+        return GraphError(f"The Temporal server cannot be reached: {error.message}")
+    return GraphError(f"The Temporal server does not list its runs: {error.message}")
+
+
+async def _read(execution: WorkflowExecution) -> Found:
+    try:
+        memo = await execution.memo_value(GRAPH_PENDING, None, type_hint=RawValue)
+        if memo is None:
+            return Found(execution.id, execution.workflow_type)
+        read: Any = json.loads(from_raw(memo))
+        return Found(execution.id, execution.workflow_type, read["questions"], not read["more"])
+    except Exception as error:  # of a codec, too
+        raise GraphError(
+            f"What run {execution.id!r} waits for cannot be read ({type(error).__name__}: {error}). Does this client "
+            "have the payload codec of the workers?"
+        ) from error
+
+
+async def asked(client: Client, runs: Sequence[Found]) -> tuple[list[Found], list[str]]:
+    """Ask each run what it waits for of which the list does not say it all; some at once.
+
+    Returns:
+        Those that are runs of graphs; and the ids of those for which nobody answered, of whose questions some may lack.
+    """
+    at_once = asyncio.Semaphore(AT_ONCE)
+    silent: list[str] = []
+
+    async def ask(run: Found) -> Found | None:
+        if run.is_whole:
+            return run
+        async with at_once:
+            try:
+                questions: Any = await handle_of(client, run.run_id).query(PENDING_INTERRUPTS, rpc_timeout=PATIENCE)
+            except WorkflowQueryFailedError:
+                return None  # no run of a graph
+            except RPCError as error:
+                if error.status == RPCStatusCode.NOT_FOUND:
+                    return None  # it is over, and forgotten
+                silent.append(run.run_id)
+                return run
+        return Found(run.run_id, run.graph, [listed(question) for question in questions], True)
+
+    found = await asyncio.gather(*(ask(run) for run in runs))
+    return [run for run in found if run is not None], sorted(silent)
+
+
+async def refresh(client: Client, waiting: Waiting) -> int:
+    """Have the runs show what they wait for that do not yet.
+
+    Returns:
+        How many runs have been told to.
+
+    Raises:
+        NotRegisteredError: The server does not know the attributes.
+        GraphError: It does not answer.
+    """
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def tell(run_id: str) -> bool:
+        async with at_once:
+            try:
+                await handle_of(client, run_id).signal(SHOW)
+            except RPCError as error:
+                if error.status == RPCStatusCode.NOT_FOUND:
+                    return False  # it has ended
+                raise_rpc(run_id, error)
+        return True
+
+    told, token = 0, b""
+    while True:
+        found, token = await page(client, f"{waiting.running()} AND {GRAPH_STATUS} IS NULL", 1_000, token)
+        told += sum(await asyncio.gather(*(tell(run.run_id) for run in found if waiting.has(run.graph))))
+        if not token:
+            return told

@@ -1,0 +1,887 @@
+"""Whatever people, workers and the clock do to a run, at random: it does what a simple model says.
+
+On Temporal's test server, whose clock all runs share and which moves it while it sleeps, also while no worker is there:
+so much can come due that one that comes back has a lot to catch up on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+import temporalio.api.testservice.v1 as testservice
+from hypothesis import HealthCheck, Phase, event, reject, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHistory
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer, Worker
+
+from temporal_graph import GraphPlugin, GraphRun
+from temporal_graph.errors import AnswerRefusedError, GraphRunError, RefusedError
+from temporal_graph.temporal import client as calls
+from temporal_graph.views import AuditEntry, RunState
+from tests.policies.model import DRAWN, NODES, Entry, Kind, Model, Sent
+from tests.policies.model_graphs import GRAPHS, KINDS, Case
+from tests.policies.test_time import connected
+from tests.replay.serving import new_name
+from tests.support.process import Process
+from tests.support.server import program
+
+T = TypeVar("T")
+
+MINUTE = timedelta(minutes=1)
+TICK = timedelta(milliseconds=2)
+"""The server counts in milliseconds."""
+TASK_FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+
+
+class World:
+    """A server whose time is skipped, a client, and a worker that comes and goes, in an event loop of their own."""
+
+    def __init__(self, folder: Path, *, is_killed: bool) -> None:
+        self.folder = folder
+        self.is_killed = is_killed
+        self.counts: Counter[str] = Counter()
+        self.task_queue = ""
+        self.cached = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._worker: tuple[Worker, asyncio.Task[None]] | None = None
+        self._process: Process | None = None
+
+    def __enter__(self) -> World:
+        self._thread.start()
+        return self
+
+    def begin(self) -> None:
+        """Begin with a server of its own: a run of another example could keep its clock from being moved."""
+        self._environment = self.do(self._start())
+        self.client = connected(self._environment, GraphPlugin(*GRAPHS.values()))
+
+    def end(self) -> None:
+        """End all of it."""
+        self.kill()
+        self.do(self._environment.shutdown())
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _start(self) -> WorkflowEnvironment:
+        path = str(program("temporal-test-server"))
+        return await WorkflowEnvironment.start_time_skipping(test_server_existing_path=path)
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something in the event loop."""
+        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, 60), self._loop).result()
+
+    def ask(self, look: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Look at something; again, where the server has asked a worker that was just gone."""
+        return self.do(patient(look))
+
+    def now(self) -> datetime:
+        """What time it is there."""
+        return self.do(self._environment.get_current_time())
+
+    # -- The worker -------------------------------------------------------------------------------------------------
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a worker."""
+        return self._worker is not None or self._process is not None
+
+    def come(self) -> None:
+        """Let there be a worker."""
+        self.do(self._come())
+
+    async def _come(self) -> None:
+        # Without a cache every task is replayed from the beginning. With one a worker cannot be replaced: this server
+        # would wait for the old one for ever. With room for one run there, each run makes the worker forget the others.
+        if self.is_killed:
+            argv = [sys.executable, "-m", "tests.policies.model_worker", "--task-queue", self.task_queue]
+            argv += ["--address", self.client.service_client.config.target_host]
+            self._process = Process(argv, log=self.folder / f"{new_name('worker')}.log")
+            self._process.start()
+            await self._process.wait_for_output("ready", timeout=50)
+            return
+        worker = Worker(
+            self.client,
+            task_queue=self.task_queue,
+            max_cached_workflows=self.cached,
+        )
+        self._worker = worker, asyncio.ensure_future(worker.run())
+
+    def kill(self) -> None:
+        """Let the worker be gone: a process at once, one in this process as soon as it can."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+        if self._worker is not None:
+            worker, running = self._worker
+            self._worker = None
+
+            async def end() -> None:
+                await worker.shutdown()
+                await running
+
+            self.do(end())
+
+    # -- Time -------------------------------------------------------------------------------------------------------
+
+    def sleep(self, duration: timedelta) -> None:
+        """Let time pass."""
+        self.do(self._sleep(duration))
+
+    async def _sleep(self, duration: timedelta) -> None:
+        sleeping = asyncio.ensure_future(self._environment.sleep(duration))
+        if self.is_up:
+            await sleeping
+            return
+        # What waits for a worker keeps the clock from being moved, each as if it had locked it once.
+        service = self.client.test_service
+        unlocked = 0
+        while not (await asyncio.wait([sleeping], timeout=0.03))[0]:
+            await service.unlock_time_skipping(testservice.UnlockTimeSkippingRequest())
+            unlocked += 1
+        await sleeping
+        for _ in range(unlocked):
+            await service.lock_time_skipping(testservice.LockTimeSkippingRequest())
+
+
+async def patient(look: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Look at something until there is an answer."""
+    for _ in range(5):
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(look(), 1.5)
+    return await look()
+
+
+# -- What runs are held against ---------------------------------------------------------------------------------------
+
+
+class Pair:
+    """A run, and what it must be like."""
+
+    def __init__(self, model: Model, run: GraphRun[list[str], Case]) -> None:
+        self.model = model
+        self.run = run
+        self.state: RunState[Case] | None = None
+
+    def __repr__(self) -> str:
+        return self.run.id
+
+
+def comparable(log: list[str]) -> list[str]:
+    """The lines of a log; of branches that run at the same time nobody knows which comes first."""
+    return sorted(re.sub(r"^talk \d+-\d+ ", f"talk {DRAWN} ", line) for line in log)
+
+
+def check_state(pair: Pair, state: RunState[Case]) -> None:
+    """Where a run stands."""
+    model = pair.model
+    assert state.status == model.standing
+    assert {asked.interrupt_id for asked in state.interrupts} == set(model.open)
+    for asked in state.interrupts:
+        expected = model.open[asked.interrupt_id]
+        if not expected.created.is_known:
+            assert asked.created_at >= expected.created.at - TICK
+            expected.created.at, expected.created.is_known = asked.created_at, True
+        assert asked.created_at == expected.created.at, asked.interrupt_id
+        assert asked.deadline == expected.deadline, asked.interrupt_id
+        assert (asked.kind, asked.quorum) == (expected.kind, expected.quorum)
+        assert (tuple(asked.assignees), asked.escalation_level) == (expected.assignees, expected.level)
+        assert [(vote["actor"], vote["value"], vote["via"], vote["answer_id"]) for vote in asked.answers] == [
+            (vote["actor"], vote["value"], vote["via"], vote["answer_id"]) for vote in expected.votes
+        ]
+    values = state.values
+    assert comparable(values.log) == comparable(model.state["log"])
+    assert {**vars(values), "log": None} == {**model.state, "log": None}
+    assert {
+        taken.interrupt_id: (taken.actor, taken.answer_id, taken.via) for taken in state.answered
+    } == {taken.interrupt_id: (taken.actor, taken.answer_id, taken.via) for taken in model.taken.values()}
+    assert {taken.interrupt_id for taken in state.early} == set(model.early)
+    assert len(state.rejected) == len(model.rejected)
+    assert (tuple(state.interrupt_before), tuple(state.interrupt_after)) == (model.before, model.after)
+
+
+def check_audit(pair: Pair, audit: list[AuditEntry]) -> None:
+    """Each thing that must have happened is there once, at its time; and nothing else."""
+    model = pair.model
+    shown = "\n".join(entry.to_json() for entry in audit)
+    assert [entry.number for entry in audit] == list(range(1, len(audit) + 1)), shown
+    assert all(one.at <= other.at + TICK for one, other in zip(audit, audit[1:], strict=False)), shown
+    left: list[tuple[int, Entry]] = list(enumerate(model.audit))
+    places: list[int] = []
+    for entry in audit:
+        index = next((i for i, (_, e) in enumerate(left) if _is_like(e, entry)), None)
+        assert index is not None, f"nobody expected {entry}, but {[e for _, e in left]}"
+        place, expected = left.pop(index)
+        places.append(place)
+        if expected.opened is not None and not expected.opened.is_known:
+            expected.opened.at, expected.opened.is_known = entry.at, True
+    assert not left, f"{[entry for _, entry in left]} did not happen:\n{shown}"
+    for place, entry in zip(places, audit, strict=True):
+        expected = model.audit[place]
+        if expected.opened is not None:
+            assert entry.at == expected.opened.at
+        if expected.due is not None:
+            late = entry.at - expected.due()
+            assert -TICK <= late <= expected.slack, f"{entry} is late by {late}"
+        elif expected.since is not None:
+            assert entry.at >= expected.since - TICK, (entry, expected)
+        # A query may be answered with what a task of the run has yet to do.
+        assert expected.until is None or entry.at <= expected.until + expected.slack, (entry, expected)
+        if expected.data.get("value") is not None:
+            assert entry.data["value"] == expected.data["value"]
+    # They are in order, but for what different questions did at the same time.
+    for number, place in enumerate(places):
+        for earlier in [other for other in range(number) if places[other] > place]:
+            one, other = audit[earlier], audit[number]
+            assert one.interrupt_id != other.interrupt_id, (one, other)
+            assert other.at - one.at <= timedelta(seconds=1), (one, other)
+            assert {"asked", "reminded", "escalated", "timed_out"} >= {one.kind, other.kind}, (one, other)
+
+
+def _is_like(expected: Entry, entry: AuditEntry) -> bool:
+    own = (entry.kind, entry.interrupt_id, entry.actor, entry.via)
+    if own != (expected.kind, expected.interrupt_id, expected.actor, expected.via):
+        return False
+    return all(entry.data.get(name) == expected.data[name] for name in expected.data if name != "value")
+
+
+def check_drawn(pair: Pair, audit: list[AuditEntry], log: list[str]) -> None:
+    """What a node did once it did once: whatever it asked afterwards, and wrote down, has the same."""
+    drawn: dict[str, set[str]] = {}
+    for entry in audit:
+        name = entry.interrupt_id or ""
+        if entry.kind == "asked" and name.startswith("talk") and entry.data["interrupt_kind"] == "call":
+            drawn.setdefault(name.partition(".")[0], set()).add(entry.data["value"]["drawn"])
+    assert all(len(found) == 1 for found in drawn.values()), drawn
+    written = [line.split()[1] for line in log if line.startswith("talk ")]
+    assert len(set(written)) == len(written)
+    assert {value for found in drawn.values() for value in found} >= set(written)
+
+
+async def histories(client: Client, run_id: str) -> list[WorkflowHistory]:
+    """The histories of a run, one for each time that it continued as new, first to last."""
+    found: list[WorkflowHistory] = []
+    execution: str | None = None
+    while True:
+        found.append(await client.get_workflow_handle(run_id, run_id=execution).fetch_history())
+        execution = found[-1].events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+        if not execution:
+            return found[::-1]
+
+
+# -- At random --------------------------------------------------------------------------------------------------------
+
+PEOPLE = ("ann", "bob", "cid", "mia", "boss", "cfo", "ops", "eve", None)
+GOOD: Mapping[str, tuple[Any, ...]] = {
+    "Intake": ({"amount": 1}, {"amount": 250}),
+    "Vote": ({"approved": True}, {"approved": True}, {"approved": True}, {"approved": False}),
+    "Final": ({"again": True}, {"again": False}),
+    "talk.0": (1, 12),
+    "talk.1": ("yes", "no"),
+    "failure": (
+        {"action": "retry"},
+        {"action": "retry"},
+        {"action": "skip", "output": "skipped by hand"},
+        {"action": "skip", "output": "passed over"},
+        {"action": "abort"},
+    ),
+    "stop": (None, "go on"),
+}
+BAD: tuple[Any, ...] = ("much", {}, {"amount": "much"}, {"approved": "perhaps"}, {"action": "dance"}, ["list"], None)
+DURATIONS = st.one_of(
+    st.integers(1, 12).map(lambda tens: tens * 10 * MINUTE),
+    st.integers(1, 12).map(lambda hours: hours * 60 * MINUTE),
+    st.integers(12, 72).map(lambda hours: hours * 60 * MINUTE),
+)
+
+
+def kind_of(interrupt_id: str) -> str:
+    """What an answer to a question looks like."""
+    node, _, visit = interrupt_id.partition(":")
+    _, _, rest = visit.partition(".")
+    if rest in ("before", "after"):
+        return "stop"
+    if rest.startswith("failure"):
+        return "failure"
+    return f"{node}.{rest}" if rest else node
+
+
+class AnyDay(RuleBasedStateMachine):
+    """A run, its forks, and everything that can come their way."""
+
+    world: ClassVar[World]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs: list[Pair] = []
+        self.sent: list[tuple[Pair, Sent]] = []
+        self.number = 0
+        self.has_begun = False
+
+    @initialize(kind=st.sampled_from(KINDS), cached=st.sampled_from([0, 0, 0, 1, 100]))
+    def begin(self, kind: Kind, cached: int) -> None:
+        world = self.world
+        world.begin()
+        self.has_begun = True
+        world.task_queue, world.cached = new_name("model"), cached
+        world.come()
+        before = world.now()
+        run = world.do(
+            GRAPHS[kind.name].start(
+                world.client,
+                inputs=None,
+                state=Case(),
+                id=f"{world.task_queue}-0",
+                task_queue=world.task_queue,
+                task_timeout=timedelta(seconds=2),
+            )
+        )
+        self.pairs = [Pair(Model(kind, before), run)]
+        self.check()
+        self.count(f"run {kind.name}")
+
+    def count(self, what: str) -> None:
+        self.world.counts[what] += 1
+        event(what)
+
+    # -- Looking ----------------------------------------------------------------------------------------------------
+
+    def check(self, took: timedelta = timedelta(0)) -> None:
+        """Each run stands where its model does."""
+        if not self.world.is_up:
+            return
+        for pair in self.pairs:
+            state = self.world.do(self.settled(pair))
+            pair.model.stamp(self.world.now(), took)
+            check_state(pair, state)
+            pair.state = state
+
+    async def settled(self, pair: Pair) -> RunState[Case]:
+        """Where a run stands as soon as none of its nodes runs."""
+        while True:
+            state = await patient(pair.run.get_state)
+            if state.status == "paused":
+                await pair.run.wait()
+                state = await patient(pair.run.get_state)
+            if state.status != "running":
+                return state
+            await asyncio.sleep(0.005)
+
+    def look_closely(self, pair: Pair) -> None:
+        model = pair.model
+        audit = self.world.ask(pair.run.audit)
+        check_audit(pair, audit)
+        assert pair.state is not None
+        check_drawn(pair, audit, pair.state.values.log)
+        checkpoints = self.world.ask(lambda: self.past(pair))
+        assert [int(each.checkpoint_id) for each in checkpoints] == list(
+            range(model.checkpoint - len(checkpoints) + 1, model.checkpoint + 1)
+        )
+        assert Counter((each.kind, each.node_id) for each in checkpoints) == Counter(model.checkpoints)
+        last = checkpoints[-1]
+        if model.checkpoint in model.snapshots:
+            then = model.snapshots[model.checkpoint]
+            assert set(last.interrupts) == set(then.open)
+            assert comparable(last.values.log) == comparable(then.state["log"])
+
+    async def past(self, pair: Pair) -> list[Any]:
+        return [each async for each in pair.run.history()]
+
+    @precondition(lambda self: self.world.is_up)
+    @rule(data=st.data())
+    def look(self, data: st.DataObject) -> None:
+        self.look_closely(data.draw(st.sampled_from(self.pairs)))
+        self.count("look")
+
+    # -- Time and workers -------------------------------------------------------------------------------------------
+
+    def clear(self) -> datetime:
+        """Be at a moment at which nothing is about to be due, so that it is clear what comes first."""
+        while True:
+            now = self.world.now()
+            dues = [found[0] for pair in self.pairs if (found := pair.model.next_due())]
+            close = [at for at in dues if now - MINUTE / 30 < at < now + MINUTE]
+            if not close or (not self.world.is_up and all(at < now for at in dues)):
+                for pair in self.pairs:
+                    pair.model.now = now
+                return now
+            self.let_pass(max(close) - now + MINUTE / 6)
+
+    def let_pass(self, duration: timedelta) -> None:
+        now = self.world.now()
+        for pair in self.pairs:
+            if self.world.is_up and not is_clear(pair.model, now + duration):
+                reject()  # which of two questions comes first would be a matter of milliseconds
+        began = time.monotonic()
+        self.world.sleep(duration)
+        took = timedelta(seconds=time.monotonic() - began)
+        for pair in self.pairs:
+            before = len(pair.model.audit)
+            pair.model.advance(now + duration)
+            for entry in pair.model.audit[before:]:
+                self.count(f"in time: {entry.kind}")
+        self.check(took)
+
+    @rule(duration=DURATIONS)
+    def pass_time(self, duration: timedelta) -> None:
+        self.clear()
+        self.let_pass(duration)
+        self.count("time passes" if self.world.is_up else "time passes without a worker")
+
+    @precondition(lambda self: self.world.is_up and self.world.cached == 0)
+    @rule()
+    def kill_the_worker(self) -> None:
+        self.clear()
+        self.world.kill()
+        for pair in self.pairs:
+            pair.model.is_up = False
+        self.count("worker killed")
+
+    def come_back(self) -> None:
+        now = self.clear()
+        self.world.come()
+        for pair in self.pairs:
+            before = len(pair.model.audit)
+            pair.model.come_back(now)
+            for entry in pair.model.audit[before:]:
+                self.count(f"caught up: {entry.kind}")
+        self.check()
+
+    @precondition(lambda self: not self.world.is_up)
+    @rule()
+    def a_worker_comes(self) -> None:
+        self.come_back()
+        self.count("worker back")
+
+    @precondition(lambda self: self.world.is_up and self.world.cached == 0)
+    @rule()
+    def another_worker(self) -> None:
+        """As with a new release."""
+        self.clear()
+        self.world.kill()
+        self.world.come()
+        self.check()
+        self.count("worker replaced")
+
+    # -- Answers ----------------------------------------------------------------------------------------------------
+
+    def pair(self, data: st.DataObject) -> Pair:
+        going_on = [pair for pair in self.pairs if not pair.model.is_over]
+        return data.draw(st.sampled_from(going_on or self.pairs))
+
+    def draw_answer(self, data: st.DataObject, model: Model, *, is_right: bool) -> Sent:
+        self.number += 1
+        later = [f"talk:{number}.1" for number in range(1, model.visits["talk"] + 1)]
+        gone = [name for name in (*model.taken, *later) if name not in model.open] or ["Intake:1"]
+        open_ = list(model.open)
+        names = open_ if open_ and (is_right or data.draw(st.integers(0, 3))) else gone
+        name = data.draw(st.sampled_from(names))
+        question = model.open.get(name)
+        actors: tuple[str | None, ...] = PEOPLE
+        if is_right and question is not None:
+            voted = [vote["actor"] for vote in question.votes]
+            actors = tuple(each for each in question.assignees if each not in voted) or ("zoe",)
+        is_good = is_right or data.draw(st.integers(0, 2)) > 0
+        value = data.draw(st.sampled_from(GOOD[kind_of(name)] if is_good else BAD))
+        return Sent(name, value, data.draw(st.sampled_from(actors)), f"answer-{self.number}")
+
+    def expect(self, pair: Pair, sent: Sent, reasons: set[str]) -> None:
+        """Send an answer, which is refused for one of these reasons; or taken."""
+        message = {"interrupt_id": sent.interrupt_id, "actor": sent.actor, "answer_id": sent.answer_id}
+        try:
+            taken = self.world.do(pair.run.resume(sent.value, **message))
+        except AnswerRefusedError as error:
+            assert error.reason in reasons, (sent, error)
+            self.count(f"update refused: {error.reason}")
+            return
+        assert not reasons - {"again"}, (sent, reasons)
+        known = pair.model.by_answer_id[sent.answer_id]
+        assert (taken.interrupt_id, taken.actor, taken.via) == (known.interrupt_id, known.actor, known.via)
+        self.count("update: again" if reasons else "update: early" if taken.is_early else "update: taken")
+        self.sent.append((pair, sent))
+
+    def answer_by_update(self, pair: Pair, sent: Sent) -> None:
+        self.clear()
+        [reasons] = pair.model.answer([sent], "update")
+        self.expect(pair, sent, reasons)
+        self.check()
+
+    @precondition(lambda self: self.world.is_up)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        pair = self.pair(data)
+        self.answer_by_update(pair, self.draw_answer(data, pair.model, is_right=True))
+
+    @precondition(lambda self: self.world.is_up)
+    @rule(data=st.data())
+    def answer_somehow(self, data: st.DataObject) -> None:
+        pair = self.pair(data)
+        self.answer_by_update(pair, self.draw_answer(data, pair.model, is_right=False))
+
+    @precondition(lambda self: self.world.is_up and self.sent)
+    @rule(data=st.data())
+    def answer_again(self, data: st.DataObject) -> None:
+        """A click that is sent twice, without the question or with another one."""
+        pair, sent = data.draw(st.sampled_from(self.sent))
+        if pair.model.is_over:
+            return
+        self.clear()
+        reasons = pair.model.judge(sent)
+        assert reasons == {"again"}
+        again = copy.copy(sent)
+        if data.draw(st.booleans()):
+            known = pair.model.by_answer_id[sent.answer_id]
+            taken = self.world.do(pair.run.resume(sent.value, actor=sent.actor, answer_id=sent.answer_id))
+            assert (taken.interrupt_id, taken.actor) == (known.interrupt_id, known.actor)
+            self.count("update: again, without the question")
+        else:
+            self.expect(pair, again, reasons)
+        self.check()
+
+    def signal(self, pair: Pair, name: str, message: Any) -> bool:
+        """Send a signal.
+
+        Returns:
+            Whether there is still a run.
+        """
+        if pair.model.is_over:
+            return False
+        self.world.do(pair.run._handle.signal(name, message))  # pyright: ignore[reportPrivateUsage]
+        return True
+
+    @rule(data=st.data(), is_right=st.booleans())
+    def answer_by_signal(self, data: st.DataObject, is_right: bool) -> None:
+        pair = self.pair(data)
+        self.clear()
+        sent = self.draw_answer(data, pair.model, is_right=is_right)
+        message = {"interrupt_id": sent.interrupt_id, "value": sent.value, "answer_id": sent.answer_id}
+        if self.signal(pair, "resume", message if sent.actor is None else {**message, "actor": sent.actor}):
+            self.count("signal" if self.world.is_up else "signal without a worker")
+            before = len(pair.model.audit)
+            pair.model.signal_answer(sent)
+            for entry in pair.model.audit[before:]:
+                if entry.via == "signal":
+                    self.count(f"signal: {entry.kind}")
+            self.check()
+
+    @precondition(lambda self: self.world.is_up)
+    @rule(data=st.data())
+    def answer_all(self, data: st.DataObject) -> None:
+        pair = self.pair(data)
+        if pair.model.is_over or not pair.model.open:
+            return
+        self.clear()
+        is_right = data.draw(st.booleans())
+        drawn = [self.draw_answer(data, pair.model, is_right=is_right) for _ in range(data.draw(st.integers(1, 3)))]
+        actor = data.draw(st.sampled_from(PEOPLE))
+        ids = {sent.interrupt_id: sent.value for sent in drawn}
+        answers = [Sent(name, value, actor, f"{self.number}-{name}") for name, value in ids.items()]
+        if len(answers) > 1 and any(each.value == {"action": "abort"} for each in answers):
+            return
+        reasons = pair.model.answer(answers, "update")
+        refused = set[str]().union(*reasons)
+        try:
+            # What `resume_all` does, with ids of our own.
+            sent = [vars(answer) for answer in answers]
+            taken = self.world.do(calls.ask(self.world.client, pair.run.id, "resume_all", sent))
+        except AnswerRefusedError as error:
+            assert error.reason in refused, (answers, reasons, error)
+            self.count(f"together refused: {error.reason}")
+        else:
+            assert not refused, (answers, reasons)
+            assert [each["interrupt_id"] for each in taken] == list(ids)
+            self.count("together taken" if len(ids) > 1 else "together: one")
+        self.check()
+
+    # -- Steering ---------------------------------------------------------------------------------------------------
+
+    @rule(data=st.data(), by_signal=st.booleans(), actor=st.sampled_from(PEOPLE))
+    def update_state(self, data: st.DataObject, by_signal: bool, actor: str | None) -> None:
+        changes: list[dict[str, Any]] = [
+            {"trouble": True},
+            {"trouble": True},
+            {"trouble": False},
+            {"note": "by hand"},
+            {"trouble": "perhaps"},
+        ]
+        values = data.draw(st.sampled_from(changes))
+        pair = self.pair(data)
+        self.clear()
+        model = pair.model
+        if by_signal or not self.world.is_up:
+            sent = {"values": values} if actor is None else {"values": values, "actor": actor}
+            if self.signal(pair, "update_state", sent):
+                self.or_rejected(pair, lambda: model.update(values, actor, "signal"), None, actor)
+                self.count("state by signal")
+        else:
+            is_stale = data.draw(st.integers(0, 3)) == 0 and pair.state is not None
+            version = pair.state.version + 1 if is_stale and pair.state is not None else None
+            is_fine = not is_stale and model.update(values, actor, "update")
+            try:
+                self.world.do(pair.run.update_state(values, expected_version=version, actor=actor))
+            except RefusedError as error:
+                assert not is_fine, error
+                self.count(f"state refused: {error.reason}")
+            else:
+                assert is_fine
+                self.count("state changed")
+        self.check()
+
+    def or_rejected(self, pair: Pair, do: Any, interrupt_id: str | None, actor: str | None) -> None:
+        """What came by signal is done, or kept as rejected."""
+
+        def done() -> None:
+            if not do():
+                pair.model._reject(interrupt_id, actor, "signal")  # pyright: ignore[reportPrivateUsage]
+
+        pair.model.send(done)
+
+    @rule(data=st.data(), paused=st.booleans())
+    def pause(self, data: st.DataObject, paused: bool) -> None:
+        pair = self.pair(data)
+        self.clear()
+        model = pair.model
+        if model.is_over:
+            return
+        self.world.do(pair.run.pause() if paused else pair.run.unpause())
+
+        def do() -> None:
+            if model.is_over:
+                model._reject(None, None, "signal")  # pyright: ignore[reportPrivateUsage]
+            model.paused = model.paused if model.is_over else paused
+
+        model.send(do)
+        self.count("paused" if paused else "unpaused")
+        self.check()
+
+    @rule(data=st.data(), by_signal=st.booleans(), actor=st.sampled_from(PEOPLE))
+    def reassign(self, data: st.DataObject, by_signal: bool, actor: str | None) -> None:
+        pair = self.pair(data)
+        model = pair.model
+        names = [*model.open, *list(model.taken)[-1:]]
+        if model.is_over or not names:
+            return
+        self.clear()
+        name = data.draw(st.sampled_from(names))
+        people = [each for each in PEOPLE if each is not None]
+        to = data.draw(st.lists(st.sampled_from(people), unique=True, max_size=3))
+        if by_signal or not self.world.is_up:
+            message: dict[str, Any] = {"interrupt_id": name, "to": to}
+            if self.signal(pair, "reassign", message if actor is None else {**message, "actor": actor}):
+                self.or_rejected(pair, lambda: model.reassign(name, to, actor, "signal"), name, actor)
+                self.count("reassign by signal")
+        else:
+            is_fine = model.reassign(name, to, actor, "update")
+            try:
+                asked = self.world.do(pair.run.reassign(to, interrupt_id=name, actor=actor))
+            except RefusedError as error:
+                assert not is_fine, error
+                self.count(f"reassign refused: {error.reason}")
+            else:
+                assert is_fine
+                assert asked.assignees == to
+                self.count("reassigned")
+        self.check()
+
+    @rule(data=st.data(), by_signal=st.booleans(), actor=st.sampled_from(PEOPLE), tens=st.integers(-100, 300))
+    def extend(self, data: st.DataObject, by_signal: bool, actor: str | None, tens: int) -> None:
+        pair = self.pair(data)
+        model = pair.model
+        if model.is_over or not model.open:
+            return
+        now = self.clear()
+        name = data.draw(st.sampled_from(list(model.open)))
+        until = (now + tens * 10 * MINUTE).replace(second=30) if tens < 100 else None
+        if until is not None and abs(until - now) < 2 * MINUTE:
+            until = now - MINUTE
+        by: timedelta | datetime = tens * MINUTE * 10 if until is None else until
+        if by_signal or not self.world.is_up:
+            change = {"until": until.isoformat()} if until is not None else {"by": tens * 600}
+            message: dict[str, Any] = {"interrupt_id": name, **change}
+            if self.signal(pair, "extend", message if actor is None else {**message, "actor": actor}):
+                self.or_rejected(pair, lambda: model.extend(name, by, actor, "signal"), name, actor)
+                self.count("extend by signal")
+        else:
+            is_fine = model.extend(name, by, actor, "update")
+            longer = None if until is not None else tens * MINUTE * 10
+            try:
+                asked = self.world.do(pair.run.extend(longer, until=until, interrupt_id=name, actor=actor))
+            except RefusedError as error:
+                assert not is_fine, error
+                self.count(f"extend refused: {error.reason}")
+            else:
+                assert is_fine
+                assert asked.deadline is not None
+                self.count("extended" if until is None else "extended until")
+        self.check()
+
+    @rule(data=st.data(), by_signal=st.booleans())
+    def set_breakpoints(self, data: st.DataObject, by_signal: bool) -> None:
+        pair = self.pair(data)
+        model = pair.model
+        if model.is_over:
+            return
+        self.clear()
+        nodes = st.lists(st.sampled_from(NODES), max_size=2, unique=True)
+        before, after = data.draw(nodes), data.draw(nodes)
+        if by_signal or not self.world.is_up:
+            if self.signal(pair, "set_breakpoints", {"before": before, "after": after}):
+                self.or_rejected(pair, lambda: model.set_breakpoints(before, after), None, None)
+        else:
+            model.set_breakpoints(before, after)
+            self.world.do(pair.run.set_breakpoints(before=before, after=after))
+        self.count("breakpoints")
+        self.check()
+
+    @precondition(lambda self: self.world.is_up and len(self.pairs) < 3)
+    @rule(data=st.data())
+    def fork(self, data: st.DataObject) -> None:
+        pair = data.draw(st.sampled_from(self.pairs))
+        now = self.clear()
+        going_on = [number for number, then in pair.model.snapshots.items() if not then.is_over]
+        if not going_on:
+            return
+        number = data.draw(st.sampled_from(going_on))
+        update = data.draw(st.sampled_from([None, {"note": "forked"}, {"trouble": True}]))
+        world = self.world
+        name = f"{world.task_queue}-{len(self.pairs)}"
+        run = world.do(
+            pair.run.fork(
+                str(number),
+                id=name,
+                task_queue=world.task_queue,
+                update=update,
+                task_timeout=timedelta(seconds=2),
+            )
+        )
+        model = copy.deepcopy(pair.model.snapshots[number])
+        model.fork(now, update)
+        self.pairs.append(Pair(model, run))
+        self.count("forked")
+        self.check()
+
+    # -- The end ------------------------------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        if not self.has_begun:
+            return
+        try:
+            if self.pairs and sys.exc_info()[0] is None:
+                self.come_to_an_end()
+        finally:
+            self.world.end()
+
+    def come_to_an_end(self) -> None:
+        """Nothing was lost, and nothing was done twice: all runs come to what the model says."""
+        if not self.world.is_up:
+            self.come_back()
+        for pair in self.pairs:
+            self.finish(pair)
+            self.look_closely(pair)
+        self.world.do(self.replay())
+
+    def finish(self, pair: Pair) -> None:
+        model, run = pair.model, pair.run
+        if not model.is_over:
+            self.clear()
+            model.set_breakpoints((), ())
+            self.world.do(run.set_breakpoints(before=[], after=[]))
+            model.update({"trouble": False}, None, "update")
+            self.world.do(run.update_state({"trouble": False}))
+            model.pause(False)
+            self.world.do(run.unpause())
+            self.check()
+        while not model.is_over:
+            name, question = next(iter(model.open.items()))
+            voted = [vote["actor"] for vote in question.votes]
+            actor = next((each for each in question.assignees if each not in voted), "zoe")
+            value = {"again": False} if kind_of(name) == "Final" else GOOD[kind_of(name)][0]
+            self.number += 1
+            self.answer_by_update(pair, Sent(name, value, actor, f"answer-{self.number}"))
+        self.count(f"end: {model.status}")
+        if model.status == "failed":
+            with pytest.raises(GraphRunError):
+                self.world.do(run.result())
+            return
+        result = self.world.do(run.result())
+        assert result.output == model.output
+        assert comparable(result.state.log) == comparable(model.state["log"])
+
+    async def replay(self) -> None:
+        replayer = Replayer(workflows=[], plugins=[GraphPlugin(*GRAPHS.values())])
+        for pair in self.pairs:
+            chain = await histories(self.world.client, pair.run.id)
+            self.world.counts["histories"] += len(chain)
+            self.world.counts["continued as new"] += len(chain) - 1
+            for history in chain:
+                assert not [each for each in history.events if each.event_type == TASK_FAILED]
+                await replayer.replay_workflow(history)
+
+
+def is_clear(model: Model, until: datetime) -> bool:
+    """Whether it is clear what comes first, when time passes: no question ends as another one does something."""
+    ahead = copy.deepcopy(model)
+    seen: list[tuple[datetime, str, str]] = []
+    while (found := ahead.next_due()) is not None and found[0] <= until + MINUTE:
+        at, question = found
+        due = question.first()
+        assert due is not None
+        seen.append((at, question.id, due[0]))
+        ahead.advance(at)
+    return not any(
+        other[0] - one[0] < MINUTE and one[1] != other[1] and "expire" in (one[2], other[2])
+        for one, other in zip(seen, seen[1:], strict=False)
+    )
+
+
+def run_at_random(folder: Path, *, is_killed: bool, examples: int, steps: int) -> Counter[str]:
+    """Run as many examples."""
+    with World(folder, is_killed=is_killed) as world:
+
+        class Machine(AnyDay):
+            pass
+
+        Machine.world = world
+        run_state_machine_as_test(
+            Machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                # A failure is shown as it was found: to make it shorter would take longer than a test may.
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        return world.counts
+
+
+def test_a_run_does_what_the_model_says(tmp_path: Path) -> None:
+    counts = run_at_random(tmp_path, is_killed=False, examples=25, steps=25)
+    print(sorted(counts.items()))
+
+
+@pytest.mark.slow
+def test_a_run_does_what_the_model_says_while_workers_are_killed(tmp_path: Path) -> None:
+    counts = run_at_random(tmp_path, is_killed=True, examples=12, steps=25)
+    print(sorted(counts.items()))
