@@ -554,7 +554,8 @@ def _gone(run_id: str, state: Mapping[str, Any], interrupt_id: str | None, ids: 
     for accepted in state["answered"]:
         if accepted["interrupt_id"] == interrupt_id:
             if accepted.get("via") == "timeout":
-                message = f"{interrupt_id!r} waited until {accepted['answered_at']}, and nobody had answered by then."
+                at = accepted["answered_at"]
+                message = f"Nobody had answered {interrupt_id!r} in time; it stopped waiting at {at}."
                 return AnswerRefusedError("expired", message)
             by = f" by {accepted['actor']}" if accepted["actor"] else ""
             message = f"{interrupt_id!r} was answered{by} at {accepted['answered_at']}."

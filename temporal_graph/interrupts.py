@@ -49,7 +49,7 @@ class InterruptNode(BaseNode[StateT, DepsT, NodeRunEndT], ABC, Generic[StateT, D
         policy: How it asks; None for as the graph's options say.
     """
 
-    policy: ClassVar[InterruptPolicy | None] = None
+    policy: ClassVar[InterruptPolicy | None]
 
 
 @dataclass(frozen=True)

@@ -360,6 +360,7 @@ class LocalRun(Generic[OutputT, StateT]):
                 data = snapshot.dump(then)
                 changes = None if update is None else dump_fields(update)
                 run: LocalRun[OutputT, StateT] = LocalRun(self._registered, self._given)
+                run._ahead = self._ahead
                 run._engine = forked(self._graph, data, changes, self._now())
                 return run
         first, _ = engine.origin

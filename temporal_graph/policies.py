@@ -13,7 +13,7 @@ from .calendars import Calendar
 from .commands import NOTHING, Command
 from .errors import GraphDefinitionError
 
-__all__ = ["Escalate", "Every", "InterruptPolicy"]
+__all__ = ["Escalate", "Every", "InterruptPolicy", "People"]
 
 LONGEST: Final = timedelta(days=36_500)
 """The longest duration; what comes after longer ones has no date any more."""
@@ -180,16 +180,6 @@ class InterruptPolicy:
         if not callable(self.not_by):
             for name, people in asked:
                 self._check_barred(name, () if callable(people) else people, self.not_by)
-
-    def check_names(self, assignees: Sequence[str], not_by: Sequence[str]) -> None:
-        """Look whether enough people are left to answer.
-
-        Raises:
-            GraphDefinitionError: There are not.
-        """
-        if assignees and len(assignees) < self.quorum:
-            raise GraphDefinitionError(f"quorum is {self.quorum}, but assignees names {len(assignees)}.")
-        self._check_barred("assignees", assignees, not_by)
 
     @staticmethod
     def _check_barred(what: str, people: Sequence[str], not_by: Sequence[str]) -> None:

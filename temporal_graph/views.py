@@ -262,7 +262,12 @@ def read_stop(graph: CompiledGraph, data: Mapping[str, Any]) -> Stop[Any, Any]:
     interrupts = read_interrupts(data["interrupts"])
     output = graph.output.load_python(data["output"]) if data["status"] == "finished" else None
     state = read_state(graph, data["state"])
-    return Stop(data["status"], interrupts, state, _next_node(graph, interrupts), output)
+    composed = data.get("next_node")
+    if composed is None:
+        next_node = _next_node(graph, interrupts)
+    else:
+        next_node = graph.nodes[composed["node_id"]].inputs.load_python(composed["data"])
+    return Stop(data["status"], interrupts, state, next_node, output)
 
 
 def raise_run_error(failure: Mapping[str, Any]) -> NoReturn:

@@ -43,11 +43,15 @@ class Hooks:
         ask: Waits for an answer; None to end the node instead, and have it run again.
         remember: Keeps what was done once; None to keep it with the question only.
         do: Runs a function as an activity; None to run it right here.
+        dump_error: What `do` raised, to be raised again when the node comes by once more; None for what is not kept.
+        load_error: Makes it again.
     """
 
     ask: Ask | None = None
     remember: Remember | None = None
     do: Do | None = None
+    dump_error: Callable[[Exception], Json] | None = None
+    load_error: Callable[[Json], Exception] | None = None
 
 
 NO_HOOKS = Hooks()
@@ -106,7 +110,10 @@ class NodeAsker:
         self._message = message
         self._answers = message.answers
         self._votes = message.votes
-        self._once: dict[str, Json] = dict(message.once)
+        can_raise = hooks.load_error is not None
+        self._once: dict[str, Json] = {
+            key: kept for key, kept in message.once.items() if kept is not None and (can_raise or not _has_failed(kept))
+        }
         self._dump_policy = dump_policy
         self._hooks = hooks
         self._position = 0
@@ -202,7 +209,9 @@ class NodeAsker:
 
     # -- What is not done twice -------------------------------------------------------------------------------------
     #
-    # What has been done is kept in a list of one; what has been done and has not left a result, as the reason why.
+    # Kept is what came of it, in a list of one; or why that is lost, as a text; or the error of a step, where the node is
+    # in the workflow: in a history that continues another one it must come by the same places. When the node itself
+    # fails, errors are forgotten, for another try.
 
     async def once(self, key: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
@@ -251,6 +260,9 @@ class NodeAsker:
         kept = self._once[key]
         if isinstance(kept, str):
             raise InterruptError(kept)
+        if _has_failed(kept):
+            assert self._hooks.load_error is not None
+            raise self._hooks.load_error(kept["error"])
         return codec.load(compact(kept[0]))
 
     async def _let_do(self, key: str, work: Callable[[], Awaitable[str]]) -> None:
@@ -282,6 +294,10 @@ class NodeAsker:
         except BaseException as error:
             if is_the_runtimes(error):
                 raise
+            if self._hooks.dump_error is not None and isinstance(error, Exception):
+                failed = self._hooks.dump_error(error)
+                if failed is not None:
+                    await self._keep(key, {"error": failed})
             return error
         try:
             await self._keep(key, value)
@@ -298,9 +314,16 @@ class NodeAsker:
         if self._hooks.remember is not None:
             await self._hooks.remember(key, value, self._once)
 
-    async def finish(self) -> None:
+    async def finish(self, *, failed: bool = False) -> None:
         """Wait for what is being done once, where the node has ended without waiting for it; and let nothing begin."""
         self._is_over = True
+        await self._wait_for_the_rest()
+        for key in [key for key, kept in self._once.items() if failed and _has_failed(kept)]:
+            del self._once[key]
+            if self._hooks.remember is not None:
+                await self._hooks.remember(key, None, self._once)
+
+    async def _wait_for_the_rest(self) -> None:
         try:
             while self._doing:
                 await asyncio.wait([next(iter(self._doing))])
@@ -334,3 +357,7 @@ class NodeAsker:
         if get_origin(type_) in (Awaitable, Coroutine):
             type_ = get_args(type_)[-1]
         return self._codec.of(type_)
+
+
+def _has_failed(kept: Json) -> bool:
+    return isinstance(kept, dict)

@@ -133,13 +133,13 @@ class NodeRunner:
             await asker.finish()
             return interrupted.question
         except BaseExceptionGroup as group:
-            await asker.finish()
             asked = _asked_in(group)
+            await asker.finish(failed=asked is None)
             if asked is None:
                 raise
             return asked
         except Exception:
-            await asker.finish()
+            await asker.finish(failed=True)
             raise
         finally:
             with contextlib.suppress(ValueError):  # a node in the workflow is closed in another context than its own

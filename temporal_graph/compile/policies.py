@@ -24,7 +24,7 @@ from ..engine.spec import END
 from ..engine.state import Json, Plan
 from ..errors import GraphDefinitionError, GraphInputError
 from ..interrupts import InterruptNode
-from ..policies import Every, InterruptPolicy, names_of
+from ..policies import Every, InterruptPolicy, People, names_of
 from .answers import AnswerForm
 from .targets import dump_command, shown, to_json
 
@@ -130,6 +130,10 @@ class Policies:
                 end = self._dump_end(policy)
             except GraphInputError as error:
                 raise GraphDefinitionError(f"The policy of node {node_id!r}, on_timeout: {error}") from error
+            try:
+                _dump_ends(policy)
+            except GraphInputError as error:
+                raise GraphDefinitionError(f"The policy of node {node_id!r}: {error}") from error
             if end is not None and policies.get(node_id) is (self._own.get(node_id) or policy):
                 self._check_answer(node_id, policy, end)
 
@@ -168,9 +172,8 @@ class Policies:
             return self._fixed[id(policy)]
         assignees = names_of("assignees", policy.assignees, context)
         not_by = names_of("not_by", policy.not_by, context)
-        policy.check_names(assignees, not_by)
         limit, reminders = policy.timeout, policy.reminders
-        made = Policy(
+        rules = Policy(
             assignees=assignees,
             only_assignees=policy.only_assignees,
             timeout=limit.astimezone(UTC).isoformat() if isinstance(limit, datetime) else _seconds(limit),
@@ -180,9 +183,10 @@ class Policies:
             escalations=tuple((item.after.total_seconds(), tuple(item.to)) for item in policy.escalations),
             calendar=None if policy.calendar is None else policy.calendar.dump(),
             quorum=policy.quorum,
-            reject_ends=() if policy.reject_ends is NOTHING else (to_json("reject_ends", policy.reject_ends),),
+            reject_ends=_dump_ends(policy),
             not_by=not_by,
-        ).dump()
+        )
+        made = _without_barred(rules.dump())
         if is_fixed and any(policy is kept for kept in (*self._own.values(), *self._others.values())):
             self._fixed[id(policy)] = made  # which lives as long as this does, so that nothing else has its id
         return made
@@ -225,16 +229,14 @@ class Policies:
         """A policy that a run has kept, with the people whom functions find.
 
         Raises:
-            GraphDefinitionError: They are none, or too few.
+            GraphDefinitionError: They are no names.
         """
         data = {name: value for name, value in kept.items() if name != "finds"}
         now = self.of(node_id, kind)
         for name in kept.get("finds", ()):
-            people: Any = getattr(now, name, ())
-            data[name] = list(names_of(name, people, context())) if callable(people) else []
-        rules = Policy.load(data)
-        InterruptPolicy(quorum=rules.quorum).check_names(rules.assignees, rules.not_by)
-        return data
+            people = cast("Any", getattr(now, name, ()))
+            data[name] = list(names_of(name, cast("People", people), context())) if callable(people) else []
+        return _without_barred(data)
 
     def _dump_end(self, policy: InterruptPolicy) -> dict[str, Json] | None:
         if not isinstance(policy.on_timeout, Command):
@@ -290,6 +292,18 @@ def _known_fields(state: ValueCodec | None, plan: Plan) -> tuple[str, ...]:
         return ()
     config: Any = getattr(state.type, "model_config", None) or getattr(state.type, "__pydantic_config__", None) or {}
     return () if config.get("extra") == "allow" else tuple(plan.fields)
+
+
+def _without_barred(data: dict[str, Json]) -> dict[str, Json]:
+    """A policy that asks nobody who may not answer: of a whole team, the others."""
+    barred = data.get("not_by", ())
+    if any(name in barred for name in data.get("assignees", ())):
+        return {**data, "assignees": [name for name in data["assignees"] if name not in barred]}
+    return data
+
+
+def _dump_ends(policy: InterruptPolicy) -> tuple[Json, ...]:
+    return () if policy.reject_ends is NOTHING else (to_json("reject_ends", policy.reject_ends),)
 
 
 def _seconds(duration: timedelta | None) -> float | None:

@@ -122,8 +122,10 @@ def _of(name: str, function: Any, codec: Codec) -> StepFunction:
     parameters: dict[str, ValueCodec] = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind not in _NAMED:
+            written = str(parameter.replace(annotation=inspect.Parameter.empty))
             raise GraphDefinitionError(
-                f"Function {name!r} in steps takes {str(parameter)!r}; what is sent to an activity has names."
+                f"Function {name!r} in steps takes {written!r}, which has no name in a call; what is sent to an "
+                "activity has names."
             )
         if parameter.name not in hints:
             raise GraphDefinitionError(f"Nothing says what type {parameter.name!r} of function {name!r} in steps is.")

@@ -45,4 +45,14 @@ def stopped(engine: Engine) -> dict[str, Any]:
         "output": json.loads(engine.output.data) if engine.output is not None else None,
         "state": engine.state,
         "failure": asdict(engine.failure) if engine.failure is not None else None,
+        **_composed(engine),
     }
+
+
+def _composed(engine: Engine) -> dict[str, Any]:
+    """The interrupt node that waits, where its question does not show its fields, but what it has composed."""
+    waiting = [interrupt for interrupt in engine.questions.open.values() if interrupt.kind == "node"]
+    task = engine.tasks[waiting[0].task_id] if waiting else None
+    if task is None or task.shown is None:
+        return {}
+    return {"next_node": {"node_id": task.node_id, "data": json.loads(task.value.data)}}

@@ -291,7 +291,7 @@ class Questions:
         """Refuse an answer to a question that is not open, unless the question may still come."""
         accepted = self.accepted.get(interrupt_id)
         if accepted is not None and accepted.via == TIMEOUT:
-            message = f"{interrupt_id!r} waited until {accepted.answered_at}, and nobody had answered by then."
+            message = f"Nobody had answered {interrupt_id!r} in time; it stopped waiting at {accepted.answered_at}."
             raise Refused("expired", message)
         if accepted is not None:
             message = f"{interrupt_id!r} was answered{_by(accepted)} at {accepted.answered_at}."

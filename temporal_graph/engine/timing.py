@@ -70,9 +70,9 @@ class Timing(Answering):
         if item.what == "expire":
             self._expire(interrupt)
         elif item.what == "escalate":
-            interrupt.assignees = list(item.to)
+            interrupt.assignees = [name for name in item.to if name not in interrupt.rules.not_by]
             interrupt.escalation_level += 1
-            told: dict[str, Any] = {"to": list(item.to), "level": interrupt.escalation_level}
+            told: dict[str, Any] = {"to": list(interrupt.assignees), "level": interrupt.escalation_level}
             audit.add("escalated", now, interrupt.interrupt_id, question=interrupt.public(), **told)
         else:
             if is_last:

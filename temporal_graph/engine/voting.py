@@ -23,7 +23,7 @@ def check_actor(interrupt: Interrupt, answer: Answer) -> None:
     if actor in rules.not_by:
         raise Refused("not_authorized", f"{actor!r} may not answer {name!r}; somebody else must.")
     if rules.only_assignees and actor not in interrupt.assignees:
-        asked = ", ".join(repr(assignee) for assignee in interrupt.assignees)
+        asked = ", ".join(repr(assignee) for assignee in interrupt.assignees) or "nobody; reassign it"
         raise Refused("not_authorized", f"{actor!r} is not asked by {name!r}; it asks {asked}.")
     for vote in interrupt.answers:
         if vote["actor"] == actor:

@@ -219,7 +219,9 @@ class Kept:
         try:
             await handle.heartbeat(self.told())
         except RPCError as error:
-            return error.status not in AGAIN  # nobody waits for this attempt any more
+            if error.status == RPCStatusCode.NOT_FOUND:
+                raise asyncio.CancelledError from error  # nobody waits for this attempt any more
+            return error.status not in AGAIN
         except AsyncActivityCancelledError:
             pass  # it has been told nevertheless
         return True

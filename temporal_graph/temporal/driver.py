@@ -46,7 +46,7 @@ from ..messages import NodeInput, Question, asked, dump_input, dump_result, load
 from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
-from .kept import told_by
+from .kept import dump_error, load_error, told_by
 from .messages import Extension, Reassignment, StartMessage, StateUpdate
 from .names import FIRST_TASK, PAYLOAD_TOO_LARGE, activity_name
 from .notifying import Notifying
@@ -511,6 +511,8 @@ class Driver:
             functools.partial(self._ask, work.task_id),
             functools.partial(self._remember, work.task_id),
             functools.partial(self._do_step, work.task_id),
+            dump_error,
+            load_error,
         )
         try:
             return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, hooks, emit))

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+
+from temporalio import workflow
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import DefaultFailureConverter
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 from ..engine.state import Json
 
@@ -54,3 +60,20 @@ def told_by(error: BaseException | None) -> Told | None:
             return found
         error = error.__cause__
     return None
+
+
+def dump_error(error: Exception) -> Json:
+    """The error of an activity, so that it can be raised again in another history; None for another error."""
+    if not isinstance(error, ActivityError) or is_cancelled_exception(error):
+        return None
+    failure = Failure()
+    DefaultFailureConverter().to_failure(error, workflow.payload_converter(), failure)
+    return base64.b64encode(failure.SerializeToString(deterministic=True)).decode()
+
+
+def load_error(data: Json) -> FailureError:
+    """The error again."""
+    failure = Failure.FromString(base64.b64decode(data))
+    error = DefaultFailureConverter().from_failure(failure, workflow.payload_converter())
+    assert isinstance(error, FailureError)
+    return error

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from datetime import UTC
 
 from ..engine.engine import Engine
 from ..engine.events import clipped
-from ..engine.policies import Due
+from ..engine.policies import Due, moment
 from ..engine.questions import Interrupt
 
 LONGEST = 200
-"""Bytes of a summary as JSON. Temporal's limit is 400 as they are sent, and a payload codec may make more of them."""
+"""Bytes of a summary as JSON, and letters of a name. The limit is 400, and a payload codec may make more of them."""
 MOST = 20
 """Questions that are shown one by one."""
 
@@ -44,24 +44,29 @@ def details(engine: Engine) -> str:
 
 
 def _row(interrupt: Interrupt) -> str:
-    asked = ", ".join(interrupt.assignees) or "anybody"
+    asked = _shown(", ".join(interrupt.assignees)) or "anybody"
     if interrupt.escalation_level:
         asked += f" (level {interrupt.escalation_level})"
     if interrupt.quorum > 1:
         asked += f", {len(interrupt.answers)} of {interrupt.quorum} answers"
-    until = "" if interrupt.deadline is None else _minutes(interrupt.deadline)
-    return "| " + " | ".join(_cells([interrupt.interrupt_id, asked, _minutes(interrupt.created_at), until])) + " |"
+    until = "" if interrupt.deadline is None else _minute(interrupt.deadline)
+    return f"| {_shown(interrupt.interrupt_id)} | {asked} | {_minute(interrupt.created_at)} | {until} |"
 
 
-def _cells(texts: Iterable[str]) -> list[str]:
-    """Texts of the user's, which must not break out of their cells, or format anything."""
-    shown = [clipped(text if len(text) <= 200 else text[:199] + "…") for text in texts]
-    lines = ["".join(char if char.isprintable() or char in "\u200c\u200d" else " " for char in text) for text in shown]
-    return [" ".join(line.translate(_ESCAPES).split()) for line in lines]
+def _shown(text: str) -> str:
+    """A text of the user's, which must not break out of its cell, or format anything."""
+    text = clipped(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
+    line = "".join(char if char.isprintable() or char in _JOINERS else " " for char in text)
+    return " ".join(line.translate(_ESCAPES).split())
 
 
+_JOINERS = "\u200c\u200d"
+"""Of which some letters and emoji are made."""
 _ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in r"\`*_{}[]<>()#+!|~&"})
 
 
-def _minutes(at: str) -> str:
-    return at[:16].replace("T", " ") + " UTC"
+def _minute(at: str) -> str:
+    try:
+        return f"{moment(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except OverflowError:  # within hours of the first year or the last
+        return at

@@ -366,7 +366,9 @@ def breaks(before: Sequence[str] = (), after: Sequence[str] = ()) -> dict[str, A
     return {"breakpoints": Breakpoints(tuple(before), tuple(after))}
 
 
-STEPS = ("start", "finish", "fail", "ask", "answer", "answer_all", "goto", "stop", "update", "due", "reassign", "extend")
+STEPS = frozenset(
+    ["start", "finish", "fail", "ask", "answer", "answer_all", "goto", "stop", "update", "due", "reassign", "extend"]
+)
 """What is done to a run, each of which may be the last before it is written down."""
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from temporal_graph.engine.audit import LONGEST
 from temporal_graph.engine.events import Cancel, Fail, Failure, NodeDidOnce, NodeFailed, OpenInterrupt, SetTimer
 from temporal_graph.engine.events import Run as RunTask
 from temporal_graph.engine.policies import Policy
-from temporal_graph.engine.questions import LONGEST
 from temporal_graph.engine.snapshot import dump
 from temporal_graph.engine.spec import END
 from tests.engine.machine import (
@@ -211,8 +211,9 @@ def test_a_node_that_failed_and_asks_again(new_run: Make) -> None:
     assert run.open == ["a:1.1"]
 
 
-def test_a_node_in_the_driver_that_failed_while_it_waited(new_run: Make) -> None:
-    run = new_run(LINE)
+@pytest.mark.parametrize("make", [Run, RecordedRun])
+def test_a_node_in_the_driver_that_failed_while_it_waited(make: Make) -> None:
+    run = make(LINE)
     run.start()
     run.ask("a:1")
     failure = Failure("a", "TimeoutError", "too late")

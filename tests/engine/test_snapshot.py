@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from temporal_graph import TemporalGraph
 from temporal_graph.compile import CompiledGraph
 from temporal_graph.engine.breakpoints import ANY, Breakpoints
-from temporal_graph.engine.events import Encoded, NodeAsked, NodeFinished, Work
+from temporal_graph.engine.events import Encoded, NodeAsked, NodeFinished, SetTimer, Work
+from temporal_graph.engine.policies import Policy, in_order, moment
 from temporal_graph.engine.questions import Accepted, Answer, Refused
 from temporal_graph.engine.recording import RecordingEngine
 from temporal_graph.engine.snapshot import SnapshotError, dump, load
@@ -443,14 +445,27 @@ ALMOST_ANYTHING = st.recursive(
 )
 
 
+POLICY = Policy(
+    assignees=("ann",),
+    every=3_600.0,
+    escalations=((5_000.0, ("bob",)), (20_000.0, ("boss", "cfo"))),
+    timeout=30_000.0,
+    on_timeout={"value": FINE},
+)
+
+
 class Asking:
     """The functions of a compiled graph, some of whose steps ask before they run; answers change nothing."""
 
-    def __init__(self, compiled: CompiledGraph) -> None:
+    def __init__(self, compiled: CompiledGraph, policy: Policy | None) -> None:
         self._functions = compiled.functions
+        self._policy = policy
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._functions, name)
+
+    def policy(self, node_id: str, kind: str, value: Encoded, state: Any) -> Any:
+        return None if self._policy is None else self._policy.dump()
 
     def ask(self, node_id: str, value: Encoded) -> tuple[Any, dict[str, Any] | None]:
         return {"value": value.data}, {"type": "object"}
@@ -473,8 +488,9 @@ class AnyRun(RuleBasedStateMachine):
         case=st.sampled_from(["explicit", "closest", "farthest"]).flatmap(programs),
         asks=st.sets(st.integers(0, 30)),
         stops=st.just([]) | st.just([ANY]),
+        policy=st.sampled_from([None, POLICY]),
     )
-    def begin_a_run(self, case: Any, asks: set[int], stops: list[str]) -> None:
+    def begin_a_run(self, case: Any, asks: set[int], stops: list[str], policy: Policy | None) -> None:
         program, value = case
         self.expected: Outcome = oracle(program, value)
         self.compiled = TemporalGraph(build(program), name="random").registered.compiled
@@ -483,7 +499,7 @@ class AnyRun(RuleBasedStateMachine):
             for number, (node_id, node) in enumerate(self.compiled.spec.nodes.items())
         }
         self.spec = GraphSpec("random", nodes)
-        self.functions: Any = Asking(self.compiled)
+        self.functions: Any = Asking(self.compiled, policy)
         self.engine = RecordingEngine(self.spec, self.functions, self.compiled.plan)
         message = dump_start(self.compiled, None, value, State())
         breakpoints = Breakpoints(tuple(stops))
@@ -548,7 +564,8 @@ class AnyRun(RuleBasedStateMachine):
     def ask(self, data: st.DataObject, doubts: bool) -> None:
         task_id = self.one(data, "running")
         position = self.asked.get(task_id, 0)
-        if doubts and position:
+        last = self.engine.questions.accepted.get(f"{task_id}.{position - 1}")
+        if doubts and position and (last is None or last.via != "timeout"):
             position -= 1
             self.taken.pop(f"{task_id}.{position}", None)
             errors: tuple[dict[str, Any], ...] = ({"loc": [], "msg": "doubtful", "type": "doubt"},)
@@ -579,7 +596,7 @@ class AnyRun(RuleBasedStateMachine):
         self.taken[interrupt_id], commands = self.engine.answer(
             Answer(interrupt_id, FINE, answer_id=interrupt_id), LATER
         )
-        assert is_held or len(commands) == 1
+        assert is_held or len([command for command in commands if not isinstance(command, SetTimer)]) == 1
 
     @precondition(lambda self: len(self.engine.questions.open) > 1)
     @rule(data=st.data())
@@ -659,6 +676,42 @@ class AnyRun(RuleBasedStateMachine):
         nodes = st.lists(st.sampled_from([ANY, *self.spec.step_ids]), max_size=2).map(tuple)
         self.engine.set_breakpoints(Breakpoints(data.draw(nodes), data.draw(nodes)), LATER)
 
+    def timed(self) -> list[str]:
+        """The open questions that do something by themselves."""
+        return [i.interrupt_id for i in self.engine.questions.open.values() if i.due]
+
+    @precondition(lambda self: self.timed())
+    @rule(data=st.data(), late=st.integers(0, 40_000))
+    def come_due(self, data: st.DataObject, late: int) -> None:
+        interrupt_id = data.draw(st.sampled_from(self.timed()))
+        question = self.engine.questions.open[interrupt_id]
+        now = moment(question.due[0].at) + timedelta(seconds=late)
+        before, number = self.engine.questions.audit.latest, self.engine.checkpoint
+        is_over = question.deadline is not None and moment(question.deadline) <= now
+        self.engine.come_due(interrupt_id, now.isoformat())
+        assert self.engine.questions.audit.latest > before
+        assert (
+            (self.engine.checkpoint > number)
+            is is_over
+            is (self.engine.questions.open.get(interrupt_id) is not question)
+        )
+        if is_over:
+            assert self.engine.questions.accepted[interrupt_id].via == "timeout"
+        else:
+            assert all(moment(item.at) > now for item in question.due)
+
+    @precondition(lambda self: self.timed())
+    @rule(data=st.data(), by=st.integers(1, 10_000))
+    def extend_and_reassign(self, data: st.DataObject, by: int) -> None:
+        interrupt_id = data.draw(st.sampled_from(self.timed()))
+        question = self.engine.questions.open[interrupt_id]
+        deadline = question.deadline
+        assert deadline is not None
+        self.engine.extend(interrupt_id, float(by), None, None, NOW, "update")
+        self.engine.reassign(interrupt_id, ["cid"], None, NOW, "update")
+        assert moment(question.deadline or "") - moment(deadline) == timedelta(seconds=by)
+        assert question.assignees == ["cid"]
+
     @rule(paused=st.booleans())
     def pause(self, paused: bool) -> None:
         self.engine.pause(paused)
@@ -678,6 +731,15 @@ class AnyRun(RuleBasedStateMachine):
     def its_past_comes_to_where_it_is(self) -> None:
         if hasattr(self, "engine"):
             told(self.engine, self.compiled.plan)
+
+    @invariant()
+    def what_is_due_is_in_order(self) -> None:
+        if hasattr(self, "engine"):
+            for question in self.engine.questions.open.values():
+                assert question.due == in_order(question.due)
+                assert [item.at for item in question.due if item.what == "expire"] == (
+                    [] if question.deadline is None else [question.deadline]
+                )
 
     # -- The end ------------------------------------------------------------------------------------------------------
 

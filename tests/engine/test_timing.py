@@ -315,7 +315,7 @@ def test_an_answer_after_the_time_out_is_late(new_run: Make) -> None:
     run.due("q:1")
     error = refused(lambda: run.answer({}, "q:1", actor="ann"))
     assert error.reason == "expired"
-    assert error.message == f"'q:1' waited until {hours(1)}, and nobody had answered by then."
+    assert error.message == f"Nobody had answered 'q:1' in time; it stopped waiting at {hours(1)}."
 
 
 def test_an_answer_in_time_goes_before_the_time_out(new_run: Make) -> None:

@@ -190,7 +190,7 @@ async def test_who_thinks_for_too_long_is_told_so(
     stop = await talk(PATTERNS["deadline"], run, stop)
     assert stop.output == "not sold: nobody answered in time"
     [_, refused] = capsys.readouterr().out.splitlines()
-    assert refused.startswith("Not taken: expired: 'decide:1.0' waited until ")
+    assert refused.startswith("Not taken: expired: Nobody had answered 'decide:1.0' in time")
 
 
 async def claimed(**fields: Any) -> LocalRun[str, Claim]:

@@ -36,7 +36,7 @@ class Claim(InterruptNode[None, None, str]):
         on_timeout=Command(resume={"approved": False}),
     )
 
-    async def run(self, ctx: GraphRunContext[None]) -> End[str]:
+    async def run(self, ctx: GraphRunContext[None, None]) -> End[str]:
         return End("approved" if self.approved else "declined")
 
 
@@ -57,7 +57,7 @@ class Patience(InterruptNode[None, None, str]):
         on_timeout=Command(resume={"approved": False}),
     )
 
-    async def run(self, ctx: GraphRunContext[None]) -> Second:
+    async def run(self, ctx: GraphRunContext[None, None]) -> Second:
         return Second()
 
 
@@ -67,7 +67,7 @@ class Second(InterruptNode[None, None, str]):
 
     text: Annotated[str | None, Required] = None
 
-    async def run(self, ctx: GraphRunContext[None]) -> End[str]:
+    async def run(self, ctx: GraphRunContext[None, None]) -> End[str]:
         return End(f"it was said: {self.text}")
 
 
@@ -85,7 +85,7 @@ class Ask(BaseNode[Log, None, list[str]]):
 
     value: Any = None
 
-    async def run(self, ctx: GraphRunContext[Log]) -> Ask | End[list[str]]:
+    async def run(self, ctx: GraphRunContext[Log, None]) -> Ask | End[list[str]]:
         answer = await interrupt(self.value, response_type=str)
         ctx.state.lines.append(answer)
         if answer == "fail":

@@ -306,6 +306,7 @@ class Model:
         """A worker is there again: it takes what was sent meanwhile, then does what is due."""
         self.now, self.is_up = now, True
         inbox, self.inbox = self.inbox, []
+        self.is_late = True
         for done in inbox:
             done()
         self._catch_up()
@@ -374,7 +375,7 @@ class Model:
 
     def settle(self) -> None:
         """Let all nodes run that can."""
-        while self.is_up and not self.paused and not self.is_over:
+        while self.is_up and not self.is_late and not self.paused and not self.is_over:
             wave = [task for task in self.tasks.values() if task.ready]
             if not wave:
                 return

@@ -151,11 +151,7 @@ async def passes(ctx: Context) -> str:
 
 async def tries_again(ctx: Context) -> str:
     await step(fail, ctx.inputs.path, "twice")
-    return f"after {len(lines_here(ctx))}"
-
-
-def lines_here(ctx: Context) -> list[str]:
-    return []
+    return "done"
 
 
 async def handles(ctx: Context) -> str:
@@ -169,14 +165,6 @@ async def handles(ctx: Context) -> str:
             found.append(f"{cause.type}: {cause.message}")
     found.append(str(await step(note, path, "instead")))
     return f"{found} {await interrupt(response_type=str)}"
-
-
-async def handles_anything(ctx: Context) -> str:
-    try:
-        await step(fail, ctx.inputs.path, "final")
-    except Exception as error:
-        return f"{type(error).__name__} {await interrupt(response_type=str)}"
-    return "never"
 
 
 async def does_not(ctx: Context) -> str:
@@ -266,7 +254,6 @@ SCENARIOS: dict[str, Callable[[Context], Awaitable[str]]] = {
         passes,
         tries_again,
         handles,
-        handles_anything,
         does_not,
         asks_for_the_unknown,
         gives_what_does_not_fit,
@@ -307,7 +294,4 @@ OPTIONS: dict[str, NodeOptions] = {
 }
 here = graph_of("steps_here", node_options={**OPTIONS, "work": HERE})
 short = graph_of("steps_short", node_options={**OPTIONS, "work": HERE}, max_history_events=10)
-local_steps = graph_of(
-    "steps_local", node_options={"work": HERE, "note": NodeOptions(execution="local"), "fail": NodeOptions()}
-)
 activity = graph_of("steps_activity", node_options={"work": NodeOptions(retry_policy=OFTEN, on_failure="interrupt")})

@@ -22,7 +22,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Client]]
 async def serve(
     server_address: str, client: Client, task_queue: str, pytestconfig: pytest.Config, other_seed: OtherSeed
 ) -> AsyncIterator[Serve]:
-    """`async with serve(graph, ..., deps=..., notify=...) as client`: a worker on the test's task queue, and a client."""
+    """`async with serve(graph, ..., deps=..., notify=...) as client`: a worker on the test's queue, and a client."""
     served: list[tuple[TemporalGraph, ...]] = []
     cached = 0 if pytestconfig.getoption("--no-cache") else 1000
 
@@ -33,7 +33,8 @@ async def serve(
         plugin = GraphPlugin(*graphs, deps=deps, notify=notify)
         served.append(graphs)
         connected = await Client.connect(server_address, plugins=[plugin])
-        async with Worker(connected, task_queue=task_queue, **{"max_cached_workflows": cached, **options}):
+        options.setdefault("max_cached_workflows", cached)
+        async with Worker(connected, task_queue=task_queue, **options):
             yield connected
 
     yield start
