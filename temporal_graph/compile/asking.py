@@ -125,10 +125,19 @@ class NodeAsker:
         self.is_swallowed = False
         _lane.set(_Lane(asyncio.current_task()))
 
+    @property
+    def kept(self) -> Mapping[str, Json]:
+        """What the node has done once."""
+        return self._once
+
     # -- Questions --------------------------------------------------------------------------------------------------
 
     async def ask(self, value: Any, response_type: Any, policy: InterruptPolicy | None) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
+        if self._message.composes:
+            raise InterruptError(
+                "interrupt() was called in prompt(), which composes what the node itself shows. Ask in run()."
+            )
         if _inside.get():
             raise InterruptError(
                 "interrupt() was called in what is done once, which would have to begin again with the answer. Ask "
@@ -209,9 +218,9 @@ class NodeAsker:
 
     # -- What is not done twice -------------------------------------------------------------------------------------
     #
-    # Kept is what came of it, in a list of one; or why that is lost, as a text; or the error of a step, where the node is
-    # in the workflow: in a history that continues another one it must come by the same places. When the node itself
-    # fails, errors are forgotten, for another try.
+    # Kept is what came of it, in a list of one; or why that is lost, as a text; or the error of a step, if the node is in
+    # the workflow: in a history that continues another one it must come by the same places. When the node itself fails,
+    # errors are forgotten, for another try.
 
     async def once(self, key: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See `temporal_graph.interrupts.Asker`."""

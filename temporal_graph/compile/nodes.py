@@ -120,12 +120,12 @@ class NodeRunner:
             inputs = DrainedStream(inputs)
         state = None if self._state is None or message.state is None else self._state.load(message.state)
         context: StepContext[Any, Any, Any] = StepContext(state=state, deps=deps, inputs=inputs)
-        if message.composes:
-            return await self._compose(node_id, message, context, emit)
         dump_policy = functools.partial(self._policies.dump, context=context)
         asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks)
         token, emitting = current_asker.set(asker), current_emit.set(emit)
         try:
+            if message.composes:
+                return await self._compose(node_id, message, context, asker)
             output = await code.step.call(context)
             if isinstance(output, AsyncIterable):
                 output = [item async for item in output]  # pyright: ignore[reportUnknownVariableType]
@@ -161,24 +161,20 @@ class NodeRunner:
         return NodeDone(data, to, tuple(self._delta(message.state, state, update)))
 
     async def _compose(
-        self, node_id: str, message: NodeInput, context: StepContext[Any, Any, Any], emit: Emit | None
+        self, node_id: str, message: NodeInput, context: StepContext[Any, Any, Any], asker: NodeAsker
     ) -> Question:
         """What an interrupt node shows, as it has composed it."""
-        emitting = current_emit.set(emit)
-        try:
-            shown = await context.inputs.prompt(context)
-        finally:
-            with contextlib.suppress(ValueError):
-                current_emit.reset(emitting)
+        shown = await context.inputs.prompt(context)
         if self._delta(message.state, context.state, None):
             raise InterruptError(
                 f"prompt() of node {node_id!r} changed the state; it only looks at it. Change the state in run(), or "
                 "in a node before this one."
             )
         try:
-            return Question(None, to_json(f"What prompt() of node {node_id!r} returned", shown), None)
+            value = to_json(f"What prompt() of node {node_id!r} returned", shown)
         except GraphInputError as error:
             raise InterruptError(str(error)) from error
+        return Question(None, value, None, once=asker.kept)
 
     def _commanded(self, code: NodeCode, command: Command[Any]) -> tuple[str, str]:
         """Where a command leads, and what is given to that node."""

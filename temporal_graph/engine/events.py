@@ -52,8 +52,7 @@ class Failure:
 def clipped(text: str, limit: int = LONGEST_MESSAGE) -> str:
     """A text that can be sent: not longer than a limit, and of characters that UTF-8 has."""
     if len(text) > limit:
-        ending = f"... ({len(text):,} characters)"
-        text = text[: max(0, limit - len(ending))] + ending  # so that nobody clips it again
+        text = f"{text[:limit]}... ({len(text):,} characters)"
     return text.encode(errors="backslashreplace").decode()
 
 

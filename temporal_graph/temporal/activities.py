@@ -21,7 +21,7 @@ from ..codec.text import compact
 from ..compile.asking import Hooks
 from ..compile.step_functions import LostError, StepFunction
 from ..deps import Deps
-from ..engine.events import clipped, is_the_runtimes, message_of
+from ..engine.events import LONGEST_MESSAGE, clipped, is_the_runtimes, message_of
 from ..engine.state import Json
 from ..errors import GraphError
 from ..messages import dump_result, load_input
@@ -123,7 +123,7 @@ def _telling(error: BaseException, kept: Kept) -> ApplicationError:
     """The error, which also says what its node has done once."""
     if isinstance(error, ApplicationError):
         return ApplicationError(
-            clipped(error.message),
+            _short(error.message),
             *error.details,
             kept.told(),
             type=error.type,
@@ -131,7 +131,7 @@ def _telling(error: BaseException, kept: Kept) -> ApplicationError:
             next_retry_delay=error.next_retry_delay,
             category=error.category,
         )
-    return ApplicationError(clipped(message_of(error)), kept.told(), type=type(error).__name__)
+    return ApplicationError(_short(message_of(error)), kept.told(), type=type(error).__name__)
 
 
 def _as_sent(error: BaseException, options: NodeOptions) -> BaseException:
@@ -145,7 +145,7 @@ def _as_sent(error: BaseException, options: NodeOptions) -> BaseException:
         if _can_be_sent(error):
             return error
         # The SDK would tell neither its type nor its message, or nothing at all.
-        return ApplicationError(clipped(message_of(error)), type=type(error).__name__)
+        return ApplicationError(_short(message_of(error)), type=type(error).__name__)
     # It would leave the event loop, and end the worker: sys.exit(), or an exception of the user's own.
     return _final(error)
 
@@ -231,6 +231,12 @@ class Kept:
         return told(activity.info().attempt, self.so_far)
 
 
+def _short(text: str) -> str:
+    """A message that can be sent, and stays as it is when it is clipped once more where it arrives."""
+    short = clipped(text)
+    return short if short == text else clipped(text, LONGEST_MESSAGE - 100)
+
+
 def _can_be_sent(error: BaseException | None) -> bool:
     """Whether the SDK can make a failure of an exception and of those that led to it."""
     while error is not None:
@@ -246,7 +252,7 @@ def _can_be_sent(error: BaseException | None) -> bool:
 
 def _final(error: BaseException, type_: str | None = None) -> ApplicationError:
     """An error that another attempt would only repeat."""
-    return ApplicationError(clipped(message_of(error)), type=type_ or type(error).__name__, non_retryable=True)
+    return ApplicationError(_short(message_of(error)), type=type_ or type(error).__name__, non_retryable=True)
 
 
 @contextlib.asynccontextmanager

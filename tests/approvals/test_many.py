@@ -64,10 +64,9 @@ async def test_ten_thousand_runs(tmp_path: Path, task_queue: str) -> None:
         async with Worker(client, task_queue=task_queue, max_cached_workflows=200, workflow_runner=runner):
             await asyncio.gather(*(start(number) for number in range(RUNS)))
 
-            async def is_there() -> bool:
-                return await queue.count(graph="single") == RUNS
-
-            await until(is_there, timeout=600)
+            # Now and then: to count them all is work for a server that keeps them in SQLite.
+            while await queue.count(graph="single") < RUNS:
+                await asyncio.sleep(2)
         print(f"started: {time.monotonic() - began:.1f} s")
 
         began = time.monotonic()

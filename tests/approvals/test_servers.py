@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import temporalio.api.operatorservice.v1 as api
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
@@ -20,6 +22,7 @@ from tests.approvals.graphs import Ask, lanes, plain, series, single
 from tests.approvals.test_queue import listed, waiting
 from tests.replay.other_seed import OtherSeed, replay_runs
 from tests.replay.serving import chain, replay, until
+from tests.server.test_payloads import Xor
 from tests.support.server import DevServer
 
 STAY = ("GraphPendingNodes", "GraphDeadline")
@@ -235,3 +238,19 @@ async def test_it_all_goes_along_when_a_run_continues_as_new(bare: DevServer, ta
         ]
         assert {fields[name].data for fields in written for name in STAY if name in fields} <= {b""}
     await replay(histories, lanes)
+
+
+async def test_what_is_asked_is_as_secret_as_the_runs(own_server: DevServer, task_queue: str) -> None:
+    await register_search_attributes(await own_server.connect())
+    converter = dataclasses.replace(DataConverter.default, payload_codec=Xor())
+    client = await Client.connect(own_server.address, data_converter=converter, plugins=[GraphPlugin(single)])
+    async with Worker(client, task_queue=task_queue, max_cached_workflows=0):
+        asked = Ask("a secret", ["ann"])
+        run = await single.start(client, inputs=asked, id="run", task_queue=task_queue)
+        await run.wait()
+        assert [item.value for item in await waiting(ApprovalQueue(client), 1)] == ["a secret"]
+        [execution] = [found async for found in client.list_workflows("GraphAssignees = 'ann'")]
+        assert b"secret" not in execution.raw_info.SerializeToString()
+        with pytest.raises(GraphError, match="Does this client have the payload codec of the workers"):
+            await listed(ApprovalQueue(await own_server.connect()))
+        await run.cancel()

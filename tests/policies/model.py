@@ -132,12 +132,15 @@ class Question:
     votes: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
     dues: list[Due] = field(default_factory=list[Due])
     extensions: list[timedelta | datetime] = field(default_factory=list["timedelta | datetime"])
-    expired: bool = False
 
     def __post_init__(self) -> None:
+        self.ask()
+
+    def ask(self) -> None:
+        """Begin to wait."""
         if self.rules is None:
             return
-        self.assignees = self.rules.assignees
+        self.assignees, self.dues, self.extensions = self.rules.assignees, [], []
         if self.rules.every is not None:
             self.dues.append(("remind", timedelta(minutes=self.rules.every), ()))
         self.dues += [("remind", timedelta(minutes=each), ()) for each in self.rules.reminders]
@@ -749,9 +752,13 @@ class Model:
         return True
 
     def fork(self, now: datetime, update: Mapping[str, Json] | None) -> None:
-        """Begin as a copy."""
+        """Begin as a copy; what has a time begins anew."""
         self.now = now
-        self.is_up = True
+        for question in self.open.values():
+            if question.rules is not None:
+                question.created, question.level = Moment(now), 0
+                question.ask()
+        self.is_up, self.is_late, self.trigger = True, False, None
         self.paused = False
         self.checkpoints = []
         self._bump("forked", None)
@@ -761,7 +768,6 @@ class Model:
             if not task.ready and not any(question.task_id == task.id for question in self.open.values()):
                 task.ready = True  # it ran at that point
         self._keep_snapshot()
-        self._catch_up()
         self.settle()
 
 
@@ -772,6 +778,6 @@ DRAWN = "<drawn>"
 def _fixed(question: Question, due: Due) -> Callable[[], datetime]:
     """When something is due; as of now, for what is extended later is not due earlier."""
     extensions = list(question.extensions)
-    about = Question(question.id, question.task_id, question.kind, question.rules, question.office, question.created)
+    about = copy.copy(question)
     about.extensions = extensions
     return lambda: about.at(due)
