@@ -246,6 +246,8 @@ class ApprovalQueue:
             How many runs have got the signal.
 
         Raises:
+            GraphInputError: No graph is named.
+            GraphInputError: No graph is named.
             GraphError: The attributes are not registered, or the server does not answer.
         """
         look = _Look.of(graph, None, None)

@@ -41,7 +41,7 @@ class InterruptNode(BaseNode[StateT, DepsT, NodeRunEndT], ABC, Generic[StateT, D
 
     - `async def prompt(self, ctx)`: composes what is shown instead of the fields, anything that pydantic can write as
       JSON. It runs where `run` does, with deps, and may call a model; once, however long the question then waits. It
-      only looks at the state.
+      only looks at the state, and asks nobody.
     - `def validate_answer(self, ctx)`: looks at an answer that fits the types, with the fields set in the node and the
       state as `ctx.state`, and raises `ValueError` to refuse it. It runs in the driver, has no deps, and is pure.
 
@@ -132,12 +132,16 @@ async def once(key: str, function: Callable[P, T], *args: P.args, **kwargs: P.kw
 async def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Do something in a node that must not be done again when the node runs again: after an answer, or as a retry.
 
-    What the function returns is kept with the run until the node has ended; another call with the same key returns it.
-    Calls at the same time with the same key do it once. What raises is not kept, and is done again.
+    What the function returns is kept with the run until this visit of the node has ended; another call with the same
+    key returns it. Calls at the same time with the same key do it once. What raises, or is cancelled, is not kept, and
+    is done again. A question that comes up meanwhile waits until it is done. If it is done, and what it returned cannot
+    be kept (it is not what is declared, or too large), the call raises, now and every other time, and it is not done
+    again.
 
-    The one gap: if the worker dies after the function has done its work, and before the server has been told (one
-    request, right after it), it is done again. Give the function an id of its own for that case, such as the
-    idempotency key of a payment. Of nodes with `execution="local"` the server is told when they ask or end.
+    The one gap: if the worker dies while the function does its work, or after it and before the server has been told
+    (one request, right after it, for which the call waits), it is done again. Give the function an id of its own for
+    that case, such as the idempotency key of a payment. Of nodes with `execution="local"` the server is told when they
+    ask or fail for good; until then their worker alone knows.
 
     Args:
         key: What stands for it, within this node.
@@ -150,7 +154,7 @@ async def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any
 
     Raises:
         InterruptError: There is no node around the call; or the node has `execution="workflow"`, where `step()` is
-            what does work once.
+            what does work once; or what the function returned is lost.
         Exception: Whatever the function raises.
     """
     if not isinstance(key, str) or not key:  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -180,7 +184,8 @@ async def step(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         What it returned: read back from JSON as the type that it declares.
 
     Raises:
-        InterruptError: There is no node around the call, or the graph was not given the function.
+        InterruptError: There is no node around the call, or the graph was not given the function; or it did its work,
+            and what it returned is lost: it is not what is declared, or too large.
         Exception: In a node in the workflow a `temporalio.exceptions.ActivityError`, else what the function raises.
     """
     return await _asker("step()").step(function, args, kwargs)

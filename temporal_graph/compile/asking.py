@@ -218,9 +218,9 @@ class NodeAsker:
 
     # -- What is not done twice -------------------------------------------------------------------------------------
     #
-    # Kept is what came of it, in a list of one; or why that is lost, as a text; or the error of a step, if the node is in
-    # the workflow: in a history that continues another one it must come by the same places. When the node itself fails,
-    # errors are forgotten, for another try.
+    # Kept is what came of it, in a list of one; or why that is lost, as a text; or the error of a step, if the node is
+    # in the workflow: in a history that continues another one it must come by the same places. When the node itself
+    # fails, errors are forgotten, for another try.
 
     async def once(self, key: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See `temporal_graph.interrupts.Asker`."""

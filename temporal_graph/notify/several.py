@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import OrderedDict
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..errors import GraphDefinitionError
 from .errors import NotifyError
 from .notification import Notification, Notifier
 
-__all__ = ["each"]
+__all__ = ["call", "each"]
 
 Outcomes: TypeAlias = dict[int, Exception | None]
 """What came of a notification, by the notifier's position: None for well done, or an error that is final."""
@@ -55,7 +56,7 @@ def each(*notifiers: Notifier) -> Notifier:
         async def tell(index: int) -> None:
             # What came of it is noted at once: the next one may hang until this try is cancelled.
             try:
-                await notifiers[index](notification)
+                await call(notifiers[index], notification)
             except NotifyError as error:
                 if error.retry:
                     raise
@@ -82,6 +83,22 @@ def each(*notifiers: Notifier) -> Notifier:
             ) from ExceptionGroup("notifiers failed", [*failed.values()])
 
     return notify
+
+
+async def call(notifier: Notifier, notification: Notification) -> None:
+    """Call a notifier, which somebody may have given who did not read what it must be.
+
+    Raises:
+        NotifyError: It is not async. That is final: it has done what it does, and would do it again.
+    """
+    calling: Any = notifier(notification)
+    if not inspect.isawaitable(calling):
+        raise NotifyError(
+            f"The notifier returned something of type {type(calling).__name__}; it must be an async function: async "
+            "def.",
+            retry=False,
+        )
+    await calling
 
 
 def _said(error: Exception) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +22,7 @@ from ..engine.questions import shortened
 from ..engine.state import Json
 from ..notify.errors import NotifyError
 from ..notify.notification import Notification
+from ..notify.several import call
 from ..registry import Registry
 from .names import DELIVER, NOTIFIES, notify_name
 from .payloads import NOTHING, from_raw, to_raw
@@ -383,14 +383,7 @@ def notify_activity(registry: Registry, graph: str) -> Callable[[RawValue], Any]
         limit = asyncio.timeout(ATTEMPT.total_seconds() - 1)
         try:
             async with limit:
-                calling: Any = notifier(notification)
-                if not inspect.isawaitable(calling):
-                    raise NotifyError(
-                        f"The notifier returned something of type {type(calling).__name__}; it must be an async "
-                        "function: async def.",
-                        retry=False,
-                    )
-                await calling
+                await call(notifier, notification)
         except BaseException as error:
             if is_the_runtimes(error) or (isinstance(error, asyncio.CancelledError) and activity.is_cancelled()):
                 raise

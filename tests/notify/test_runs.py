@@ -21,6 +21,7 @@ from temporal_graph import (
     GraphDefinitionError,
     GraphPlugin,
     GraphRunError,
+    InterruptibleGraph,
     RunCancelledError,
     TemporalGraph,
 )
@@ -353,6 +354,22 @@ async def test_a_run_whose_id_takes_all_the_room_there_is(serve: Serve, task_que
         await run.result()
         hanging.is_open.set()
         await delivered(client, run.id)
+
+
+async def test_a_graph_whose_name_takes_all_the_room_there_is(serve: Serve, task_queue: str, told: Told) -> None:
+    graph = InterruptibleGraph([Ask], name="g" * 996)
+    async with serve(graph, notify=told) as client:
+        run = await graph.start(client, Ask(), state=Log(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        await run.resume("end")
+        await run.result()
+        await told.hears(2)
+    assert [each.graph for each in told.got] == [graph.name] * 2
+
+
+def test_names_of_graphs_that_are_taken() -> None:
+    with pytest.raises(GraphDefinitionError, match=r"begin with 'temporal_graph\.' are this package's own"):
+        InterruptibleGraph([Ask], name=DELIVER)
 
 
 # -- Notifiers that fail ----------------------------------------------------------------------------------------------

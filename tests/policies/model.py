@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
 Json = Any
@@ -75,13 +75,11 @@ VOTE = Rules(
     escalations=((22 * HOUR + 3, ("bob", "cid", "mia")),),
     timeout=40 * HOUR + 3,
 )
-TALK = Rules(
-    assignees=("cid",), every=4 * HOUR + 7, escalations=((10 * HOUR + 7, ("mia",)),), timeout=15 * HOUR + 7
-)
+TALK = Rules(assignees=("cid",), every=4 * HOUR + 7, escalations=((10 * HOUR + 7, ("mia",)),), timeout=15 * HOUR + 7)
 RISKY = Rules(assignees=("ops",), reminders=(6 * HOUR + 9, 13 * HOUR + 9), timeout=30 * HOUR + 9)
 FINAL = Rules(assignees=("boss",), escalations=((12 * HOUR + 5, ("cfo",)),), timeout=20 * HOUR + 5)
 
-NODES = ("Intake", "begin", "Vote", "talk", "risky", "Final")
+NODES: tuple[str, ...] = ("Intake", "begin", "Vote", "talk", "risky", "Final")
 ASKING: Mapping[str, Rules] = {"Intake": INTAKE, "Vote": VOTE, "Final": FINAL}
 FIELDS: Mapping[str, tuple[str, type]] = {
     "Intake": ("amount", int),
@@ -143,8 +141,8 @@ class Question:
         self.assignees, self.dues, self.extensions = self.rules.assignees, [], []
         if self.rules.every is not None:
             self.dues.append(("remind", timedelta(minutes=self.rules.every), ()))
-        self.dues += [("remind", timedelta(minutes=each), ()) for each in self.rules.reminders]
-        self.dues += [("escalate", timedelta(minutes=after), to) for after, to in self.rules.escalations]
+        self.dues.extend(("remind", timedelta(minutes=each), ()) for each in self.rules.reminders)
+        self.dues.extend(("escalate", timedelta(minutes=after), to) for after, to in self.rules.escalations)
         self.dues.append(("expire", timedelta(minutes=self.rules.timeout), ()))
 
     @property
@@ -253,7 +251,7 @@ class Model:
         self.after: tuple[str, ...] = ()
         self.state: dict[str, Json] = {"amount": 0, "trouble": False, "note": "", "log": []}
         self.tasks: dict[str, Task] = {}
-        self.visits = dict.fromkeys(NODES, 0)
+        self.visits: dict[str, int] = dict.fromkeys(NODES, 0)
         self.tasks_made = 0
         self.collected: list[str] = []
         self.open: dict[str, Question] = {}
@@ -317,7 +315,9 @@ class Model:
 
     def _catch_up(self) -> None:
         self.is_late = True
-        due = [(self.tasks[q.task_id].number, q) for q in self.open.values() if (d := q.first()) and q.at(d) <= self.now]
+        due = [
+            (self.tasks[q.task_id].number, q) for q in self.open.values() if (d := q.first()) and q.at(d) <= self.now
+        ]
         for _, question in sorted(due, key=lambda item: item[0]):
             if self.open.get(question.id) is question:
                 self._come_due(question)
@@ -588,19 +588,19 @@ class Model:
 
     def fits(self, question: Question, value: Json) -> bool:
         node = question.task_id.partition(":")[0]
+        parts = cast("dict[str, Json]", value) if isinstance(value, dict) else None
         if question.kind in ("before", "after"):
             return True
         if question.kind == "node":
             name, type_ = FIELDS[node]
-            return isinstance(value, dict) and list(value) == [name] and type(value[name]) is type_
+            return parts is not None and list(parts) == [name] and type(parts[name]) is type_
         if question.kind == "call":
-            return type(value) is (int if question.id.endswith(".0") else str)
-        if not isinstance(value, dict):
+            return type(cast("Json", value)) is (int if question.id.endswith(".0") else str)
+        if parts is None:
             return False
-        action: Json = value.get("action")
-        if action == "skip":
-            return set(value) == {"action", "output"} and isinstance(value["output"], str)
-        return action in ("retry", "abort") and len(value) == 1
+        if parts.get("action") == "skip":
+            return set(parts) == {"action", "output"} and isinstance(parts["output"], str)
+        return parts in ({"action": "retry"}, {"action": "abort"})
 
     def answer(self, answers: Sequence[Sent], via: str) -> list[set[str]]:
         """Take answers, all or none.

@@ -1,4 +1,4 @@
-"""The graph of the model-based test, in four kinds: how its questions time out, by which calendar, how long a history is."""
+"""The graph of the model-based test, in four kinds: how it times out, by which calendar, how long a history is."""
 
 import itertools
 import os
@@ -67,6 +67,11 @@ def policy(rules: Rules, on_timeout: Any, *, office: bool = False, **other: Any)
     )
 
 
+def opener(ctx: StepContext[Any, Any, Any]) -> list[str]:
+    """Who may not say how much it is."""
+    return list(INTAKE.not_by)
+
+
 def said() -> str:
     """Who gave the answer that a node has, and what they said."""
     return "; ".join(f"{answer.actor} {answer.via} {answer.value}" for answer in answers())
@@ -75,8 +80,8 @@ def said() -> str:
 def make(kind: Kind) -> TemporalGraph[Case, None, None, list[str]]:
     """The graph of one kind.
 
-    It asks for an amount; then at the same time for votes, for a number and a word, and what is to become of a node that
-    fails; and in the end whether all of it is to be done again.
+    It asks for an amount; then at the same time for votes, for a number and a word, and what is to become of a node
+    that fails; and in the end whether all of it is to be done again.
     """
     g = GraphBuilder(name=kind.name, state_type=Case, output_type=list[str])
     at_the_end: dict[str, Command[Any] | Literal["fail"]] = {
@@ -96,7 +101,7 @@ def make(kind: Kind) -> TemporalGraph[Case, None, None, list[str]]:
         policy = policy(
             INTAKE,
             Command(resume={"amount": 1}, update={"note": "late"}),
-            not_by=lambda ctx: list(INTAKE.not_by),
+            not_by=opener,
         )
 
         async def run(self, ctx: GraphRunContext[Case, None]) -> Annotated[StepNode[Case, None], begin]:

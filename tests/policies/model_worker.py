@@ -1,4 +1,4 @@
-"""A worker process that the model-based test kills: `python -m tests.policies.model_worker --address … --task-queue …`."""
+"""A worker that the model-based test kills: `python -m tests.policies.model_worker --address … --task-queue …`."""
 
 from __future__ import annotations
 

@@ -171,6 +171,8 @@ class Review(InterruptNode[Draft, Counted, str]):
         if not self.approved:
             ctx.state.log.append(f"declined by {answer.actor}")
             return Review(self.part)
+        if self.part == "does_once":
+            await once("model", ctx.deps.add, "model")
         sure = await interrupt("Sure?", response_type=bool)
         return End(f"{self.part} approved by {answer.actor}: {sure}")
 

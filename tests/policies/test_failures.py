@@ -351,11 +351,8 @@ async def test_one_item_of_a_map_fails(serve: Serve, task_queue: str) -> None:
     async with serve(graph) as client:
         run = await graph.start(client, inputs=[2, 3, 4, 5, 7], state=Desk(), id=task_queue, task_queue=task_queue)
         stop = await run.wait()
-        assert [asked.interrupt_id for asked in stop.interrupts] == [
-            "halve:2.failure",
-            "halve:4.failure",
-            "halve:5.failure",
-        ]
+        asked = sorted(question.interrupt_id for question in stop.interrupts)
+        assert asked == ["halve:2.failure", "halve:4.failure", "halve:5.failure"]
         assert sorted(stop.state.log) == ["halved 2", "halved 4"]
         await run.resume(Skip(-1), interrupt_id="halve:2.failure")
         await run.resume(Retry(inputs=8), interrupt_id="halve:4.failure")
@@ -441,3 +438,26 @@ async def test_a_cancelled_run_asks_no_more(serve: Serve, task_queue: str) -> No
         with pytest.raises(AnswerRefusedError) as refused:
             await run.resume(Retry())
         assert refused.value.reason == "closed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "output"),
+    [
+        (Retry(inputs=Job("says", "good")), "said good"),
+        (Command(resume=Retry(), update={"is_open": True}), "said bad"),
+        (Skip("instead"), "instead"),
+        (Command(goto=Send("other", "way")), "other way"),
+        (Abort(), None),
+    ],
+    ids=["inputs", "state", "skip", "goto", "abort"],
+)
+async def test_in_this_process(answer: Any, output: str | None) -> None:
+    run = graphs.activity.local(deps=[])
+    stop = await run.proceed(inputs=Job("says"), state=Desk())
+    [asked] = stop.interrupts
+    assert (asked.interrupt_id, asked.value["attempts"]) == ("work:1.failure", 1)  # nothing is tried again here
+    if output is None:
+        with pytest.raises(GraphRunError, match="'work' failed with ConnectionError: closed for bad"):
+            await run.proceed(answer)
+    else:
+        assert (await run.proceed(answer)).output == output
