@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .approvals import ApprovalQueue, Pending, PendingPage, register_search_attributes
-from .calendars import Calendar
 from .client import GraphRun
 from .commands import Abort, Command, Retry, Send, Skip, send_to
 from .emitting import emit
@@ -31,6 +29,8 @@ from .policies import Escalate, Every, InterruptPolicy
 from .views import Accepted, AuditEntry, Checkpoint, GraphResult, Interrupt, RunEvent, RunState, Stop
 
 if TYPE_CHECKING:
+    from .approvals import ApprovalQueue, Pending, PendingPage, register_search_attributes
+    from .calendars import Calendar
     from .plugin import GraphPlugin
 
 __all__ = [
@@ -85,13 +85,23 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "GraphPlugin":
-        # Only where runs are worked on: a client, and a module of nodes, need none of what it brings.
-        from .plugin import GraphPlugin
+_LATER = {
+    "GraphPlugin": "plugin",
+    "ApprovalQueue": "approvals",
+    "Pending": "approvals",
+    "PendingPage": "approvals",
+    "register_search_attributes": "approvals",
+    "Calendar": "calendars",
+}
+"""What a module of nodes does not need, by where it is: loaded when it is asked for."""
 
-        globals()[name] = GraphPlugin
-        return GraphPlugin
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from pydantic_graph import StepContext
 
-from .calendars import Calendar
 from .commands import NOTHING, Command
 from .errors import GraphDefinitionError
+
+if TYPE_CHECKING:
+    from .calendars import Calendar
 
 __all__ = ["Escalate", "Every", "InterruptPolicy", "People"]
 
@@ -107,12 +109,14 @@ class InterruptPolicy:
     def _check_kinds(self) -> None:
         kinds: dict[str, tuple[Any, str]] = {
             "only_assignees": (bool, "True or False"),
-            "calendar": (Calendar | None, "a Calendar(...)"),
             "on_timeout": (Command | str, "a Command(...), or 'fail'"),
         }
         for name, (kind, right) in kinds.items():
             if not isinstance(getattr(self, name), kind):
                 raise GraphDefinitionError(f"{name} is {getattr(self, name)!r}; it must be {right}.")
+        # By name, because most graphs have none, and time zones take a while to load.
+        if self.calendar is not None and "Calendar" not in {cls.__name__ for cls in type(self.calendar).__mro__}:
+            raise GraphDefinitionError(f"calendar is {self.calendar!r}; it must be a Calendar(...).")
         if isinstance(self.on_timeout, str) and self.on_timeout != "fail":
             raise GraphDefinitionError(f"on_timeout is {self.on_timeout!r}; it must be a Command(...), or 'fail'.")
         if not isinstance(self.quorum, int) or isinstance(self.quorum, bool) or self.quorum < 1:  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_graph import StepContext
 
-from ..calendars import Calendar
 from ..codec import ValueCodec
 from ..codec.text import compact
 from ..commands import NOTHING, Command
@@ -27,6 +26,9 @@ from ..interrupts import InterruptNode
 from ..policies import Every, InterruptPolicy, People, names_of
 from .answers import AnswerForm
 from .targets import dump_command, shown, to_json
+
+if TYPE_CHECKING:
+    from ..calendars import Calendar
 
 PEOPLE = ("assignees", "not_by")
 """The fields of a policy for which a function may find people."""
@@ -320,4 +322,6 @@ def after(calendar: Json, since: str, seconds: float) -> str:
 
 @lru_cache(maxsize=100)
 def _calendar(text: str) -> Calendar:
+    from ..calendars import Calendar  # see InterruptPolicy
+
     return Calendar.load(json.loads(text))

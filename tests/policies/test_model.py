@@ -97,17 +97,20 @@ class World:
             return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, 60), self._loop).result()
         except (GraphError, RPCError, TimeoutError) as error:
             is_lost = isinstance(error, TimeoutError) or any(text in str(error) for text in LOST)
-            if is_lost and not self.is_wedged():
+            failed = self.failed_tasks() if is_lost else ["another reason"]
+            if not failed:
                 self.counts["lost by the server"] += 1
                 reject()  # the server has given it to a worker that was just gone, and does not do so again
+            error.add_note("\n".join(failed))
             raise
 
-    def is_wedged(self) -> bool:
-        """Whether a run has failed to do a task: then it is not the server's fault that it does not answer."""
+    def failed_tasks(self) -> list[str]:
+        """What runs could not do: then it is not the server's fault that one does not answer."""
 
-        async def look() -> bool:
-            chains = [await histories(self.client, run.id) for run in self.runs]
-            return any(event.event_type == TASK_FAILED for chain in chains for each in chain for event in each.events)
+        async def look() -> list[str]:
+            events = [e for run in self.runs for each in await histories(self.client, run.id) for e in each.events]
+            failed = [e.workflow_task_failed_event_attributes for e in events if e.event_type == TASK_FAILED]
+            return [f"{each.failure.message}\n{each.failure.stack_trace}" for each in failed]
 
         return asyncio.run_coroutine_threadsafe(asyncio.wait_for(look(), 20), self._loop).result()
 
