@@ -26,7 +26,7 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from .. import calendars  # noqa: F401 - before workflows run: in their sandbox nothing more should be loaded
+from .. import calendars as calendars  # before workflows run: in their sandbox nothing more should be loaded
 from ..deps import Deps
 from ..errors import GraphDefinitionError
 from ..registry import RegisteredGraph, Registry
