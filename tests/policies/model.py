@@ -345,12 +345,12 @@ class Model:
     def _expire(self, question: Question, when: Callable[[], datetime] | None) -> None:
         self._bump("timed_out", question.id.rpartition(":")[0])
         task = self.tasks[question.task_id]
-        del self.open[question.id]
         if task.node == "Final" and question.kind == "node" and self.kind.at_the_end == "fail":
             self._note("timed_out", question.id, via="timeout", due=when)
-            self._end("failed")
+            self._end("failed")  # it is cancelled, too, with all that is open
             self._keep_snapshot()
             return
+        del self.open[question.id]
         self.taken[question.id] = Taken(question.id, None, None, "timeout")
         defaults: dict[str, Json] = {
             "Intake": {"amount": 1},
