@@ -48,7 +48,7 @@ from ..registry import RegisteredGraph
 from ..starting import load_start
 from .kept import dump_error, load_error, told_by
 from .messages import Extension, Reassignment, StartMessage, StateUpdate
-from .names import FIRST_TASK, PAYLOAD_TOO_LARGE, activity_name
+from .names import FIRST_TASK, MARK, PAYLOAD_TOO_LARGE, activity_name
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 from .streaming import Events
@@ -94,6 +94,7 @@ class Driver:
         self._steps_running = 0
         self._has_moved = False
         self._has_waited = False
+        self._task = self._task_before = self._commanded = 0
         self._local = (0, 0)
         self._patience: asyncio.TimerHandle | None = None
         self._not_before = 0
@@ -225,6 +226,7 @@ class Driver:
         Returns:
             The snapshot to continue from, as JSON text; None where the run has ended.
         """
+        has_asked = False
         try:
             while self.engine.status == "running":
                 is_draining = self._wants_to_continue()
@@ -238,13 +240,16 @@ class Driver:
                     self._be_patient()
                 elif not self.engine.paused:
                     self._start_ready(BUDGET - told)
-                self._timers.set()
+                if self._timers.set() or told:
+                    self._command()
                 self._showing.show(self.engine)
                 self._show_details()
-                self._leave_a_mark()
+                self._leave_a_mark(has_asked=has_asked)
                 await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
                 self._is_woken = False
+                asked = self.engine.questions.audit.latest
                 self._take_arrived()
+                has_asked = any(entry.kind == "asked" for entry in self.engine.questions.audit.since(asked))
             self._showing.show(self.engine)
         finally:
             for task in self._running.values():
@@ -259,17 +264,34 @@ class Driver:
             self._shown = latest
             workflow.set_current_details(details(self.engine))
 
-    def _leave_a_mark(self) -> None:
-        """Let the first task of a history be never without a command.
+    def _leave_a_mark(self, *, has_asked: bool) -> None:
+        """Let the first task of a history be never without a command, nor one that asks after another one without.
 
-        A worker that gets such a history with an update after it takes both tasks for one, and has the update handled
-        before `run` has begun: a question that is open is not open then, and what is done comes in another order than
-        when all of it is replayed later, which wedges the run.
+        A worker that has not seen the run takes such tasks, and one with an update after them, for one: the update is
+        handled before the results that came earlier, and on the first task before `run` has begun. A question that is
+        open is not open then, and what is done comes in another order than when all of it is replayed later, which
+        wedges the run.
         """
+        self.see_task()
         if not self._has_waited:
             self._has_waited = True
             if all(self.graph.options[self.engine.tasks[i].node_id].execution == "workflow" for i in self._running):
                 workflow.patched(FIRST_TASK)
+                self._commanded = self._task
+        elif has_asked and (workflow.unsafe.is_replaying() or self._commanded not in (self._task, self._task_before)):
+            workflow.patched(f"{MARK}-{self.engine.checkpoint}")
+            self._commanded = self._task
+
+    def see_task(self) -> None:
+        """Note that there is another workflow task; each has a longer history than the one before."""
+        length = workflow.info().get_current_history_length()
+        if length != self._task:
+            self._task_before, self._task = self._task, length
+
+    def _command(self) -> None:
+        """Note that the task at hand has a command."""
+        self.see_task()
+        self._commanded = self._task
 
     def _wants_to_continue(self) -> bool:
         if self._is_full or not self._has_moved:
@@ -483,6 +505,7 @@ class Driver:
             "retry_policy": options.retry_policy or DEFAULT_RETRIES,
             "summary": summary(options.summary or said),
         }
+        self._command()
         name = activity_name(self.graph.name, node_id)
         if options.execution == "local":
             return workflow.start_local_activity(name, argument, **common)

@@ -34,8 +34,13 @@ class Timers:
         """Note that what a question does next has changed."""
         self._stale[interrupt_id] = None
 
-    def set(self) -> None:
-        """Set the timers anew whose questions have changed; all in one place, so that they have one order."""
+    def set(self) -> bool:
+        """Set the timers anew whose questions have changed; all in one place, so that they have one order.
+
+        Returns:
+            Whether one was set.
+        """
+        is_set = False
         stale, self._stale = self._stale, {}
         for interrupt_id in stale:
             interrupt = self._engine.questions.open.get(interrupt_id)
@@ -47,7 +52,9 @@ class Timers:
             if known is not None:
                 known[1].cancel()
             if due is not None:
+                is_set |= moment(due.at) > workflow.now()
                 self._set[interrupt_id] = due, asyncio.ensure_future(self._wait(interrupt_id, due))
+        return is_set
 
     async def _wait(self, interrupt_id: str, due: Due) -> None:
         delay = moment(due.at) - workflow.now()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -422,3 +423,13 @@ async def give_up(ctx: StepContext[None, None, str]) -> str:
 
 
 giving_up = chain("giving_up", give_up, options={"give_up": HERE})
+
+
+async def wait(ctx: StepContext[None, None, str]) -> str:
+    """Runs until it is told to go on, by a file, and then asks."""
+    while not Path(ctx.inputs).exists():
+        await asyncio.sleep(0.02)
+    return await interrupt("go on?", response_type=str)
+
+
+told_to = chain("told_to", wait, options={})

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
 
 from temporal_graph import TemporalGraph
 from tests.replay.serving import until
@@ -13,6 +16,9 @@ from tests.server.conftest import Serve
 from tests.server.looking import MARKER, TIMER, events, is_unharmed, unless_stuck
 from tests.server.option_graphs import Tally
 from tests.server.steering_graphs import Desk, Review, desk, short_desk
+
+SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 
 
 async def test_a_node_in_the_workflow_has_asked(serve: Serve, task_queue: str) -> None:
@@ -69,3 +75,37 @@ async def test_there_is_a_mark_only_where_nothing_else_is(serve: Serve, task_que
         )
         await other.result()
         assert await events(client, other.id, TIMER)
+
+
+@pytest.mark.parametrize("noise", ["resume", "unknown", "pause"])
+async def test_a_question_after_a_task_that_only_took_a_signal(
+    serve: Serve, task_queue: str, noise: str, tmp_path: Path
+) -> None:
+    """What a worker gets that has not seen the run is its node's end and an answer: in one task, and in that order."""
+    go_on = tmp_path / "go-on"
+    async with serve(option_graphs.told_to, max_concurrent_activities=5) as client:
+        run = await option_graphs.told_to.start(client, inputs=str(go_on), id=task_queue, task_queue=task_queue)
+        handle = client.get_workflow_handle(run.id)
+        await until(lambda: is_started(client, run.id))
+        await handle.signal(noise, {"value": "too early"})
+        if noise == "pause":
+            await handle.signal("unpause")
+        await until(lambda: has_taken(client, run.id))
+        go_on.touch()
+        [question] = await until(run.pending_interrupts)
+        assert question.interrupt_id == "wait:1.0"
+    async with serve(option_graphs.told_to, max_cached_workflows=0):
+        accepted = await run.resume("yes")
+        assert not accepted.is_early
+        assert (await run.result()).output == "yes"
+        assert await is_unharmed(client, run.id)
+
+
+async def is_started(client: Client, run_id: str) -> bool:
+    return bool((await client.get_workflow_handle(run_id).describe()).raw_description.pending_activities)
+
+
+async def has_taken(client: Client, run_id: str) -> bool:
+    """Whether a worker has taken the latest signal."""
+    kinds = [event.event_type for event in await events(client, run_id)]
+    return SIGNALED in kinds and COMPLETED in kinds[kinds.index(SIGNALED) :]
