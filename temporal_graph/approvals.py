@@ -247,7 +247,6 @@ class ApprovalQueue:
 
         Raises:
             GraphInputError: No graph is named.
-            GraphInputError: No graph is named.
             GraphError: The attributes are not registered, or the server does not answer.
         """
         look = _Look.of(graph, None, None)

@@ -118,6 +118,7 @@ class GraphRun(Generic[OutputT, StateT]):
             AnswerRefusedError: It was not; `reason` says why, and the run is as it was.
             GraphInputError: A command leads to no node of the graph, or gives it what it does not take.
             RunNotFoundError: There is no such run.
+            GraphError: No worker answers.
         """
         return read_accepted(
             await self._calls.resume(self._client, self.id, self._answer(value, interrupt_id, actor, answer_id))
@@ -137,6 +138,7 @@ class GraphRun(Generic[OutputT, StateT]):
             AnswerRefusedError: One of them does not fit; the run is as it was.
             GraphInputError: There are none.
             RunNotFoundError: There is no such run.
+            GraphError: No worker answers.
         """
         answers = sending.answers(self._graph, values, actor, self._calls.new_id)
         return [read_accepted(item) for item in await self._calls.ask(self._client, self.id, RESUME_ALL, answers)]
@@ -200,6 +202,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RefusedError: The state does not take it (`invalid`), or is another one by now (`conflict`), or the run has
                 ended (`closed`). Nothing has changed.
             RunNotFoundError: There is no such run.
+            GraphError: No worker answers.
         """
         sent = {"values": dump_fields(update), **sending.conditions(expected_version, actor)}
         changed = await self._calls.ask(self._client, self.id, UPDATE_STATE, sent)
@@ -219,8 +222,10 @@ class GraphRun(Generic[OutputT, StateT]):
             The question as it is now.
 
         Raises:
+            GraphInputError: These are no names.
             RefusedError: There is no such question, or they are too few for its quorum, or may not answer it.
             RunNotFoundError: There is no such run.
+            GraphError: No worker answers.
         """
         sent = sending.reassignment(to, interrupt_id, actor)
         return read_interrupts([await self._calls.ask(self._client, self.id, REASSIGN, sent)])[0]
@@ -248,6 +253,7 @@ class GraphRun(Generic[OutputT, StateT]):
             GraphInputError: It is neither, or both.
             RefusedError: There is no such question, or it waits for ever anyway, or that moment has passed.
             RunNotFoundError: There is no such run.
+            GraphError: No worker answers.
         """
         sent = sending.extension(by, until, interrupt_id, actor)
         return read_interrupts([await self._calls.ask(self._client, self.id, EXTEND, sent)])[0]

@@ -10,7 +10,9 @@ GraphError
 ├── RunNotFoundError         there is no run with this id
 ├── RunCancelledError        a run was cancelled or terminated
 ├── DepsError                `ctx.deps` was touched where there are none, or they are of the wrong type
-└── InterruptError           `interrupt()` was called where nobody can be asked
+├── NotifyError              a notifier could not tell somebody (`temporal_graph.notify`)
+├── SignatureError           a notification has no signature that fits (`temporal_graph.notify`)
+└── InterruptError           `interrupt()`, `once()` or `step()` was called where, or with what, it cannot be done
 """
 
 from __future__ import annotations
@@ -113,4 +115,4 @@ class DepsError(GraphError):
 
 
 class InterruptError(GraphError):
-    """`interrupt()` was called where nobody can be asked."""
+    """`interrupt()`, `once()` or `step()` was called where, or with what, it cannot be done; the message says why."""

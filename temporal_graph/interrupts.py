@@ -138,9 +138,10 @@ async def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any
     be kept (it is not what is declared, or too large), the call raises, now and every other time, and it is not done
     again.
 
-    The one gap: if the worker dies while the function does its work, or after it and before the server has been told
-    (one request, right after it, for which the call waits), it is done again. Give the function an id of its own for
-    that case, such as the idempotency key of a payment. Of nodes with `execution="local"` the server is told when they
+    The one gap: if the worker dies or stops, the node's time is up, or its heartbeat is missed (as by a function that
+    blocks) while the function does its work, or after it and before the server has been told (one request, right after
+    it, for which the call waits), it is done again. Give the function an id of its own for that case, such as the
+    idempotency key of a payment. Of nodes with `execution="local"` the server is told when they
     ask or fail for good; until then their worker alone knows.
 
     Args:

@@ -260,6 +260,7 @@ class LocalRun(Generic[OutputT, StateT]):
         """Ask others from now on; see `GraphRun.reassign`.
 
         Raises:
+            GraphInputError: These are no names.
             RefusedError: There is no such question, or they are too few.
         """
         sent, engine = sending.reassignment(to, interrupt_id, actor), self._up_to_date()
@@ -280,6 +281,7 @@ class LocalRun(Generic[OutputT, StateT]):
         """Let a question wait longer; see `GraphRun.extend`.
 
         Raises:
+            GraphInputError: It is no duration and no moment, or both.
             RefusedError: There is no such question, it waits for ever anyway, or until then it has waited already.
         """
         sent, engine = sending.extension(by, until, interrupt_id, actor), self._up_to_date()

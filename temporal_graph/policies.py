@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -100,7 +101,9 @@ class InterruptPolicy:
     def __post_init__(self) -> None:
         for name in ("assignees", "not_by"):
             people = getattr(self, name)
-            if not callable(people):
+            if callable(people):
+                _check_function(name, people)
+            else:
                 object.__setattr__(self, name, _names(name, people))
         self._check_kinds()
         self._check_times()
@@ -225,9 +228,26 @@ def _names(what: str, given: Any) -> tuple[str, ...]:
     return tuple(listed)
 
 
+def _check_function(what: str, function: Any) -> None:
+    if inspect.iscoroutinefunction(function):
+        raise GraphDefinitionError(
+            f"{what} is {function!r}, which is async; it runs in the driver, so it must be a plain function, and pure."
+        )
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        raise GraphDefinitionError(f"{what} is {function!r}; it must take the context, (ctx): {error}.") from error
+    except ValueError:
+        return  # something built in, which does not say what it takes
+
+
 def _listed(what: str, given: Any) -> list[Any]:
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise GraphDefinitionError(f"{what} is {given!r}; it must be a list.")
+        right = {
+            "reminders": "Every(...), or a list: reminders=Every(timedelta(hours=2)), [timedelta(hours=2)]",
+            "escalations": "a list: escalations=[Escalate(after=..., to=...)]",
+        }
+        raise GraphDefinitionError(f"{what} is {given!r}; it must be {right.get(what, 'a list')}.")
     return list(cast("Iterable[Any]", given))
 
 

@@ -28,7 +28,8 @@ class Interrupt:
     Attributes:
         interrupt_id: `Review:1` (node, how many-th visit), or `Review:1.0` for the first `interrupt()` of that visit.
         node_id: The node that asks.
-        kind: `node` for an interrupt node, `call` for `interrupt()`, `before` and `after` for a breakpoint.
+        kind: `node` for an interrupt node, `call` for `interrupt()`, `before`, `after` for a breakpoint, `failure` for
+            a node that has failed.
         value: What is shown to the person, as JSON.
         response_schema: JSON schema of an answer that fits; None where anything does.
         created_at: When it was asked, with time zone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -146,7 +147,12 @@ class Answering(Walker):
     def reject(self, answer: Json, refused: Refused, now: str, via: str = "signal") -> None:
         """Keep an answer that came where it cannot be refused to its sender."""
         sent = cast("dict[str, Json]", answer) if isinstance(answer, dict) else {}
-        self.questions.reject(answer, refused, now, via, sent.get("interrupt_id"), sent.get("actor"))
+        name = sent.get("interrupt_id")
+        with contextlib.suppress(Refused):
+            # In an answer a node's name, or none, stands for the only open question.
+            if isinstance(name, str) or (name is None and "value" in sent):
+                name = self.questions.named(name).interrupt_id
+        self.questions.reject(answer, refused, now, via, name, sent.get("actor"))
 
     def _plan_all(self, answers: Sequence[Answer]) -> list[_Planned | Accepted | None]:
         planned = [self._plan(answer) for answer in answers]

@@ -208,6 +208,7 @@ class Driver:
         self._is_over = True
         self._tell.ended()
         self._showing.show(self.engine)
+        self._show_details()
 
     def show(self) -> None:
         """Show once more what the run waits for; see `Showing`."""
@@ -251,10 +252,11 @@ class Driver:
                 self._take_arrived()
                 has_asked = any(entry.kind == "asked" for entry in self.engine.questions.audit.since(asked))
             self._showing.show(self.engine)
+            self._show_details()
         finally:
+            # A workflow that is only evicted comes here too, when nothing can be asked of the SDK any more.
             for task in self._running.values():
                 task.cancel()
-            self._show_details()
         return None
 
     def _show_details(self) -> None:

@@ -108,7 +108,11 @@ ANN = {"assignees": "ann"}
         ({"quorum": "2"}, "quorum is '2'; it must be a number of people, 1 or more."),
         ({"escalations": Escalate(HOUR, "bob")}, "escalations is Escalate(after=datetime.timedelta(seconds=3600), to="),
         ({"escalations": ["bob"]}, "escalations has 'bob'; it takes Escalate(after=..., to=...)."),
-        ({"reminders": HOUR}, f"reminders is {HOUR!r}; it must be a list."),
+        ({"reminders": HOUR}, f"reminders is {HOUR!r}; it must be Every(...), or a list: "),
+        (
+            {"escalations": HOUR},
+            f"escalations is {HOUR!r}; it must be a list: escalations=[Escalate(after=..., to=...)].",
+        ),
         ({"timeout": NAIVE}, f"timeout is {NAIVE!r}, which has no time zone; give it one: datetime(..., tzinfo=UTC)."),
         ({"timeout": date(2030, 1, 1)}, NO_TIMEDELTA.format("timeout", date(2030, 1, 1))),
         (

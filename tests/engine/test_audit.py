@@ -152,6 +152,19 @@ def test_an_answer_that_cannot_be_refused_is(new_run: Make) -> None:
     )
 
 
+@pytest.mark.parametrize("name", [None, "q", "q:1"])
+def test_a_refused_answer_is_written_with_its_question(new_run: Make, name: str | None) -> None:
+    run = begun(new_run)
+    run.engine.reject({"interrupt_id": name, "value": "unfit"}, refused(lambda: run.answer("unfit")), LATER)
+    assert last(run)[:3] == ("rejected", LATER, "q:1")
+
+
+def test_what_is_refused_and_no_answer_is_about_no_question(new_run: Make) -> None:
+    run = begun(new_run)
+    run.engine.reject({"values": {"n": "no number"}}, refused(lambda: run.answer("unfit")), LATER)
+    assert last(run)[:3] == ("rejected", LATER, None)
+
+
 @pytest.mark.parametrize("sent", [None, [1], {"interrupt_id": 5, "actor": {"a": 1}}, "text"], ids=str)
 def test_nonsense_that_is_refused(new_run: Make, sent: Any) -> None:
     run = begun(new_run)
