@@ -304,13 +304,17 @@ def _cancellable() -> Generator[None]:
         raise GraphError("The Temporal server did not answer the update in time.") from error
 
 
+CLOSING = "workflow is closing"
+"""What a server says, after it has tried for some seconds, of a run that is just continuing as new."""
 _LOST = (RPCStatusCode.NOT_FOUND, RPCStatusCode.ABORTED, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.UNAVAILABLE)
 """What a server may say to an update whose run is just continuing as new; the next run takes it."""
 
 
 async def _may_retry(handle: WorkflowHandle[Any, Any], error: RPCError) -> bool:
     """Whether an update found its run just as it continued as new, so that it may be sent again."""
-    if error.status not in _LOST:
+    if error.status not in _LOST and not (
+        error.status == RPCStatusCode.RESOURCE_EXHAUSTED and CLOSING in error.message
+    ):
         return False
     try:
         description = await handle.describe()
