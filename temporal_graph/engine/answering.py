@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .audit import LONGEST
 from .events import (
     OWN,
     Command,
@@ -19,7 +17,6 @@ from .events import (
     Run,
     RunFailedError,
     SetTimer,
-    clipped,
     is_the_runtimes,
     message_of,
 )
@@ -438,11 +435,6 @@ class Answering(Walker):
 def _error(error: BaseException) -> dict[str, Any]:
     """What is wrong with an answer, where that was found out by an exception."""
     return {"loc": [], "msg": f"{type(error).__name__}: {message_of(error)}", "type": "error"}
-
-
-def shorter(data: str) -> Json:
-    """What a node got, for people to see; the beginning of its JSON text where that is long."""
-    return json.loads(data) if len(data) <= LONGEST else {"cut": clipped(data, LONGEST)}
 
 
 def _schema_of(interrupt: Interrupt) -> dict[str, Any] | None:

@@ -99,4 +99,13 @@ class Audit:
 def kept(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
     text = json.dumps(value)
-    return value if len(text) <= LONGEST else {"cut": clipped(text, LONGEST)}
+    return value if len(text) <= LONGEST else _cut(text)
+
+
+def kept_text(text: str) -> Json:
+    """The same for a value that is JSON text."""
+    return json.loads(text) if len(text) <= LONGEST else _cut(text)
+
+
+def _cut(text: str) -> Json:
+    return {"cut": clipped(text, LONGEST)}

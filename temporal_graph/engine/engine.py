@@ -5,7 +5,7 @@ It does no I/O, has no clock and calls nothing but the graph's functions.
 
 from __future__ import annotations
 
-from .answering import shorter
+from .audit import kept_text
 from .breakpoints import ANY, Breakpoints
 from .events import (
     CloseInterrupt,
@@ -18,11 +18,9 @@ from .events import (
     NodeFailed,
     NodeFinished,
     NodeWithdrew,
-    OpenInterrupt,
     Outcome,
     Output,
     RunFailedError,
-    SetTimer,
     Start,
     Work,
 )
@@ -340,8 +338,7 @@ class Engine(Timing):
     def _reopen(self, interrupt: Interrupt) -> None:
         """Ask once more, because the last answer does not fit after all; what is due stays due."""
         self.questions.open[interrupt.interrupt_id] = interrupt
-        self._commands.extend([OpenInterrupt(interrupt.interrupt_id), SetTimer(interrupt.interrupt_id)])
-        self._opened.append(interrupt)
+        self._announce(interrupt)
 
     def _ask_about(self, task: Task, failure: Failure) -> None:
         """Ask what is to become of a node that has failed for good."""
@@ -350,7 +347,7 @@ class Engine(Timing):
         error: dict[str, Json] = {"type": failure.type, "message": failure.message}
         if failure.path is not None:
             error["path"] = list(failure.path)
-        shown = {"error": error, "attempts": task.attempts, "inputs": shorter(task.value.data)}
+        shown = {"error": error, "attempts": task.attempts, "inputs": kept_text(task.value.data)}
         name = f"{task.id}.failure" if task.failures == 1 else f"{task.id}.failure-{task.failures}"
         schema = self._guard(task.node_id, self.functions.failure_schema, task.node_id)
         self._open(task, Interrupt(name, task.node_id, "failure", shown, schema, self._now, task.id))

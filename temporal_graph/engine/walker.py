@@ -238,6 +238,10 @@ class Walker:
             self._guard(task.node_id, self._follow, interrupt, policy)
             self._check_default(interrupt)
         self.questions.ask(interrupt)
+        self._announce(interrupt)
+
+    def _announce(self, interrupt: Interrupt) -> None:
+        """Say that a question is open."""
         self._commands.append(OpenInterrupt(interrupt.interrupt_id))
         if interrupt.due:
             self._commands.append(SetTimer(interrupt.interrupt_id))

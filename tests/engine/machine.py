@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from temporal_graph.engine.events import (
     Output,
     Start,
 )
-from temporal_graph.engine.policies import Due
+from temporal_graph.engine.policies import Due, Policy
 from temporal_graph.engine.questions import Accepted, Answer, Interrupt, Refused
 from temporal_graph.engine.recording import Checkpoint, RecordingEngine
 from temporal_graph.engine.spec import (
@@ -419,3 +420,31 @@ def raising(error: BaseException) -> Callable[..., Any]:
         raise error
 
     return function
+
+
+# -- Questions that look after themselves -----------------------------------------------------------------------------
+
+HOUR = 3_600.0
+ONE = graph(start("q"), asking("q"), step("a", None))
+TWO = graph(start("f"), fork("f", "q", "r"), asking("q"), asking("r"), step("a", None))
+Make = Callable[..., Run]
+
+
+def toy(node_id: str = "q", **words: Any) -> Toy:
+    """Functions with a policy for one node."""
+    return Toy(policies={node_id: Policy(**words).dump()})
+
+
+def begun(
+    make: Make,
+    spec: GraphSpec = ONE,
+    *,
+    node_id: str = "q",
+    value: Any = 3,
+    state: Any = MappingProxyType({"n": 1}),
+    **words: Any,
+) -> Run:
+    """A run that has begun, of a graph in which one node has a policy."""
+    run = make(spec, toy(node_id, **words))
+    run.start(value, None if state is None else dict(state))
+    return run

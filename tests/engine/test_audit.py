@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from temporal_graph.engine.audit import CARRIED, CARRIED_SIZE, LONGEST, Audit, Entry, kept
-from temporal_graph.engine.policies import Policy
 from temporal_graph.engine.questions import Answer
 from temporal_graph.engine.snapshot import dump
 from temporal_graph.engine.spec import END
 from tests.engine.machine import (
+    HOUR,
     LATER,
     NOW,
+    ONE,
+    TWO,
+    Make,
     RecordedRun,
     Run,
-    Toy,
-    asking,
-    fork,
+    begun,
     graph,
     hours,
     mending,
@@ -29,17 +29,7 @@ from tests.engine.machine import (
     step,
 )
 
-HOUR = 3_600.0
-ONE = graph(start("q"), asking("q"), step("a", None))
-TWO = graph(start("f"), fork("f", "q", "r"), asking("q"), asking("r"), step("a", None))
 CALL = graph(start("a"), mending(step("a", "b")), step("b"))
-Make = Callable[..., Run]
-
-
-def begun(make: Make, spec: Any = ONE, *, node_id: str = "q", **words: Any) -> Run:
-    run = make(spec, Toy(policies={node_id: Policy(**words).dump()}))
-    run.start(3, {"n": 1})
-    return run
 
 
 def told(run: Run) -> list[tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +14,17 @@ from temporal_graph.engine.events import Run as RunTask
 from temporal_graph.engine.policies import Due, Policy
 from temporal_graph.engine.snapshot import dump
 from temporal_graph.engine.spec import END
+from tests.engine import machine
 from tests.engine.machine import (
+    HOUR,
     LATER,
     NOW,
+    ONE,
+    TWO,
+    Make,
     RecordedRun,
     Run,
     Toy,
-    asking,
-    fork,
     graph,
     hours,
     raising,
@@ -28,23 +32,11 @@ from tests.engine.machine import (
     refused,
     start,
     step,
+    toy,
 )
 
-HOUR = 3_600.0
-ONE = graph(start("q"), asking("q"), step("a", None))
-TWO = graph(start("f"), fork("f", "q", "r"), asking("q"), asking("r"), step("a", None))
 CALL = graph(start("a"), step("a", None), step("b", None))
-Make = Callable[..., Run]
-
-
-def toy(node_id: str = "q", **words: Any) -> Toy:
-    return Toy(policies={node_id: Policy(**words).dump()})
-
-
-def begun(make: Make, spec: Any = ONE, *, node_id: str = "q", state: Any = None, **words: Any) -> Run:
-    run = make(spec, toy(node_id, **words))
-    run.start({"amount": 3}, state)
-    return run
+begun = functools.partial(machine.begun, value={"amount": 3}, state=None)
 
 
 def done(run: Run) -> list[tuple[str, str, Any]]:

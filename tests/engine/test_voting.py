@@ -14,14 +14,17 @@ from temporal_graph.engine.questions import MEMORY, Accepted
 from temporal_graph.engine.snapshot import dump
 from temporal_graph.engine.spec import END
 from tests.engine.machine import (
+    HOUR,
     LATER,
     NOW,
+    ONE,
+    TWO,
+    Make,
     RecordedRun,
     Run,
     Toy,
-    asking,
+    begun,
     enc,
-    fork,
     graph,
     hours,
     read,
@@ -30,17 +33,7 @@ from tests.engine.machine import (
     step,
 )
 
-HOUR = 3_600.0
-ONE = graph(start("q"), asking("q"), step("a", None))
-TWO = graph(start("f"), fork("f", "q", "r"), asking("q"), asking("r"), step("a", None))
 CALL = graph(start("a"), step("a", None), step("b", None))
-Make = Callable[..., Run]
-
-
-def begun(make: Make, spec: Any = ONE, *, node_id: str = "q", **words: Any) -> Run:
-    run = make(spec, Toy(policies={node_id: Policy(**words).dump()}))
-    run.start(3, {"n": 1})
-    return run
 
 
 def is_refused(run: Run, reason: str, says: str, call: Callable[[], Any]) -> None:
