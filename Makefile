@@ -17,7 +17,7 @@ PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test test-slow test-no-cache test-lowest coverage lint format types demo bench build constraints clean
+.PHONY: help test test-slow test-no-cache test-lowest coverage lint format types demo bench bench-queue build constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,9 @@ demo: $(READY) ## run a graph that waits for you, on a server of its own (YES=1:
 
 bench: $(READY) ## measure speed and memory against workflows written by hand
 	$(PY) -m benchmarks
+
+bench-queue: $(READY) ## measure how long it takes to list 2,000 runs that wait (ARGS="--runs 10000": more)
+	$(PY) -m benchmarks.queue $(ARGS)
 
 build: $(READY) ## build the wheel, and import it in an empty environment
 	rm -rf build dist

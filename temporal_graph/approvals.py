@@ -87,7 +87,8 @@ class ApprovalQueue:
     `python worker/main.py --register-search-attributes`, or `await register_search_attributes(client)`, and then start
     the workers anew. A page of the queue is then one call to the server, and no run is asked anything, except one that
     waits for more than 20 things, or for very long ones. What has just happened is in the list within a second or so.
-    Without the attributes every run on the server is asked, which is slow, needs a worker, and is said in the log.
+    Without the attributes every run on the server is asked, which is slow, needs a worker, and is said in the log. So
+    is each run whose worker does not set them, because it started before, or may not look whether they are there.
 
     Args:
         client: A Temporal client, with the payload codec of the workers if they have one.
@@ -95,7 +96,7 @@ class ApprovalQueue:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._has_warned = False
+        self._warned: set[str] = set()
         # Not before there is a client: it brings most of the SDK.
         from .temporal import client as calls
         from .temporal import looking as looks
@@ -208,13 +209,14 @@ class ApprovalQueue:
         waiting = self._waiting(look, is_exact=True)
         if all(waiting.is_found(name) for name in waiting.graphs):
             try:
-                total = await self._visibility.count(self._client, waiting.query())
-                if overdue is False:
-                    late = self._waiting(_Look.of(graph, assignee, True), is_exact=True)
-                    total -= await self._visibility.count(self._client, late.query())
-                return total
+                if await self._visibility.count(self._client, waiting.unshown()) == 0:
+                    total = await self._visibility.count(self._client, waiting.shown())
+                    if overdue is False:
+                        late = self._waiting(_Look.of(graph, assignee, True), is_exact=True)
+                        total -= await self._visibility.count(self._client, late.shown())
+                    return total
             except self._visibility.NotRegisteredError:
-                self._warn()
+                pass  # `pending` says so
         runs: dict[str, bool] = {}
         async for item in self.pending(graph=graph, assignee=assignee):
             runs[item.run_id] = runs.get(item.run_id, False) or look.is_overdue(item)
@@ -234,10 +236,11 @@ class ApprovalQueue:
         return read_interrupts(await self._looks.query(handle, PENDING_INTERRUPTS))
 
     async def refresh(self, graph: str | Sequence[str]) -> int:
-        """Have runs come into the queue that were waiting when the attributes were registered.
+        """Have runs set the attributes that were waiting when these were registered.
 
-        They come by themselves when something happens to them; this makes it happen, by a signal to each run of the
-        graph that has never set the attributes. The workers must have been started anew by then.
+        They do it by themselves when something happens to them, and are asked until then, which is slow. This makes
+        it happen, by a signal to each run of the graph that does not set the attributes. The workers must have been
+        started anew by then.
 
         Args:
             graph: The name of their graph, or several.
@@ -358,9 +361,9 @@ class ApprovalQueue:
         Args:
             run_id: The run that asks.
             reason: Why.
-            interrupt_id: The question; may be left out while the run has only one.
+            interrupt_id: See `approve`.
             actor: Who rejects.
-            answer_id: An id of your own: sent again with the same id, it is the same answer.
+            answer_id: See `approve`.
 
         Returns:
             The answer as it was taken.
@@ -398,11 +401,15 @@ class ApprovalQueue:
         waiting = self._waiting(look)
         try:
             found, token = await self._visibility.page(self._client, waiting.query(), size, token)
+            is_registered = True
         except self._visibility.NotRegisteredError:
-            self._warn()
+            is_registered = False
+            self._warn(f"{_CURE} Until then every run is asked what it waits for, which is slow.")
             found, token = await self._visibility.page(self._client, waiting.running(), size, token)
         known = [run for run in found if waiting.has(run.graph)]
         runs, silent = await self._visibility.asked(self._client, known)
+        if is_registered and any(run.questions and not run.is_shown for run in runs):
+            self._warn(_UNSHOWN)
         if silent:
             named = ", ".join(map(repr, silent[:3])) + (", ..." if len(silent) > 3 else "")
             logger.warning("No worker could say what these %d runs wait for: %s", len(silent), named)
@@ -427,10 +434,10 @@ class ApprovalQueue:
             look.graphs, look.assignee, look.now if look.overdue is True else None, is_exact=is_exact
         )
 
-    def _warn(self) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            logger.warning("%s Until then every run is asked what it waits for, which is slow.", _CURE)
+    def _warn(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            logger.warning("%s", message)
 
 
 _CURE = (
@@ -438,6 +445,13 @@ _CURE = (
     "`python worker/main.py --register-search-attributes`, or `await register_search_attributes(client)`, and start "
     "the workers anew."
 )
+"""What helps where the attributes are missing."""
+_UNSHOWN = (
+    "Some runs do not show in search attributes what they wait for, and are asked, which is slow: their workers "
+    "started before the attributes were registered, or may not list those of the server. Start the workers anew, or "
+    "give their GraphPlugin search_attributes=True; then `await queue.refresh(graph)`."
+)
+"""What is said of runs that are found all the same; and what helps."""
 
 
 async def register_search_attributes(client: Client) -> list[str]:

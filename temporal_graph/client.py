@@ -390,7 +390,7 @@ class GraphRun(Generic[OutputT, StateT]):
 
         Raises:
             GraphInputError: There is no such checkpoint, or the run had ended by then, or the id is taken.
-            RefusedError: The state does not take the update.
+            RefusedError: The state does not take the update, or a question that was open cannot be asked anew.
             RunNotFoundError: There is no such run.
         """
         data = await self._looks.snapshot_at(self._client, self.id, sending.checkpoint_id(checkpoint_id))

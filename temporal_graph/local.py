@@ -353,7 +353,7 @@ class LocalRun(Generic[OutputT, StateT]):
 
         Raises:
             GraphInputError: There is no such checkpoint, or the run had ended by then.
-            RefusedError: The state does not take the update.
+            RefusedError: The state does not take the update, or a question that was open cannot be asked anew.
         """
         engine = self._started()
         wanted = sending.checkpoint_id(checkpoint_id)

@@ -28,17 +28,27 @@ class GraphPlugin(Plugin):
         notify: An async function that is called with a `temporal_graph.notify.Notification` when a question opens,
             reminds, is handed on, is answered, or was not answered in time: in an activity, at least once, with the
             same `id` if it is tried again. It never holds a run up. `temporal_graph.notify` has some ready-made.
+        search_attributes: Whether runs set the search attributes by which `ApprovalQueue` finds them at once. None: if
+            the worker finds them registered when it starts. True: always, for workers that may not list those of the
+            server; a worker that finds them missing does not start, for a run that set them would hang. False: never.
 
     Raises:
         DepsError: The deps are a context manager that was used up.
-        GraphDefinitionError: Two graphs have one name, something is no `TemporalGraph`, or the notifier is no function.
+        GraphDefinitionError: Two graphs have one name, something is no `TemporalGraph`, the notifier is no function, or
+            `search_attributes` is something else.
     """
 
     def __init__(
-        self, *graphs: TemporalGraph[Any, Any, Any, Any], deps: Any = None, notify: Notifier | None = None
+        self,
+        *graphs: TemporalGraph[Any, Any, Any, Any],
+        deps: Any = None,
+        notify: Notifier | None = None,
+        search_attributes: bool | None = None,
     ) -> None:
         _check_notifier(notify)
-        super().__init__(Registry((_registered(graph) for graph in graphs), notify), deps)
+        if not isinstance(cast("Any", search_attributes), bool | None):
+            raise GraphDefinitionError(f"search_attributes is {search_attributes!r}; it takes True, False or None.")
+        super().__init__(Registry((_registered(graph) for graph in graphs), notify), deps, search_attributes)
 
 
 def _check_notifier(notify: Any) -> None:

@@ -175,7 +175,7 @@ class InterruptPolicy:
     def _check_people(self) -> None:
         asked: list[tuple[str, Any]] = [("assignees", self.assignees)]
         asked.extend((f"Escalate(to={list(item.to)!r})", item.to) for item in self.escalations)
-        for name, people in asked:
+        for name, people in asked if self.only_assignees else asked[:1]:
             if not callable(people) and people and len(people) < self.quorum:
                 raise GraphDefinitionError(
                     f"quorum is {self.quorum}, but {name} names {len(people)}; so many can never answer."

@@ -25,7 +25,7 @@ class RegisteredGraph:
         breakpoints: Where its runs stop for people, unless they are started with breakpoints of their own.
         payload_limit: Bytes of JSON that go into one payload of this worker; None for any number.
         notifies: Whether this worker has a notifier, which is told what happens to questions.
-        shows: Whether this worker has found the search attributes registered; None if it could not find out.
+        shows: Whether runs are to set the search attributes; None if this worker could not find out whether they can.
     """
 
     compiled: CompiledGraph
@@ -73,9 +73,9 @@ class Registry:
         """Note how many bytes of JSON go into one payload of this worker; None for any number."""
         self._graphs = {name: replace(graph, payload_limit=limit) for name, graph in self._graphs.items()}
 
-    def show(self, is_registered: bool | None) -> None:
-        """Note whether the search attributes are registered; None where nobody knows."""
-        self._graphs = {name: replace(graph, shows=is_registered) for name, graph in self._graphs.items()}
+    def show(self, shows: bool | None) -> None:
+        """Note whether runs are to set the search attributes; None where nobody knows whether they can."""
+        self._graphs = {name: replace(graph, shows=shows) for name, graph in self._graphs.items()}
 
     def __getitem__(self, name: str) -> RegisteredGraph:
         return self._graphs[name]

@@ -188,7 +188,7 @@ def forked(graph: CompiledGraph, data: dict[str, Any], update: Json, now: str) -
 
     Raises:
         GraphInputError: The other run had ended by then.
-        RefusedError: The state does not take the update.
+        RefusedError: The state does not take the update, or a question that was open cannot be asked anew.
     """
     engine = RecordingEngine(graph.spec, graph.functions, graph.plan, data)
     try:

@@ -20,6 +20,9 @@ __all__ = ["Accepted", "AuditEntry", "Checkpoint", "GraphResult", "Interrupt", "
 StateT = TypeVar("StateT", default=Any)
 OutputT = TypeVar("OutputT", default=Any)
 
+_LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"}
+"""What ends a line for some readers, such as `str.splitlines`, and is nothing special in JSON."""
+
 
 @dataclass(frozen=True)
 class Interrupt:
@@ -39,6 +42,7 @@ class Interrupt:
         answers: What people have answered so far, where several must: `actor`, `value`, `answered_at`, `answer_id`,
             `via`.
         quorum: How many people must answer.
+        problem: Why nobody can answer it as it is, or too few can, and what to do; None where all is well.
     """
 
     interrupt_id: str
@@ -52,6 +56,7 @@ class Interrupt:
     escalation_level: int = 0
     answers: list[Any] = field(default_factory=list[Any])
     quorum: int = 1
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,9 @@ class AuditEntry:
     shown: Any = None
 
     def to_json(self) -> str:
-        """As one line of JSON."""
-        return compact({**vars(self), "at": self.at.isoformat()})
+        """As one line of JSON, whatever a reader takes for the end of a line."""
+        text = compact({**vars(self), "at": self.at.isoformat()}).translate(_LINE_ENDS)
+        return text.encode(errors="backslashreplace").decode()  # half of a surrogate pair becomes an escape, too
 
 
 @dataclass(frozen=True)
@@ -317,7 +323,7 @@ def read_audit(items: Sequence[Mapping[str, Any]]) -> list[AuditEntry]:
         if item["kind"] == "asked":
             shown[name] = item["data"].get("value")
         seen = shown.get(name) if item["kind"] in ("answered", "rejected", "timed_out") else None
-        fields: dict[str, Any] = {**item, **_times(item, "at"), "shown": seen}
+        fields: dict[str, Any] = {"shown": seen, **item, **_times(item, "at")}
         entries.append(AuditEntry(**fields))
     return entries
 

@@ -53,6 +53,7 @@ class Arguments:
     dev_port: int
     dev_ui_port: int
     register_search_attributes: bool
+    search_attributes: bool | None
     log_format: str
     log_level: str
 
@@ -175,6 +176,12 @@ def _queue(group: Group) -> None:
         "(GraphStatus, GraphPendingNodes, GraphAssignees, GraphDeadline), by which ApprovalQueue finds them; what is "
         "there stays. Without --graph that is all, and the command ends. Workers look for them when they start, so "
         "start the others anew. --dev does it on its own server without being told",
+    )
+    group.add_argument(
+        "--search-attributes",
+        action=argparse.BooleanOptionalAction,
+        help="have runs set these attributes, also where this worker may not list those of the server; if it finds "
+        "them missing, it does not start; or never have them set; default: what the server lists decides",
     )
 
 

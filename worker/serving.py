@@ -47,7 +47,8 @@ async def serve(arguments: Arguments, graphs: list[AnyGraph], deps: Any, stop: S
     stop.attach()
     try:
         async with _server(arguments, stop) as server:
-            code = await _serve(arguments, GraphPlugin(*graphs, deps=deps), server, stop)
+            plugin = GraphPlugin(*graphs, deps=deps, search_attributes=arguments.search_attributes)
+            code = await _serve(arguments, plugin, server, stop)
     except StopRequestedError:
         code = 0
     event(logging.INFO, "stopped", exit_code=code)

@@ -27,7 +27,7 @@ from .functions import CompiledFunctions, JoinCode, transform_chain
 from .gotos import command_targets, gives_only_commands, without_commands
 from .hints import Namespace
 from .nodes import NodeCode, NodeRunner
-from .policies import Policies, check_methods, own_policy
+from .policies import Policies, check_field, check_methods, own_policy
 from .sends import check_sends
 from .step_functions import StepFunction, step_functions
 from .types import Types
@@ -94,13 +94,13 @@ def with_options(graph: CompiledGraph, options: Mapping[str, NodeOptions]) -> Co
     """A graph with what its nodes' options say of questions.
 
     Raises:
-        GraphDefinitionError: What a policy does after its time-out cannot be done.
+        GraphDefinitionError: What a policy does after its time-out cannot be done, or what ends a vote never comes.
     """
-    graph.policies.follow({node_id: found.policy for node_id, found in options.items() if found.policy is not None})
+    policies = {node_id: found.policy for node_id, found in options.items() if found.policy is not None}
+    failing = [node_id for node_id in graph.nodes if options[node_id].on_failure == "interrupt"]
+    graph.policies.follow(policies, failing, graph.functions)
     nodes = {
-        node_id: replace(node, asks_on_failure=True)
-        if isinstance(node, StepSpec) and options[node_id].on_failure == "interrupt"
-        else node
+        node_id: replace(node, asks_on_failure=True) if isinstance(node, StepSpec) and node_id in failing else node
         for node_id, node in graph.spec.nodes.items()
     }
     return replace(graph, spec=GraphSpec(graph.spec.name, nodes))
@@ -115,6 +115,9 @@ class _Compiler:
         self.codec = Codec()
 
     def compile(self, functions: Iterable[Any]) -> CompiledGraph:
+        for node in self.graph.nodes.values():
+            if isinstance(node, NodeStep):
+                check_field(node.node_type)
         check_sends(self.types.anew())
         spec, transforms = build(self.graph, self.name, lambda node_id: gives_only_commands(self.types.gives(node_id)))
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ..codec import Codec, DecodeError, ValueCodec
+from ..codec.answers import schema_validator
 from ..codec.text import compact
 from ..engine.events import OWN, is_the_runtimes
 from ..engine.state import Json
@@ -21,8 +22,9 @@ from ..errors import GraphDefinitionError, GraphInputError, InterruptError
 from ..interrupts import Answered
 from ..messages import NodeInput, Question
 from ..policies import InterruptPolicy
+from .policies import never
 from .step_functions import LostError, StepFunction, dump_returned
-from .targets import to_json
+from .targets import shown, to_json
 
 Ask = Callable[[Question], Awaitable[tuple[Json, list[Json]]]]
 """Waits for the answer to a question where the node runs, and for who gave it; raises to end the node."""
@@ -178,6 +180,12 @@ class NodeAsker:
             default: dict[str, Json] = rules.get("on_timeout") or {}
             if "value" in default:
                 codec.load(compact(default["value"]))
+            schema = codec.answer_schema() or {}
+            for pattern in rules.get("reject_ends", ()):
+                # Of a union nobody knows which of its types the pattern is meant for.
+                reason = never(pattern, schema_validator(schema)(pattern)) if "type" in schema else None
+                if reason is not None:
+                    raise GraphDefinitionError(f"reject_ends={shown(policy.reject_ends)} can match no answer: {reason}")
         except DecodeError as error:
             raise InterruptError(f"interrupt(policy=...): the answer of on_timeout does not fit: {error}") from error
         except (GraphInputError, GraphDefinitionError) as error:

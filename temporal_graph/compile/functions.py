@@ -240,6 +240,13 @@ class CompiledFunctions:
         policy = self._policies.of(node_id, kind)
         return None if policy is None else self._policies.dump(policy, context())
 
+    def quorum(self, node_id: str) -> int:
+        """See `Functions.quorum`."""
+        if self._kept is None:
+            policy = self._policies.of(node_id, "node")
+            return 1 if policy is None else policy.quorum
+        return (self._kept.of(node_id, "node") or {}).get("quorum", 1)
+
     def keeping(self, kept: KeptPolicies | None) -> CompiledFunctions:
         """The same functions for a run that has kept the policies with which it began; None for one that has not."""
         functions = copy.copy(self)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from pydantic_graph import StepContext
 
 from ..codec import ValueCodec
 from ..codec.text import compact
 from ..commands import NOTHING, Command
+from ..engine.actions import action_of, read_action
 from ..engine.breakpoints import ANY
 from ..engine.events import clipped, message_of
+from ..engine.functions import Functions
 from ..engine.policies import Policy
 from ..engine.questions import listed as worded
 from ..engine.spec import END
@@ -56,8 +60,36 @@ def own_policy(node_type: type[Any]) -> InterruptPolicy | None:
     return found
 
 
+def check_field(node_type: type[Any]) -> None:
+    """Look whether what is meant to be the policy of an interrupt node has become one of its fields.
+
+    Raises:
+        GraphDefinitionError: It has.
+    """
+    field = _fields_of(node_type).get("policy") if issubclass(node_type, InterruptNode) else None
+    if field is None:
+        return
+    is_dataclass = isinstance(field, dataclasses.Field)
+    annotation = cast("Any", field).type if is_dataclass else field.annotation
+    if isinstance(field.default, InterruptPolicy) or _names_policy(annotation):
+        bare = "policy = InterruptPolicy(...), without an annotation, or " if is_dataclass else ""
+        raise GraphDefinitionError(
+            f"The policy of node {node_type.__name__!r} is annotated, which makes it a field of the node. Write {bare}"
+            "policy: ClassVar[InterruptPolicy] = InterruptPolicy(...)."
+        )
+
+
+def _names_policy(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return re.search(rf"\b{InterruptPolicy.__name__}\b", annotation) is not None
+    return annotation is InterruptPolicy or any(map(_names_policy, get_args(annotation)))
+
+
 def _fields_of(node_type: Any) -> Mapping[str, Any]:
-    return getattr(node_type, "model_fields", None) or getattr(node_type, "__dataclass_fields__", {})
+    """The fields of a node; not what its class has for all of them, as a `ClassVar`."""
+    if dataclasses.is_dataclass(node_type):
+        return {field.name: field for field in dataclasses.fields(node_type)}
+    return getattr(node_type, "model_fields", None) or {}
 
 
 def check_methods(node_type: type[Any]) -> None:
@@ -95,7 +127,7 @@ class Policies:
         plan: Its fields.
 
     Raises:
-        GraphDefinitionError: What one of them does after its time-out cannot be done.
+        GraphDefinitionError: What one of them does after its time-out cannot be done, or what ends a vote never comes.
     """
 
     def __init__(
@@ -116,14 +148,30 @@ class Policies:
         self._others: Mapping[str, InterruptPolicy] = {}
         self._fixed: dict[int, dict[str, Json]] = {}
         self._check(own)
+        for node_id, policy in own.items():
+            self._refuse_ends(policy, [node_id])
 
-    def follow(self, others: Mapping[str, InterruptPolicy]) -> None:
+    def follow(self, others: Mapping[str, InterruptPolicy], failing: Collection[str], functions: Functions) -> None:
         """Note the policies for whatever else is asked at a node, by its id.
 
+        Args:
+            others: The policies.
+            failing: The nodes whose failures are questions.
+            functions: The graph's functions.
+
         Raises:
-            GraphDefinitionError: What one of them does after its time-out cannot be done.
+            GraphDefinitionError: What one of them does after its time-out cannot be done, or what ends a vote never
+                comes.
         """
         self._check(others)
+        for node_id in failing:
+            if node_id in others:
+                self._check_failure(node_id, others[node_id], functions)
+        for policy in {id(policy): policy for policy in others.values()}.values():
+            at = [node_id for node_id, found in others.items() if found is policy]
+            # At other nodes, and to failures and breakpoints, who knows what is answered.
+            if not any(node_id in failing or node_id in self._own for node_id in at):
+                self._refuse_ends(policy, at)
         self._others = others
 
     def _check(self, policies: Mapping[str, InterruptPolicy]) -> None:
@@ -157,6 +205,52 @@ class Policies:
                 f"{worded(errors)}. An answer is Command(resume={{{brings}}}); Command(goto=...) leads elsewhere."
             )
 
+    def _check_failure(self, node_id: str, policy: InterruptPolicy, functions: Functions) -> None:
+        """Look whether what is done after a time-out answers the failure of a node."""
+        end = self._dump_end(policy)
+        if end is None or "goto" in end:
+            return
+        action = action_of(end.get("value"))
+        if action is None:
+            wrong = "it says neither Retry nor Skip nor Abort"
+        else:
+            _, errors = read_action(functions, node_id, action, end["value"])
+            wrong = worded(errors)
+        if wrong:
+            takes = [option["properties"]["action"]["const"] for option in functions.failure_schema(node_id)["oneOf"]]
+            words = {"retry": "Command(resume=Retry())", "skip": "Command(resume=Skip(output))"}
+            valid = [words.get(name, "Command(resume=Abort())") for name in takes]
+            raise GraphDefinitionError(
+                f"The policy of node {node_id!r}, on_timeout: {shown(policy.on_timeout)} does not answer the failure "
+                f"of the node, which on_failure='interrupt' makes a question: {wrong}. Such an answer is "
+                f"{', '.join(valid)} or Command(goto=...). What answers the node's other questions goes into policies "
+                "of their own: interrupt(..., policy=InterruptPolicy(...)), or policy = InterruptPolicy(...) in an "
+                "interrupt node."
+            )
+
+    def _refuse_ends(self, policy: InterruptPolicy, node_ids: Collection[str]) -> None:
+        """Refuse what is to end a vote, if it certainly is no answer at any of the nodes that vote with it."""
+        if policy.reject_ends is NOTHING:
+            return
+        [pattern] = _dump_ends(policy)
+        reasons = [self._never(node_id, pattern) for node_id in node_ids]
+        if reasons and all(reasons):
+            raise GraphDefinitionError(
+                f"The policy of node {next(iter(node_ids))!r}: reject_ends={shown(policy.reject_ends)} can match no "
+                f"answer: {reasons[0]}."
+            )
+
+    def _never(self, node_id: str, pattern: Json) -> str | None:
+        form = self._forms.get(node_id)
+        if form is None:
+            return None
+        try:
+            reason = never(pattern, form.errors(pattern))
+        except Exception:  # of a validator of the user's
+            return None
+        brings = ", ".join(f"{name!r}: ..." for name in form.fields)
+        return None if reason is None else f"{reason}. An answer to the node is {{{brings}}}"
+
     def of(self, node_id: str, kind: str) -> InterruptPolicy | None:
         """The policy for a kind of question at a node."""
         own = self._own.get(node_id) if kind == "node" else None
@@ -167,7 +261,8 @@ class Policies:
 
         Raises:
             GraphInputError: What it does after its time-out cannot be done.
-            GraphDefinitionError: The people whom its functions found are none, or too few.
+            GraphDefinitionError: What its functions found are no names. That too few of them may answer fails nothing:
+                the question says so, and somebody can mend it.
         """
         is_fixed = not policy.is_found_out
         if is_fixed and id(policy) in self._fixed:
@@ -277,7 +372,11 @@ class KeptPolicies:
         self._own: dict[str, int] = dict(found.get("own", {}))
         self._others: dict[str, int] = dict(found.get("others", {}))
         for item in self._list:
-            Policy.load({name: value for name, value in item.items() if name != "finds"})
+            _check_kept(Policy.load({name: value for name, value in item.items() if name != "finds"}))
+            if not set(item.get("finds", ())) <= set(PEOPLE):
+                raise ValueError(
+                    f"finds in policies is {clipped(repr(item['finds']), 200)}; it may name {', '.join(PEOPLE)}"
+                )
         for number in (*self._own.values(), *self._others.values()):
             self._list[number]
 
@@ -286,6 +385,27 @@ class KeptPolicies:
         number = self._own.get(node_id) if kind == "node" else None
         number = self._others.get(node_id, self._others.get(ANY)) if number is None else number
         return None if number is None else self._list[number]
+
+
+def _check_kept(policy: Policy) -> None:
+    """Look whether a run can ask like this; what a calendar or a schedule makes of it fails the run by itself.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    names: list[Any] = [*policy.assignees, *policy.not_by, *(name for _, to in policy.escalations for name in to)]
+    end: dict[str, Json] = {} if policy.on_timeout is None else policy.on_timeout
+    parts: dict[str, bool] = {
+        "quorum": isinstance(policy.quorum, int) and policy.quorum >= 1,  # pyright: ignore[reportUnnecessaryIsInstance]
+        "only_assignees": isinstance(policy.only_assignees, bool),  # pyright: ignore[reportUnnecessaryIsInstance]
+        "a name": all(isinstance(name, str) for name in names),
+        "on_timeout": isinstance(end, dict)  # pyright: ignore[reportUnnecessaryIsInstance]
+        and end.keys() <= {"value", "state_update", "goto"}
+        and all(isinstance(end.get(name, {}), dict) for name in ("state_update", "goto")),
+    }
+    wrong = [name for name, fits in parts.items() if not fits]
+    if wrong:
+        raise ValueError(f"{wrong[0]} in policies is not what it must be: {clipped(repr(policy), 200)}")
 
 
 def _known_fields(state: ValueCodec | None, plan: Plan) -> tuple[str, ...]:
@@ -302,6 +422,29 @@ def _without_barred(data: dict[str, Json]) -> dict[str, Json]:
     if any(name in barred for name in data.get("assignees", ())):
         return {**data, "assignees": [name for name in data["assignees"] if name not in barred]}
     return data
+
+
+def never(pattern: Json, errors: list[dict[str, Any]]) -> str | None:
+    """Why no answer matches a pattern; None where one may.
+
+    Args:
+        pattern: The pattern: an answer is equal, or an object that has equal fields.
+        errors: What is wrong with the pattern, taken as an answer.
+    """
+    told = [error for error in errors if _is_certain(pattern, error["loc"], error["type"])]
+    return worded(told) or None
+
+
+def _is_certain(pattern: Json, loc: list[Any], kind: str) -> bool:
+    """Whether something that is wrong with a pattern is wrong with every answer that matches it."""
+    if kind in ("value_error", "assertion_error"):  # of the user's own code, which may look at the rest of the answer
+        return False
+    if not loc:
+        return not isinstance(pattern, dict | list) or kind.endswith("_type")
+    if len(loc) > 1 or not isinstance(pattern, dict) or loc[0] not in pattern:
+        return False
+    value = cast("dict[str, Json]", pattern)[loc[0]]
+    return kind == "extra_forbidden" or value is None or isinstance(value, str | bool)
 
 
 def _dump_ends(policy: InterruptPolicy) -> tuple[Json, ...]:

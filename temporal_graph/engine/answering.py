@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from .actions import action_of, error_of, read, read_action
 from .events import (
     OWN,
     Command,
@@ -18,7 +19,6 @@ from .events import (
     RunFailedError,
     SetTimer,
     is_the_runtimes,
-    message_of,
 )
 from .questions import Accepted, Answer, Interrupt, Refused, describe, invalid, listed
 from .spec import START, EndSpec, StepSpec
@@ -117,7 +117,7 @@ class Answering(Walker):
             if isinstance(plan, Accepted):
                 accepted.append(plan)
             elif plan is None:
-                accepted.append(self._keep(answer, via))
+                accepted.append(self.questions.keep(answer, self._now, via))
             else:
                 accepted.append(self._accept(plan, answer, via))
                 taken.append((plan, answer))
@@ -192,6 +192,7 @@ class Answering(Walker):
         if isinstance(found, Accepted):
             return found
         if found is None:
+            self.questions.check_ahead(answer, self._quorum_ahead(answer))
             if answer.goto is not None or answer.state_update is not None:
                 message = f"{answer.interrupt_id!r} is not open yet; an answer with goto or state_update cannot wait."
                 raise Refused("unknown_interrupt", message)
@@ -239,6 +240,11 @@ class Answering(Walker):
         found = self.questions.find(answer, self.visits, asked, will_ask)
         return (found, self.tasks[found.task_id]) if isinstance(found, Interrupt) else found
 
+    def _quorum_ahead(self, answer: Answer) -> int | None:
+        """How many people must answer a question that is not open yet; None for a call, which says so when it asks."""
+        node_id, _, visit = (answer.interrupt_id or "").rpartition(":")
+        return None if "." in visit else self.functions.quorum(node_id)
+
     def _will_ask(self, task: Task) -> bool:
         """Whether it is an interrupt node which has yet to ask: it stands at a breakpoint, or composes its question."""
         return self._asks(task) and task.id not in self.questions.open
@@ -259,44 +265,22 @@ class Answering(Walker):
             # A validator of the user's, which failed: no answer may fail a run.
             if is_the_runtimes(error):
                 raise
-            errors = [_error(error)]
+            errors = [error_of(error)]
         raise Refused("invalid", describe(interrupt.interrupt_id, errors), errors)
 
     def _plan_action(self, interrupt: Interrupt, answer: Answer) -> tuple[str, Encoded | None]:
         """What is to become of a node that failed."""
-        sent = cast("dict[str, Json]", answer.value) if isinstance(answer.value, dict) else {}
-        action: Json = sent.get("action")
-        takes = {"retry": "inputs", "skip": "output", "abort": None}
-        known = isinstance(action, str) and action in takes
-        if not known or any(name not in ("action", takes[action]) for name in sent):
+        action = action_of(answer.value)
+        if action is None:
             message = (
                 f"{interrupt.interrupt_id!r} is about a node that failed. It takes {{'action': 'retry'}}, and 'inputs' "
                 "with it for other ones, {'action': 'skip', 'output': ...} or {'action': 'abort'}; or a goto."
             )
             raise invalid("action", message)
-        if action == "abort" or (action == "retry" and sent.get("inputs") is None):
-            return action, None
-        if action == "retry":
-            value, errors = self._read(self.functions.arrive, interrupt.node_id, sent["inputs"])
-        else:
-            value, errors = self._read(self.functions.take_output, interrupt.node_id, sent.get("output"))
-        if value is None:
-            place = takes[action]
-            errors = [{**error, "loc": [place, *error["loc"]]} for error in errors]
+        value, errors = read_action(self.functions, interrupt.node_id, action, answer.value)
+        if errors:
             raise Refused("invalid", describe(interrupt.interrupt_id, errors), errors)
         return action, value
-
-    @staticmethod
-    def _read(
-        function: Callable[[str, Json], tuple[Encoded | None, list[dict[str, Any]]]], node_id: str, data: Json
-    ) -> tuple[Encoded | None, list[dict[str, Any]]]:
-        try:
-            return function(node_id, data)
-        except BaseException as error:
-            # A validator of the user's, which failed: no answer may fail a run.
-            if is_the_runtimes(error):
-                raise
-            return None, [_error(error)]
 
     def _plan_goto(self, task: Task, goto: dict[str, Json]) -> tuple[str, Encoded]:
         node_id, data = goto.get("node_id"), goto.get("data")
@@ -310,19 +294,11 @@ class Answering(Walker):
                     "join that waits for that fork's branches. Go to a node before the fork, or behind the join."
                 )
                 raise invalid("goto", message)
-        value, errors = self._read(self.functions.arrive, node.id, data)
+        value, errors = read(self.functions.arrive, node.id, data)
         if value is None:
             errors = [{**error, "loc": ["goto", "data", *error["loc"]]} for error in errors]
             raise Refused("invalid", f"This cannot be given to node {node.id!r}: {listed(errors)}.", errors)
         return node.id, value
-
-    def _keep(self, answer: Answer, via: str) -> Accepted:
-        assert answer.interrupt_id is not None
-        kept = Accepted(
-            answer.interrupt_id, self._now, answer.actor, answer.answer_id, answer.value, is_early=True, via=via
-        )
-        self.questions.early[answer.interrupt_id] = kept
-        return kept
 
     def _accept(self, plan: _Planned, answer: Answer, via: str) -> Accepted:
         if plan.state is not None:
@@ -400,22 +376,23 @@ class Answering(Walker):
             interrupt = self._opened.pop(0)
             if self.questions.open.get(interrupt.interrupt_id) is not interrupt:
                 continue
-            kept = self.questions.early.pop(interrupt.interrupt_id, None)
-            if kept is None:
-                continue
-            early = Answer(kept.interrupt_id, kept.value, actor=kept.actor, answer_id=kept.answer_id)
-            via = kept.via or "update"
-            try:
-                planned = self._plan(early)
-            except Refused as refused:
-                self.questions.reject(early.value, refused, self._now, via, kept.interrupt_id, kept.actor)
-                continue
-            if not isinstance(planned, _Planned):
-                continue  # the same answer has been taken for another question
-            if not planned.is_vote:
-                self._commands.remove(OpenInterrupt(interrupt.interrupt_id))
-            self.taken = (*self.taken, self._accept(planned, early, via))
-            self._carry_out(planned, early)
+            for kept in self.questions.early.pop(interrupt.interrupt_id, ()):
+                self._take_kept(kept)
+
+    def _take_kept(self, kept: Accepted) -> None:
+        early = Answer(kept.interrupt_id, kept.value, actor=kept.actor, answer_id=kept.answer_id)
+        via = kept.via or "update"
+        try:
+            planned = self._plan(early)
+        except Refused as refused:
+            self.questions.reject(early.value, refused, self._now, via, kept.interrupt_id, kept.actor)
+            return
+        if not isinstance(planned, _Planned):
+            return  # the same answer has been taken for another question
+        if not planned.is_vote:
+            self._commands.remove(OpenInterrupt(kept.interrupt_id))
+        self.taken = (*self.taken, self._accept(planned, early, via))
+        self._carry_out(planned, early)
 
     def _edited(self, update: Json) -> Json:
         try:
@@ -423,18 +400,13 @@ class Answering(Walker):
         except BaseException as error:
             if is_the_runtimes(error):
                 raise
-            state, errors = None, [_error(error)]
+            state, errors = None, [error_of(error)]
         if errors:
             raise Refused("invalid", f"The state cannot take this: {listed(errors)}.", errors)
         return state
 
     def _known(self) -> str:
         return ", ".join(repr(node_id) for node_id, node in self.spec.nodes.items() if isinstance(node, StepSpec))
-
-
-def _error(error: BaseException) -> dict[str, Any]:
-    """What is wrong with an answer, where that was found out by an exception."""
-    return {"loc": [], "msg": f"{type(error).__name__}: {message_of(error)}", "type": "error"}
 
 
 def _schema_of(interrupt: Interrupt) -> dict[str, Any] | None:

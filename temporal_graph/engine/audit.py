@@ -31,6 +31,7 @@ class Entry:
         via: Which way it came: `signal`, `update`, `timeout`, or None for what the run did.
         data: What else there is to know.
         question: The question as it was then; not kept.
+        shown: What it showed, where somebody answered it: the entry in which it was asked may be gone by then.
     """
 
     number: int
@@ -41,13 +42,16 @@ class Entry:
     via: str | None = None
     data: dict[str, Json] = field(default_factory=dict[str, Json])
     question: dict[str, Json] | None = field(default=None, compare=False)
+    shown: Json = None
 
     def public(self) -> dict[str, Json]:
         """As people see it."""
-        return {name: getattr(self, name) for name in _PUBLIC}
+        data: dict[str, Json] = {name: getattr(self, name) for name in _PUBLIC}
+        return data if self.shown is None else {**data, "shown": self.shown}
 
 
 _PUBLIC = ("number", "at", "kind", "interrupt_id", "actor", "via", "data")
+_ANSWERS = ("answered", "rejected", "timed_out")
 
 
 class Audit:
@@ -71,7 +75,8 @@ class Audit:
         """Write down what happened; long values are cut."""
         self.latest += 1
         told = {name: kept(value) for name, value in data.items()}
-        self.entries.append(Entry(self.latest, at, kind, interrupt_id, actor, via, told, question))
+        shown = kept(question["value"]) if question is not None and kind in _ANSWERS else None
+        self.entries.append(Entry(self.latest, at, kind, interrupt_id, actor, via, told, question, shown))
 
     def since(self, number: int) -> list[Entry]:
         """The entries after one, as far as they are here."""

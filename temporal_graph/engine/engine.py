@@ -5,6 +5,8 @@ It does no I/O, has no clock and calls nothing but the graph's functions.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .audit import kept_text
 from .breakpoints import ANY, Breakpoints
 from .events import (
@@ -149,20 +151,44 @@ class Engine(Timing):
             now: The time, ISO 8601 with time zone.
 
         Raises:
-            Refused: The other run had ended by then, or the state does not take the update.
+            Refused: The other run had ended by then, the state does not take the update, or what was asked cannot be
+                asked anew. Nothing has changed.
         """
         if self.status != "running":
             raise Refused("closed", f"At this checkpoint the run was {self.status}; nothing comes after it.")
         state = self.state if update is None else self._edited(update)
+        asked = {name: self._anew(interrupt, now) for name, interrupt in self.questions.open.items()}
+        # What was answered is asked again if the answer turns out not to fit; but not if its time was up.
+        doubtful = {
+            task.id: self._anew(task.doubtful, now)
+            for task in self.tasks.values()
+            if task.doubtful is not None and not self._has_timed_out(task.doubtful)
+        }
         self._now = now
         self.checkpoint += 1
         self.paused = False
         self.shared.edit(state)
         self.questions.audit.add("forked", now, **({} if update is None else {"update": update}))
-        for interrupt in self.questions.open.values():
-            if interrupt.policy is not None:
-                interrupt.created_at, interrupt.escalation_level = now, 0
-                self._follow(interrupt, interrupt.policy)
+        self.questions.open = asked
+        for task_id, interrupt in doubtful.items():
+            self.tasks[task_id].doubtful = interrupt
+
+    def _anew(self, interrupt: Interrupt, now: str) -> Interrupt:
+        """A question as if it had been asked now, if it has times of its own."""
+        if interrupt.policy is None:
+            return interrupt
+        anew = replace(interrupt, created_at=now, escalation_level=0)
+        try:
+            self._guard(interrupt.node_id, self._follow, anew, interrupt.policy)
+        except RunFailedError as error:
+            failure = error.failure
+            message = f"{interrupt.interrupt_id!r} cannot be asked anew at {now}: {failure.type}: {failure.message}"
+            raise Refused("invalid", message) from error
+        return anew
+
+    def _has_timed_out(self, interrupt: Interrupt) -> bool:
+        accepted = self.questions.accepted.get(interrupt.interrupt_id)
+        return accepted is not None and accepted.via == TIMEOUT
 
     def fail(self, failure: Failure) -> None:
         """Let the run fail, for a reason of the shell's; also one that has finished, before anybody knows."""

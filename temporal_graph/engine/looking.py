@@ -24,7 +24,7 @@ def standing(engine: Engine) -> dict[str, Any]:
         "next": engine.next_nodes,
         "interrupts": interrupts(engine),
         "breakpoints": {"before": list(engine.breakpoints.before), "after": list(engine.breakpoints.after)},
-        "early": [kept.public() for kept in engine.questions.early.values()],
+        "early": [kept.public() for kept in engine.questions.ahead],
         "answered": [accepted.public() for accepted in engine.questions.accepted.values()],
         "rejected": list(engine.questions.rejected),
     }

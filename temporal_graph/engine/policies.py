@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, cast
 
+from .events import clipped
 from .state import Json
 
+LONGEST_REASON = 500
+"""Characters of what is said of a question that cannot get its answer."""
 After = Callable[[Json, str, float], str]
 """When so many seconds have passed since a moment, by a calendar: see `Functions.after`."""
 
@@ -121,6 +124,29 @@ def next_reminder(policy: Policy, since: str, last: Due, now: str, after: After)
     found = range(number, number + step + 1)
     number = found[bisect_left(found, True, key=lambda each: at(each) > moment(now))]
     return Due(after(policy.calendar, since, number * every), "remind", number=number)
+
+
+def too_few(name: str, rules: Policy, assignees: Sequence[str], voted: Collection[str]) -> str | None:
+    """Why a question cannot get its answer, if only those may give it who are asked; None where it can.
+
+    Args:
+        name: The question.
+        rules: How it is asked.
+        assignees: Who is asked.
+        voted: Who has answered it already, where several must.
+    """
+    if not rules.only_assignees:
+        return None
+    missing = rules.quorum - len(voted)
+    others = {*rules.not_by, *voted}
+    left = [repr(person) for person in dict.fromkeys(assignees) if person not in others]
+    if len(left) >= missing:
+        return None
+    if missing == rules.quorum == 1:
+        return f"Nobody may answer {name!r}"
+    who = f"only {', '.join(left)}" if left else "nobody else" if voted else "nobody"
+    people = f"{missing}{' more' if voted else ''} {'person' if missing == 1 else 'people'}"
+    return clipped(f"{people} must answer {name!r}, but {who} may", LONGEST_REASON)
 
 
 def _plain(value: Any) -> Json:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from .audit import Audit
 from .events import clipped
-from .policies import Due, Policy
+from .policies import Due, Policy, too_few
 from .state import Json
 
 Kind = Literal["node", "call", "before", "after", "failure"]
@@ -85,6 +85,14 @@ class Interrupt:
         """How it is asked."""
         return Policy.load(self.policy or {})
 
+    @property
+    def problem(self) -> str | None:
+        """Why nobody can answer it, or too few can; None where all is well."""
+        if self.policy is None:
+            return None
+        reason = too_few(self.interrupt_id, self.rules, self.assignees, [vote["actor"] for vote in self.answers])
+        return None if reason is None else f"{reason}: reassign it."
+
     @staticmethod
     def load(data: Mapping[str, Any]) -> Interrupt:
         """From a snapshot."""
@@ -99,7 +107,7 @@ class Interrupt:
     def public(self) -> dict[str, Json]:
         """The interrupt as people see it: the wire contract's fields."""
         fields = asdict(self)
-        return {name: fields[name] for name in _PUBLIC}
+        return {**{name: fields[name] for name in _PUBLIC}, "problem": self.problem}
 
 
 _PUBLIC = (
@@ -209,7 +217,7 @@ class Questions:
         self.open: dict[str, Interrupt] = {}
         self.accepted: dict[str, Accepted] = {}
         self.votes: dict[str, Accepted] = {}
-        self.early: dict[str, Accepted] = {}
+        self.early: dict[str, list[Accepted]] = {}
         self.rejected: list[dict[str, Any]] = []
         self.closed = False
         self.audit = Audit()
@@ -265,7 +273,7 @@ class Questions:
     def known(self, answer: Answer) -> Accepted | None:
         """The acceptance of the same answer, if it was sent before."""
         if answer.answer_id is not None:
-            for accepted in (*self.accepted.values(), *self.early.values()):
+            for accepted in (*self.accepted.values(), *self.ahead):
                 if accepted.answer_id == answer.answer_id:
                     return accepted
             return self.votes.get(answer.answer_id)
@@ -305,10 +313,42 @@ class Questions:
             raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
         if dot and int(position) <= live.get(f"{node_id}:{number}", -1):
             raise Refused("closed", f"The question {interrupt_id!r} is not asked any more.")
-        kept = self.early.get(interrupt_id)
-        if kept is not None:
-            message = f"{interrupt_id!r} is not open yet, and was answered ahead{_by(kept)} at {kept.answered_at}."
-            raise Refused("already_answered", message)
+
+    @property
+    def ahead(self) -> list[Accepted]:
+        """The answers that are kept for questions that are not open yet."""
+        return [accepted for kept in self.early.values() for accepted in kept]
+
+    def keep(self, answer: Answer, now: str, via: str) -> Accepted:
+        """Keep an answer until its question opens."""
+        assert answer.interrupt_id is not None
+        accepted = Accepted(
+            answer.interrupt_id, now, answer.actor, answer.answer_id, answer.value, is_early=True, via=via
+        )
+        self.early.setdefault(answer.interrupt_id, []).append(accepted)
+        return accepted
+
+    def check_ahead(self, answer: Answer, most: int | None) -> None:
+        """Refuse an answer to a question that is not open, where enough are kept for it, or too many altogether.
+
+        Args:
+            answer: The answer.
+            most: How many people must answer the question; None where that is not known.
+
+        Raises:
+            Refused: It is not kept.
+        """
+        kept = self.early.get(answer.interrupt_id or "", [])
+        own = [item for item in kept if item.actor == answer.actor]
+        named = [item for item in kept if item.actor is not None]
+        is_enough = most is not None and (most == 1 or len(named) >= most)  # one of several must say who they are
+        if kept and (answer.actor is None or own or is_enough):
+            by = ", ".join(item.actor for item in own or kept if item.actor is not None)
+            raise Refused(
+                "already_answered",
+                f"{answer.interrupt_id!r} is not open yet, and was answered ahead{f' by {by}' if by else ''} at "
+                f"{kept[-1].answered_at}.",
+            )
         self.check_room([answer])
 
     def check_room(self, answers: Sequence[Answer]) -> None:
@@ -317,8 +357,9 @@ class Questions:
         Raises:
             Refused: There are too many, or they are too large.
         """
-        size = sum(len(json.dumps(kept.value)) for kept in (*self.early.values(), *answers))
-        if answers and (len(self.early) + len(answers) > EARLY or size > EARLY_SIZE):
+        ahead = self.ahead
+        size = sum(len(json.dumps(kept.value)) for kept in (*ahead, *answers))
+        if answers and (len(ahead) + len(answers) > EARLY or size > EARLY_SIZE):
             ids = ", ".join(repr(answer.interrupt_id) for answer in answers)
             raise Refused("unknown_interrupt", f"{ids} is not open, and no more answers are kept ahead.")
 
@@ -341,6 +382,8 @@ class Questions:
             told["deadline"] = interrupt.deadline
         if interrupt.quorum > 1:
             told["quorum"] = interrupt.quorum
+        if interrupt.problem is not None:
+            told["problem"] = interrupt.problem
         self.audit.add("asked", interrupt.created_at, interrupt.interrupt_id, question=interrupt.public(), **told)
 
     def vote(self, interrupt: Interrupt, answer: Answer, now: str, via: str) -> Accepted:
@@ -389,12 +432,14 @@ class Questions:
         self, answer: Json, refused: Refused, now: str, via: str, interrupt_id: Json = None, actor: Json = None
     ) -> None:
         """Keep an answer that could not be taken, for whoever looks at the run."""
+        asked = self.open.get(interrupt_id) if isinstance(interrupt_id, str) else None
         self.audit.add(
             "rejected",
             now,
             clipped(interrupt_id, 200) if isinstance(interrupt_id, str) else None,
             actor=clipped(actor, 200) if isinstance(actor, str) else None,
             via=via,
+            question=None if asked is None else asked.public(),
             answer=answer,
             reason=refused.reason,
             message=refused.message,
@@ -428,7 +473,7 @@ class Questions:
             "open": [interrupt.dump() for interrupt in self.open.values()],
             "accepted": [asdict(accepted) for accepted in self.accepted.values()],
             "votes": [asdict(accepted) for accepted in self.votes.values()],
-            "early": [asdict(kept) for kept in self.early.values()],
+            "early": [asdict(kept) for kept in self.ahead],
             "rejected": list(self.rejected),
             "audit": self.audit.dump(),
         }
@@ -437,7 +482,9 @@ class Questions:
         """From a snapshot."""
         self.open = {item["interrupt_id"]: Interrupt.load(item) for item in data["open"]}
         self.accepted = {item["interrupt_id"]: Accepted(**item) for item in data["accepted"]}
-        self.early = {item["interrupt_id"]: Accepted(**item) for item in data["early"]}
+        self.early = {}
+        for item in data["early"]:
+            self.early.setdefault(item["interrupt_id"], []).append(Accepted(**item))
         self.rejected = list(data["rejected"])
         self.votes = {item["answer_id"]: Accepted(**item) for item in data.get("votes", ())}
         if "audit" in data:  # earlier releases had neither

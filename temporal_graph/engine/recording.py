@@ -109,10 +109,12 @@ class RecordingEngine(Engine):
         self._done.append((Engine.reject, (answer, refused, now, via)))
         super().reject(answer, refused, now, via)
 
-    def come_due(self, interrupt_id: str, now: str, fired: Due | None = None) -> list[Command]:
+    def come_due(
+        self, interrupt_id: str, now: str, fired: Due | None = None, found: int | None = None
+    ) -> list[Command]:
         """See base class."""
-        commands = super().come_due(interrupt_id, now, fired)
-        self._done.append((Engine.come_due, (interrupt_id, now, fired)))
+        commands = super().come_due(interrupt_id, now, fired, found)
+        self._done.append((Engine.come_due, (interrupt_id, now, fired, found)))
         return commands
 
     def reassign(self, interrupt_id: str | None, to: Sequence[str], actor: str | None, now: str, via: str) -> str:

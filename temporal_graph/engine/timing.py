@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from .answering import Answering
-from .events import Command, Failure, RunFailedError, SetTimer
-from .policies import Due, in_order, moment, next_reminder
+from .events import CloseInterrupt, Command, Failure, RunFailedError, SetTimer
+from .policies import Due, in_order, moment, next_reminder, too_few
 from .questions import TIMEOUT, Interrupt, Refused, invalid, to_answer
 from .state import Json
 
@@ -31,7 +31,49 @@ def unanswered(interrupt: Interrupt, refused: Refused | None = None) -> Failure:
 class Timing(Answering):
     """A walker whose questions look after themselves."""
 
-    def come_due(self, interrupt_id: str, now: str, fired: Due | None = None) -> list[Command]:
+    def find_due(self, interrupt_id: str, now: str, fired: Due | None = None) -> int:
+        """What a question does now besides, or instead of, the one thing that it waits for; see `come_due`.
+
+        Returns:
+            A number that says so to an engine which would find something else, since it counts time by another
+            calendar, or with other data of time zones; 0 as a rule.
+        """
+        interrupt = self.questions.open.get(interrupt_id)
+        if interrupt is None or not interrupt.due:
+            return 0
+        first, missed = interrupt.due[0], 0
+        done: list[Due] = []
+        if fired in (None, first) or moment(first.at) <= moment(now):
+            done = [first, *(item for item in interrupt.due[1:] if moment(item.at) <= moment(now))]
+            ends = [index for index, item in enumerate(done) if item.what == "expire"]
+            done = done[: ends[0] + 1] if ends else done
+        for item in done:
+            if item.number:
+                again = next_reminder(interrupt.rules, interrupt.created_at, item, now, self.functions.after)
+                missed = again.number - item.number - 1
+        choices = _choices(interrupt)
+        return (_choice(done) - self._usual(interrupt, fired)) % choices + choices * missed
+
+    def _usual(self, interrupt: Interrupt, fired: Due | None) -> int:
+        """The choice of doing just the one thing that it waits for; or nothing, where it does not any more."""
+        first = interrupt.due[0]
+        if fired not in (None, first):
+            return _choice([])
+        others, _ = _in_turn(interrupt)
+        return _choice(others[:1] if others and self._may_swap(interrupt) else [first])
+
+    def _may_swap(self, interrupt: Interrupt) -> bool:
+        """Whether the calendar decides what comes first: the end, at a moment somebody has named, or the rest."""
+        rules, since = interrupt.rules, interrupt.created_at
+        if rules.calendar is None:
+            return False
+        if rules.timeout is None or isinstance(rules.timeout, str):
+            return True
+        return self.functions.after(rules.calendar, since, rules.timeout) != interrupt.deadline
+
+    def come_due(
+        self, interrupt_id: str, now: str, fired: Due | None = None, found: int | None = None
+    ) -> list[Command]:
         """Let a question do what is due: the first thing that it waits for, and all that should have been done by now.
 
         Of reminders only the last is sent, if one is still of use. It changes nothing where the question is not open.
@@ -41,6 +83,7 @@ class Timing(Answering):
             now: The time, ISO 8601 with time zone. That the first thing is due need not follow from it.
             fired: What the timer that fired was for: if the question does something else first by now (it was extended
                 meanwhile), only the time counts.
+            found: What `find_due` has found; None to find it here.
 
         Returns:
             What is to be done.
@@ -49,23 +92,26 @@ class Timing(Answering):
         interrupt = self.questions.open.get(interrupt_id)
         if interrupt is None or not interrupt.due:
             return []
-        first = interrupt.due[0]
-        if fired not in (None, first) and moment(first.at) > moment(now):
-            return []
-        self._now = now
         try:
-            more = True
-            while more and interrupt_id in self.questions.open:
-                item = interrupt.due.pop(0)
-                more = bool(interrupt.due) and moment(interrupt.due[0].at) <= moment(now)
-                self._do_due(interrupt, item, now, is_last=not more)
+            if found is None:
+                found = self._guard(interrupt.node_id, self.find_due, interrupt_id, now, fired)
+            missed, choice = divmod(found, _choices(interrupt))
+            choice = (choice + self._guard(interrupt.node_id, self._usual, interrupt, fired)) % _choices(interrupt)
+            done = _chosen(interrupt, choice)
+            if not done:
+                return []
+            self._now = now
+            for item in done:
+                interrupt.due.remove(item)
+                self._do_due(interrupt, item, now, is_last=item is done[-1], missed=missed)
             self._commands.append(SetTimer(interrupt_id))
             self._settle_answers()
         except RunFailedError as error:
+            self._now = now
             self._fail(error.failure)
         return self._take_commands()
 
-    def _do_due(self, interrupt: Interrupt, item: Due, now: str, *, is_last: bool) -> None:
+    def _do_due(self, interrupt: Interrupt, item: Due, now: str, *, is_last: bool, missed: int) -> None:
         audit = self.questions.audit
         if item.what == "expire":
             self._expire(interrupt)
@@ -73,22 +119,18 @@ class Timing(Answering):
             interrupt.assignees = [name for name in item.to if name not in interrupt.rules.not_by]
             interrupt.escalation_level += 1
             told: dict[str, Any] = {"to": list(interrupt.assignees), "level": interrupt.escalation_level}
+            if interrupt.problem is not None:
+                told["problem"] = interrupt.problem
             audit.add("escalated", now, interrupt.interrupt_id, question=interrupt.public(), **told)
         else:
             if is_last:
                 to: Json = list(interrupt.assignees)
                 audit.add("reminded", now, interrupt.interrupt_id, question=interrupt.public(), to=to)
             if item.number:
-                again = self._guard(
-                    interrupt.node_id,
-                    next_reminder,
-                    interrupt.rules,
-                    interrupt.created_at,
-                    item,
-                    now,
-                    self.functions.after,
-                )
-                interrupt.due = in_order([*interrupt.due, again])
+                rules, number = interrupt.rules, item.number + 1 + missed
+                seconds = number * cast("float", rules.every)
+                at = self._guard(interrupt.node_id, self.functions.after, rules.calendar, interrupt.created_at, seconds)
+                interrupt.due = in_order([*interrupt.due, Due(at, "remind", number=number)])
 
     def _expire(self, interrupt: Interrupt) -> None:
         """Go on without an answer, in the way that the question's policy says."""
@@ -106,9 +148,11 @@ class Timing(Answering):
         self.taken = (self._accept_planned(planned, answer, TIMEOUT),)
 
     def _note_timeout(self, interrupt: Interrupt) -> None:
-        self.questions.audit.add(
-            "timed_out", self._now, interrupt.interrupt_id, via=TIMEOUT, question=interrupt.public()
-        )
+        """Close a question that fails the run; it is not one of those that are given up with the run."""
+        name = interrupt.interrupt_id
+        self.questions.audit.add("timed_out", self._now, name, via=TIMEOUT, question=interrupt.public())
+        del self.questions.open[name]
+        self._commands.append(CloseInterrupt(name))
 
     # -- What people change -----------------------------------------------------------------------------------------
 
@@ -119,21 +163,18 @@ class Timing(Answering):
             The question.
 
         Raises:
-            Refused: There is no such question; or too few are to be asked.
+            Refused: There is no such question; or those who are to be asked could never answer it.
         """
         interrupt = self._open_question(interrupt_id)
-        missing = interrupt.quorum - len(interrupt.answers)
-        others = {name for name in to if all(name != vote["actor"] for vote in interrupt.answers)}
-        if to and len(others) < missing:
-            raise invalid(
-                "to", f"{missing} more people must answer {interrupt.interrupt_id!r}; {list(to)!r} are fewer."
-            )
-        if not to and interrupt.rules.only_assignees:
-            raise invalid("to", f"Only who is asked may answer {interrupt.interrupt_id!r}; say who that is to be.")
-        barred = [name for name in to if name in interrupt.rules.not_by]
+        rules, name = interrupt.rules, interrupt.interrupt_id
+        if not to and rules.only_assignees:
+            raise invalid("to", f"Only who is asked may answer {name!r}; say who that is to be.")
+        barred = [person for person in to if person in rules.not_by]
         if barred:
-            names = ", ".join(repr(name) for name in barred)
-            raise invalid("to", f"{names} may not answer {interrupt.interrupt_id!r}; ask others.")
+            raise invalid("to", f"{', '.join(map(repr, barred))} may not answer {name!r}; ask others.")
+        reason = too_few(name, rules, to, [vote["actor"] for vote in interrupt.answers])
+        if reason is not None:
+            raise invalid("to", f"{reason} then: ask others.")
         return interrupt
 
     def reassign(self, interrupt_id: str | None, to: Sequence[str], actor: str | None, now: str, via: str) -> str:
@@ -206,3 +247,27 @@ class Timing(Answering):
         if self.status != "running":
             raise Refused("closed", f"The run is {self.status}; it asks nothing any more.")
         return self.questions.named(interrupt_id)
+
+
+# What a question does at once is a number of things that it does while it waits, in order, and perhaps the end of that.
+# Which of them it is goes into one number, that stands for the same where moments are others: their order is not.
+
+
+def _in_turn(interrupt: Interrupt) -> tuple[list[Due], list[Due]]:
+    """What a question does while it waits, in order, and the end of that, if there is one."""
+    others = [item for item in interrupt.due if item.what != "expire"]
+    return others, [item for item in interrupt.due if item.what == "expire"]
+
+
+def _choices(interrupt: Interrupt) -> int:
+    return 2 * len(_in_turn(interrupt)[0]) + 2
+
+
+def _choice(done: list[Due]) -> int:
+    is_end = any(item.what == "expire" for item in done)
+    return 2 * (len(done) - is_end) + is_end
+
+
+def _chosen(interrupt: Interrupt, choice: int) -> list[Due]:
+    others, end = _in_turn(interrupt)
+    return others[: choice // 2] + end[: choice % 2]

@@ -114,14 +114,15 @@ class Notification:
         asked = self.interrupt
         subject = _SUBJECTS.get(asked.kind, "{}").format(_line(asked.node_id))
         people = _people(asked.assignees)
+        anybody = "nobody" if asked.problem else "anybody"
         until = f" (until {_minute(asked.deadline)})" if asked.deadline else ""
         match cast(str, self.event):  # which may be one of a later release
             case "opened":
-                return f"{subject} asks {people or 'anybody'}{until}"
+                return f"{subject} asks {people or anybody}{until}"
             case "reminded":
                 return f"{subject} still waits for {people or 'an answer'}{until}"
             case "escalated":
-                return f"{subject} was not answered, and now asks {people or 'anybody'}{until}"
+                return f"{subject} was not answered, and now asks {people or anybody}{until}"
             case "answered":
                 actor = self.answer.actor if self.answer else None
                 return f"{subject} was answered{f' by {_line(actor)}' if actor else ''}"
@@ -139,7 +140,9 @@ class Notification:
             if answer.actor:
                 yield _fact("Answered by", _line(answer.actor))
             yield _fact("Taken" if by_default else "Answered", _minute(answer.answered_at))
-        yield _fact("Asked", _people(asked.assignees) or "anybody")
+        yield _fact("Asked", _people(asked.assignees) or ("nobody" if asked.problem else "anybody"))
+        if asked.problem:
+            yield _fact("Problem", _line(asked.problem, _LONGEST_ANSWER))
         yield _fact("Since", _minute(asked.created_at))
         if asked.deadline:
             yield _fact("Until", _minute(asked.deadline))

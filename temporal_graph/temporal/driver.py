@@ -227,7 +227,7 @@ class Driver:
         Returns:
             The snapshot to continue from, as JSON text; None where the run has ended.
         """
-        has_asked = False
+        has_changed = False
         try:
             while self.engine.status == "running":
                 is_draining = self._wants_to_continue()
@@ -245,12 +245,12 @@ class Driver:
                     self._command()
                 self._showing.show(self.engine)
                 self._show_details()
-                self._leave_a_mark(has_asked=has_asked)
+                self._leave_a_mark(has_changed=has_changed)
                 await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
                 self._is_woken = False
-                asked = self.engine.questions.audit.latest
+                latest, state = self.engine.questions.audit.latest, self.engine.state
                 self._take_arrived()
-                has_asked = any(entry.kind == "asked" for entry in self.engine.questions.audit.since(asked))
+                has_changed = self.engine.questions.audit.latest != latest or self.engine.state is not state
             self._showing.show(self.engine)
             self._show_details()
         finally:
@@ -266,22 +266,25 @@ class Driver:
             self._shown = latest
             workflow.set_current_details(details(self.engine))
 
-    def _leave_a_mark(self, *, has_asked: bool) -> None:
-        """Let the first task of a history be never without a command, nor one that asks after another one without.
+    def _leave_a_mark(self, *, has_changed: bool) -> None:
+        """Let no first task of a history be without a command, nor one that changed something after one without.
 
-        A worker that has not seen the run takes such tasks, and one with an update after them, for one: the update is
-        handled before the results that came earlier, and on the first task before `run` has begun. A question that is
-        open is not open then, and what is done comes in another order than when all of it is replayed later, which
-        wedges the run.
+        What has changed are the questions or the state, by results and timers. A worker that has not seen the run takes
+        such tasks, and one with an update after them, for one: the update is handled before the results that came
+        earlier, and on the first task before `run` has begun. A question that is open is not open then, an edit of the
+        state comes too early, and all of it in another order than when it is replayed later.
         """
         self.see_task()
         if not self._has_waited:
             self._has_waited = True
-            if all(self.graph.options[self.engine.tasks[i].node_id].execution == "workflow" for i in self._running):
+            if self._showing.is_marked:
+                self._commanded = self._task
+            elif all(self.graph.options[self.engine.tasks[i].node_id].execution == "workflow" for i in self._running):
                 workflow.patched(FIRST_TASK)
                 self._commanded = self._task
-        elif has_asked and (workflow.unsafe.is_replaying() or self._commanded not in (self._task, self._task_before)):
-            workflow.patched(f"{MARK}-{self.engine.checkpoint}")
+        elif has_changed and (workflow.unsafe.is_replaying() or self._commanded not in (self._task, self._task_before)):
+            # A number that is never the same again.
+            workflow.patched(f"{MARK}-{self.engine.checkpoint + self.engine.questions.audit.latest}")
             self._commanded = self._task
 
     def see_task(self) -> None:
@@ -379,7 +382,7 @@ class Driver:
 
     def _come_due(self, interrupt_id: str, due: Due) -> None:
         before = self.engine.state
-        commands = self.engine.come_due(interrupt_id, _now(), due)
+        commands = self.engine.come_due(interrupt_id, _now(), due, self._timers.find_due(interrupt_id, due))
         self._tell.followed(before, commands)
         self._tell.answered(self.engine.taken)
         self._do(commands)

@@ -50,8 +50,9 @@ PASSED_THROUGH = ("temporal_graph", "pydantic_graph", "anyio", "sniffio", "logfi
 class Plugin(SimplePlugin):
     """Gives workers the workflow and the activities of some graphs; several of them can be on one client."""
 
-    def __init__(self, registry: Registry, deps: Any) -> None:
+    def __init__(self, registry: Registry, deps: Any, search_attributes: bool | None) -> None:
         self._registry = registry
+        self._search_attributes = search_attributes
         self._deps = Deps(deps)
         initialize: Any = cast("Any", super()).__init__  # its own types are incomplete
         initialize(
@@ -111,11 +112,12 @@ class Plugin(SimplePlugin):
 
         Raises:
             DepsError: They are not what a graph declares.
+            GraphError: Runs are to set search attributes that the server does not have.
             Exception: Whatever was raised where they are made.
         """
         try:
             async with self._deps.running(self._registry):
-                self._registry.show(await are_registered(worker.client))
+                self._registry.show(await are_registered(worker.client, wanted=self._search_attributes))
                 await next(worker)
         except BaseException as error:
             if not worker.is_running and not worker.is_shutdown:

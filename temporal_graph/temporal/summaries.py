@@ -44,11 +44,14 @@ def details(engine: Engine) -> str:
 
 
 def _row(interrupt: Interrupt) -> str:
-    asked = _shown(", ".join(interrupt.assignees)) or "anybody"
+    problem = interrupt.problem
+    asked = _shown(", ".join(interrupt.assignees)) or ("anybody" if problem is None else "nobody")
     if interrupt.escalation_level:
         asked += f" (level {interrupt.escalation_level})"
     if interrupt.quorum > 1:
         asked += f", {len(interrupt.answers)} of {interrupt.quorum} answers"
+    if problem is not None:
+        asked += f". {_shown(problem)}"
     until = "" if interrupt.deadline is None else _minute(interrupt.deadline)
     return f"| {_shown(interrupt.interrupt_id)} | {asked} | {_minute(interrupt.created_at)} | {until} |"
 

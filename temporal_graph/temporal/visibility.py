@@ -17,7 +17,16 @@ from ..engine.events import clipped
 from ..engine.policies import moment
 from ..engine.questions import Interrupt
 from ..engine.state import Json
-from .names import GRAPH_ASSIGNEES, GRAPH_DEADLINE, GRAPH_PENDING, GRAPH_PENDING_NODES, GRAPH_STATUS, HIDES, SHOWS
+from .names import (
+    GRAPH_ASSIGNEES,
+    GRAPH_DEADLINE,
+    GRAPH_PENDING,
+    GRAPH_PENDING_NODES,
+    GRAPH_STATUS,
+    HIDES,
+    SHOWS,
+    UNSHOWN,
+)
 from .payloads import to_raw
 
 STATUS = SearchAttributeKey.for_keyword(GRAPH_STATUS)
@@ -57,19 +66,23 @@ NOTHING = Shown([], [], None, None)
 
 
 class Showing:
-    """Shows what one run waits for, while the attributes are registered.
+    """Shows what one run waits for, while the attributes are registered; else it leaves a mark, by which it is found.
 
     Whether it does is decided anew when a worker that knows better takes over, and each decision is a patch of its own:
     the id of the workflow task is part of the patch's, because the SDK remembers what it once said of a patch.
 
     Args:
-        is_registered: Whether this worker has found the attributes registered; None if it could not find out.
+        is_wanted: Whether this worker has its runs set them; None if it does not know whether they can.
+
+    Attributes:
+        is_marked: Whether this history has the mark.
     """
 
-    def __init__(self, is_registered: bool | None) -> None:
-        self._is_registered = is_registered
+    def __init__(self, is_wanted: bool | None) -> None:
+        self._is_wanted = is_wanted
         self._is_on = False
         self._turns = 0
+        self.is_marked = False
         self._is_due = False
         self._known: tuple[int, Shown] = (-1, NOTHING)
 
@@ -79,7 +92,8 @@ class Showing:
 
     def show(self, engine: Engine) -> None:
         """Show what has changed since it was last shown; nothing for a run that has never asked anything."""
-        if not self._is_on and not self._is_registered and not workflow.unsafe.is_replaying():
+        is_settled = self.is_marked and not self._is_wanted and not workflow.unsafe.is_replaying()
+        if is_settled and not self._is_on:
             return
         shown = self._look_at(engine)
         told = workflow.info().typed_search_attributes
@@ -96,7 +110,10 @@ class Showing:
             if self._is_due or told.get(key) != value:
                 updates.append(key.value_unset() if value is None else key.value_set(value))
         is_memo_new = self._is_due or _memo() != shown.memo
-        if not (updates or is_memo_new) or not self._may():
+        if not (updates or is_memo_new):
+            return
+        if not self._may():
+            self._mark()
             return
         self._is_due = False
         if updates:
@@ -109,12 +126,19 @@ class Showing:
         task = workflow.info().get_current_history_length()
         if self._is_on:
             # A server that has forgotten an attribute takes no task that sets it.
-            if (is_replaying or self._is_registered is False) and workflow.patched(f"{HIDES}-{task}"):
+            if (is_replaying or self._is_wanted is False) and workflow.patched(f"{HIDES}-{task}"):
                 self._is_on = False
-        elif self._turns < MOST_TURNS and (is_replaying or self._is_registered):
+        elif self._turns < MOST_TURNS and (is_replaying or self._is_wanted):
             self._is_on = workflow.patched(f"{SHOWS}-{task}")
             self._turns += self._is_on
         return self._is_on
+
+    def _mark(self) -> None:
+        """Let it be known that this run has to be asked: what it has shown before, if anything, is no longer true."""
+        if not self.is_marked:
+            self.is_marked = workflow.patched(UNSHOWN)
+        if self.is_marked and _memo() is not None:
+            workflow.upsert_memo({GRAPH_PENDING: None})
 
     def _look_at(self, engine: Engine) -> Shown:
         """What is to be shown; whatever happens to a question is in the audit."""

@@ -27,6 +27,7 @@ from .names import (
     GRAPH_STATUS,
     PENDING_INTERRUPTS,
     SHOW,
+    UNSHOWN,
 )
 from .payloads import from_raw
 from .visibility import MORE, listed, word_of
@@ -39,6 +40,11 @@ TYPES: Mapping[str, Any] = {
     GRAPH_ASSIGNEES: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
     GRAPH_DEADLINE: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
 }
+ALL_OF_THEM = (
+    f"{GRAPH_STATUS} = 'x' AND {GRAPH_PENDING_NODES} = 'x' AND {GRAPH_ASSIGNEES} = 'x' AND {GRAPH_DEADLINE} IS NULL"
+)
+"""A query that a server takes which has all of them."""
+SET_THEM = "GraphPlugin(search_attributes=True) has them set without that."
 WAIT = timedelta(seconds=10)
 """How long a server may take to say which attributes it has."""
 PATIENCE = timedelta(seconds=5)
@@ -58,23 +64,61 @@ class NotRegisteredError(Exception):
 # -- The attributes ---------------------------------------------------------------------------------------------------
 
 
-async def are_registered(client: Client) -> bool | None:
-    """Whether a server has the search attributes, all of them and of the right types; None if it does not say."""
+async def are_registered(client: Client, *, wanted: bool | None) -> bool | None:
+    """Whether the runs of a worker are to set the search attributes.
+
+    Args:
+        client: The worker's.
+        wanted: Whether they are to, as its user says; None where that depends on the server.
+
+    Returns:
+        None if the server does not say whether it has all of them, and of the right types.
+
+    Raises:
+        GraphError: They are wanted, and missing: a server takes no workflow task that sets others than it has.
+    """
+    if wanted is False:
+        return False
     try:
         found = await _found(client)
     except RPCError as error:
         # Temporal Cloud, and a server to which this client may not put the question.
-        logger.info(
-            "Runs do not begin to show what they wait for: the server does not tell its search attributes: %s", error
+        logger.info("The server does not tell its search attributes: %s", error)
+        return await _known(client, wanted)
+    missing = ", ".join(name for name in TYPES if name not in found)
+    why = _wrong(found) or (f"these search attributes are missing: {missing}" if missing else "")
+    if wanted and why:
+        raise _not_there(why)
+    if found and why:
+        logger.warning("Runs do not show what they wait for: %s", why)
+    return not why
+
+
+async def _known(client: Client, wanted: bool | None) -> bool | None:
+    """The same where they are not listed: whether they are there can be found out, but not of which types they are."""
+    try:
+        await client.count_workflows(ALL_OF_THEM, rpc_timeout=WAIT)
+    except RPCError as error:
+        if not isinstance(_error(error, False), NotRegisteredError):
+            return wanted
+        if wanted:
+            raise _not_there(error.message) from error
+        return False
+    if not wanted:
+        logger.warning(
+            "Runs do not begin to show what they wait for: the search attributes are there, but this worker may not "
+            "list them, to see of which types they are. %s",
+            SET_THEM,
         )
-        return None
-    wrong = _wrong(found)
-    if wrong:
-        logger.warning("Runs do not show what they wait for: %s", wrong)
-    elif 0 < len(found) < len(TYPES):
-        missing = ", ".join(name for name in TYPES if name not in found)
-        logger.warning("Runs do not show what they wait for: these search attributes are missing: %s", missing)
-    return not wrong and len(found) == len(TYPES)
+    return wanted
+
+
+def _not_there(why: str) -> GraphError:
+    return GraphError(
+        "search_attributes=True, but the Temporal server does not have those of the approval queue, and would take no "
+        f"task that sets them: {why.rstrip('.')}. Register them with `python worker/main.py "
+        "--register-search-attributes`, or `await register_search_attributes(client)`."
+    )
 
 
 async def register(client: Client) -> list[str]:
@@ -137,13 +181,10 @@ def _by_hand() -> str:
 
 async def _taken(client: Client) -> None:
     """Wait until the attributes can be asked for."""
-    query = (
-        f"{GRAPH_STATUS} = 'x' AND {GRAPH_PENDING_NODES} = 'x' AND {GRAPH_ASSIGNEES} = 'x' AND {GRAPH_DEADLINE} IS NULL"
-    )
     async with asyncio.timeout(TAKEN):
         while True:
             try:
-                await client.count_workflows(query)
+                await client.count_workflows(ALL_OF_THEM)
                 return
             except RPCError as error:
                 if error.status != RPCStatusCode.INVALID_ARGUMENT:
@@ -171,8 +212,19 @@ class Waiting:
     is_exact: bool = False
 
     def query(self) -> str:
-        """As a server takes it that has the search attributes."""
-        parts = [self.running(), f"{GRAPH_PENDING_NODES} IS NOT NULL"]
+        """As a server takes it that has the search attributes: what shows that it waits, and what does not show it."""
+        return f"{self.running()} AND (({self._shown()}) OR {_UNSHOWN})"
+
+    def shown(self) -> str:
+        """The first part of it."""
+        return f"{self.running()} AND {self._shown()}"
+
+    def unshown(self) -> str:
+        """The second part of it: runs that have asked something while their worker set no attributes."""
+        return f"{self.running()} AND {_UNSHOWN}"
+
+    def _shown(self) -> str:
+        parts = [f"{GRAPH_PENDING_NODES} IS NOT NULL"]
         if self.assignee is not None:
             wanted = [word_of(self.assignee), *([] if self.is_exact else [MORE])]
             parts.append(f"{GRAPH_ASSIGNEES} IN ({', '.join(map(quoted, wanted))})")
@@ -203,6 +255,9 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+_UNSHOWN = f"TemporalChangeVersion = {quoted(UNSHOWN)}"
+
+
 @dataclass(frozen=True)
 class Found:
     """A run in the list.
@@ -212,12 +267,14 @@ class Found:
         graph: Its graph.
         questions: What it waits for, as far as the list says.
         is_whole: Whether that is all; if not, the run has to be asked.
+        is_shown: Whether the list says anything.
     """
 
     run_id: str
     graph: str
     questions: Sequence[Mapping[str, Any]] = ()
     is_whole: bool = False
+    is_shown: bool = False
 
 
 async def page(client: Client, query: str, size: int, token: bytes) -> tuple[list[Found], bytes]:
@@ -266,7 +323,7 @@ async def _read(execution: WorkflowExecution) -> Found:
         if memo is None:
             return Found(execution.id, execution.workflow_type)
         read: Any = json.loads(from_raw(memo))
-        return Found(execution.id, execution.workflow_type, read["questions"], not read["more"])
+        return Found(execution.id, execution.workflow_type, read["questions"], not read["more"], True)
     except Exception as error:  # of a codec, too
         raise GraphError(
             f"What run {execution.id!r} waits for cannot be read ({type(error).__name__}: {error}). Does this client "
@@ -296,7 +353,7 @@ async def asked(client: Client, runs: Sequence[Found]) -> tuple[list[Found], lis
                     return None  # it is over, and forgotten
                 silent.append(run.run_id)
                 return run
-        return Found(run.run_id, run.graph, [listed(question) for question in questions], True)
+        return Found(run.run_id, run.graph, [listed(question) for question in questions], True, run.is_shown)
 
     found = await asyncio.gather(*(ask(run) for run in runs))
     return [run for run in found if run is not None], sorted(silent)
@@ -324,9 +381,11 @@ async def refresh(client: Client, waiting: Waiting) -> int:
                 raise_rpc(run_id, error)
         return True
 
+    query = f"{waiting.running()} AND ({GRAPH_STATUS} IS NULL OR {_UNSHOWN})"
     told, token = 0, b""
     while True:
-        found, token = await page(client, f"{waiting.running()} AND {GRAPH_STATUS} IS NULL", 1_000, token)
-        told += sum(await asyncio.gather(*(tell(run.run_id) for run in found if waiting.has(run.graph))))
+        found, token = await page(client, query, 1_000, token)
+        mute = [run.run_id for run in found if waiting.has(run.graph) and not run.is_shown]
+        told += sum(await asyncio.gather(*map(tell, mute)))
         if not token:
             return told

@@ -230,40 +230,48 @@ class GraphWorkflow:
     def _open(self) -> Driver:
         if self._driver is None:
             raise Refused("closed", f"The run cannot start: {self._refusal}")
+        self._driver.see_task()  # one whose only update is refused may stay in the history
         return self._driver
 
     # -- Looking ----------------------------------------------------------------------------------------------------
 
+    @property
+    def _looked_into(self) -> Driver | None:
+        """The run, for a query: a server whose time is skipped writes its task to the history."""
+        if self._driver is not None:
+            self._driver.see_task()
+        return self._driver
+
     @workflow.query(name=PENDING_INTERRUPTS)
     def pending_interrupts(self) -> RawValue:
         """The questions that are open, oldest first."""
-        return _looked_at([] if self._driver is None else looking.interrupts(self._driver.engine))
+        return _looked_at([] if (driver := self._looked_into) is None else looking.interrupts(driver.engine))
 
     @workflow.query(name=GET_STATE)
     def get_state(self) -> RawValue:
         """Where the run stands: `values`, `next`, `interrupts`, `status`, `answered`, `rejected`, and so on."""
-        found = looking.nothing() if self._driver is None else looking.standing(self._driver.engine)
+        found = looking.nothing() if (driver := self._looked_into) is None else looking.standing(driver.engine)
         return _looked_at({**found, "given": self._start.given})
 
     @workflow.query(name=IS_HEARD)
     def is_heard(self) -> bool:
         """Whether somebody listens to what happens in the run."""
-        return self._driver is not None and self._driver.events.is_heard
+        return (driver := self._looked_into) is not None and driver.events.is_heard
 
     @workflow.query(name=HISTORY)
     def history(self, question: RawValue = NOTHING) -> RawValue:
         """The checkpoints since this history began; see `past.pages`."""
-        return _looked_at(None if self._driver is None else past.page(self._driver.engine, question))
+        return _looked_at(None if (driver := self._looked_into) is None else past.page(driver.engine, question))
 
     @workflow.query(name=AUDIT)
     def audit(self, question: RawValue = NOTHING) -> RawValue:
         """What happened to the questions since this history began; see `past.audit`."""
-        return _looked_at(None if self._driver is None else past.audit(self._driver.engine, question))
+        return _looked_at(None if (driver := self._looked_into) is None else past.audit(driver.engine, question))
 
     @workflow.query(name=SNAPSHOT)
     def snapshot(self, question: RawValue = NOTHING) -> RawValue:
         """The whole run as it was after a checkpoint."""
-        return _looked_at(None if self._driver is None else past.snapshot_at(self._driver.engine, question))
+        return _looked_at(None if (driver := self._looked_into) is None else past.snapshot_at(driver.engine, question))
 
 
 def _events(start: StartMessage) -> Events:

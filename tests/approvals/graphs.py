@@ -106,36 +106,7 @@ async def each(ctx: StepContext[None, None, list[Ask]]) -> int:
 _s.add(_s.edge_from(_s.start_node).to(each), _s.edge_from(each).to(_s.end_node))
 series = TemporalGraph(_s.build())
 
-# -- Several questions at once ----------------------------------------------------------------------------------------
-
-_p = GraphBuilder(name="several", input_type=list[Ask], output_type=int)
-
-
-@_p.step
-async def part(ctx: StepContext[None, None, list[Ask]]) -> list[Ask]:
-    return ctx.inputs
-
-
-@_p.step
-async def ask_one(ctx: StepContext[None, None, Ask]) -> bool:
-    await put(ctx.inputs)
-    return True
-
-
-@_p.step
-async def total(ctx: StepContext[None, None, list[bool]]) -> int:
-    return len(ctx.inputs)
-
-
-_collect = _p.join(reduce_list_append, initial_factory=list[bool], node_id="collect")
-_p.add(
-    _p.edge_from(_p.start_node).to(part),
-    _p.edge_from(part).map().to(ask_one),
-    _p.edge_from(ask_one).to(_collect),
-    _p.edge_from(_collect).to(total),
-    _p.edge_from(total).to(_p.end_node),
-)
-several = TemporalGraph(_p.build(), options=HERE)
+# -- Several at once, in lanes ----------------------------------------------------------------------------------------
 
 _l = GraphBuilder(name="lanes", input_type=list[list[Ask]], output_type=int)
 
@@ -165,7 +136,9 @@ _l.add(
     _l.edge_from(_gather).to(count),
     _l.edge_from(count).to(_l.end_node),
 )
-lanes = TemporalGraph(_l.build(), max_history_events=30)
+_lanes = _l.build()
+lanes = TemporalGraph(_lanes, max_history_events=30)
+several = TemporalGraph(_lanes, name="several", options=HERE)
 
 # -- Breakpoints, nodes that ask for nothing, no questions, failures --------------------------------------------------
 

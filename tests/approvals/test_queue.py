@@ -191,7 +191,7 @@ async def test_who_is_not_asked_any_more_is_not_found(serve: Serve, queue: Appro
     ann, bob = f"{task_queue}-ann", f"{task_queue}-bob"
     async with serve(several) as client:
         asks = [Ask("one", [ann]), Ask("two", [bob])]
-        await several.start(client, inputs=asks, id=task_queue, task_queue=task_queue)
+        await several.start(client, inputs=[[ask] for ask in asks], id=task_queue, task_queue=task_queue)
         [item] = await waiting(queue, 1, assignee=ann)
         assert item.value == "one"
         assert [item.value for item in await listed(queue, assignee=bob)] == ["two"]
@@ -278,7 +278,7 @@ async def test_what_cannot_be_looked_for(queue: ApprovalQueue, wrong: Any) -> No
 async def test_what_the_list_cannot_hold_is_asked_for(serve: Serve, queue: ApprovalQueue, task_queue: str) -> None:
     many = [Ask({"n": number, "text": "ü" * 500}, [f"{task_queue}-{number:03}-{'x' * 60}"]) for number in range(50)]
     async with serve(several) as client:
-        run = await several.start(client, inputs=many, id=task_queue, task_queue=task_queue)
+        run = await several.start(client, inputs=[[ask] for ask in many], id=task_queue, task_queue=task_queue)
         assert len((await run.wait()).interrupts) == 50
 
         async def look() -> list[Pending] | None:
@@ -286,13 +286,13 @@ async def test_what_the_list_cannot_hold_is_asked_for(serve: Serve, queue: Appro
             return mine or None
 
         items = await until(look)
-        assert [item.interrupt_id for item in items] == [f"ask_one:{number}.0" for number in range(1, 51)]
+        assert [item.interrupt_id for item in items] == [f"lane:{number}.0" for number in range(1, 51)]
         assert {len(item.value["cut"]) for item in items} == {
             len('{"n":0,') + 393 + len("... (400 characters)")
         } or all(set(item.value) == {"cut"} for item in items)
         # The last name is not in the attribute, which has room for two dozen of these.
         [last] = await listed(queue, assignee=many[49].assignees[0])
-        assert last.interrupt_id == "ask_one:50.0"
+        assert last.interrupt_id == "lane:50.0"
         full = await queue.questions(run.id)
         assert full[49].value == many[49].value
 
@@ -420,16 +420,16 @@ async def test_votes_and_a_node_that_asks_for_nothing(serve: Serve, queue: Appro
 async def test_which_question_is_meant(serve: Serve, queue: ApprovalQueue, task_queue: str) -> None:
     async with serve(several) as client:
         asks = [Ask("one", type="bool"), Ask("two", type="bool")]
-        run = await several.start(client, inputs=asks, id=task_queue, task_queue=task_queue)
+        run = await several.start(client, inputs=[[ask] for ask in asks], id=task_queue, task_queue=task_queue)
         await run.wait()
-        with pytest.raises(AnswerRefusedError, match=r"ambiguous: 2 questions .*'ask_one:1.0', 'ask_one:2.0'"):
+        with pytest.raises(AnswerRefusedError, match=r"ambiguous: 2 questions .*'lane:1.0', 'lane:2.0'"):
             await queue.approve(run.id)
         with pytest.raises(AnswerRefusedError, match="ambiguous"):
-            await queue.approve(run.id, interrupt_id="ask_one")
-        with pytest.raises(AnswerRefusedError, match=r"unknown_interrupt: .*Open: 'ask_one:1.0'"):
-            await queue.approve(run.id, interrupt_id="ask_one:3.0")
-        await queue.approve(run.id, interrupt_id="ask_one:2.0")
-        await queue.approve(run.id, interrupt_id="ask_one")
+            await queue.approve(run.id, interrupt_id="lane")
+        with pytest.raises(AnswerRefusedError, match=r"unknown_interrupt: .*Open: 'lane:1.0'"):
+            await queue.approve(run.id, interrupt_id="lane:3.0")
+        await queue.approve(run.id, interrupt_id="lane:2.0")
+        await queue.approve(run.id, interrupt_id="lane")
         assert (await run.result()).output == 2
 
 

@@ -14,14 +14,15 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.client import Client, WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from temporal_graph import ApprovalQueue, GraphError, GraphPlugin, register_search_attributes
+from temporal_graph import ApprovalQueue, GraphDefinitionError, GraphError, GraphPlugin, register_search_attributes
 from temporal_graph.temporal import visibility_client
 from tests.approvals.graphs import Ask, lanes, plain, series, single
 from tests.approvals.test_queue import listed, waiting
 from tests.replay.other_seed import OtherSeed, replay_runs
-from tests.replay.serving import chain, replay, until
+from tests.replay.serving import chain, new_name, replay, until
 from tests.server.test_payloads import Xor
 from tests.support.server import DevServer
 
@@ -39,15 +40,35 @@ async def bare(own_server: DevServer, task_queue: str, other_seed: OtherSeed) ->
 
 
 @contextlib.asynccontextmanager
-async def working(server: DevServer, task_queue: str) -> AsyncGenerator[Client]:
+async def working(server: DevServer, task_queue: str, search_attributes: bool | None = None) -> AsyncGenerator[Client]:
     """A worker that keeps no run in memory: each of its tasks is a replay."""
-    client = await server.connect(GraphPlugin(*GRAPHS))
+    client = await server.connect(GraphPlugin(*GRAPHS, search_attributes=search_attributes))
     async with Worker(client, task_queue=task_queue, max_cached_workflows=0):
         yield client
 
 
 def carried(history: WorkflowHistory) -> Mapping[str, Any]:
     return history.events[0].workflow_execution_started_event_attributes.search_attributes.indexed_fields
+
+
+def said(caplog: pytest.LogCaptureFixture, text: str) -> int:
+    """How often the queue's log has this."""
+    return sum(text in record.getMessage() for record in caplog.records if record.name == "temporal_graph.approvals")
+
+
+async def refuse(client: Client) -> Any:
+    """Stands for the answer of a server to which a worker may not put the question."""
+    raise RPCError("Request unauthorized.", RPCStatusCode.PERMISSION_DENIED, b"")
+
+
+async def shows(queue: ApprovalQueue, *values: Any) -> bool:
+    return [item.value for item in await listed(queue, order="created")] == [*values]
+
+
+async def are_shown(client: Client, *run_ids: str) -> bool:
+    """Whether it is these runs that show in search attributes that they wait."""
+    found = client.list_workflows("ExecutionStatus = 'Running' AND GraphStatus = 'waiting'")
+    return {execution.id async for execution in found} == {*run_ids}
 
 
 async def remove(client: Client, *names: str) -> None:
@@ -82,29 +103,44 @@ async def test_without_attributes_each_run_is_asked(
         await waiting(queue, 2, graph="single")
         with pytest.raises(GraphError, match="--register-search-attributes"):
             await queue.refresh("single")
-    said = [record.getMessage() for record in caplog.records if record.name == "temporal_graph.approvals"]
-    cures = [message for message in said if "worker/main.py --register-search-attributes" in message]
-    assert len(cures) == 1
-    assert "every run is asked" in cures[0]
-    assert any("No worker could say what these" in message and "'foreign'" in message for message in said)
+    assert said(caplog, "worker/main.py --register-search-attributes") == said(caplog, "every run is asked") == 1
+    assert said(caplog, "No worker could say what these 1 runs wait for: 'foreign'")
     history = await client.get_workflow_handle("run-1").fetch_history()
     assert "GraphStatus" not in history.to_json()
     await client.get_workflow_handle("foreign").terminate()
 
 
-async def test_a_run_that_began_before_comes_into_the_queue(bare: DevServer, task_queue: str) -> None:
+async def test_a_run_whose_worker_started_before_is_in_the_queue(
+    bare: DevServer, task_queue: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async with working(bare, task_queue) as client:
+        queue = ApprovalQueue(client)
         for number in range(2):
             run = await series.start(client, inputs=[Ask(), Ask()], id=f"run-{number}", task_queue=task_queue)
             await run.wait()
-    assert sorted(await register_search_attributes(client)) == sorted(NAMES)
+        assert sorted(await register_search_attributes(client)) == sorted(NAMES)
+        # Not its runs only that waited then, but those also that come.
+        await single.start(client, inputs=Ask("new", ["ann"], 3600), id="new", task_queue=task_queue)
+        await plain.start(client, inputs="x", id="plain", task_queue=task_queue)
+        assert [item.run_id for item in await waiting(queue, 3, order="created")] == ["run-0", "run-1", "new"]
+        assert [item.value for item in await listed(queue, graph="single", assignee="ann", overdue=False)] == ["new"]
+        assert await listed(queue, assignee="bob") == await listed(queue, overdue=True) == []
+        first = await queue.page(size=2, graph=["single", "series"])
+        rest = await queue.page(size=2, graph=["single", "series"], token=first.token)
+        assert [item.run_id for item in [*first.items, *rest.items]] == ["new", "run-1", "run-0"]
+        assert (await queue.count(), await queue.count(assignee="ann"), await queue.count(overdue=True)) == (3, 1, 0)
+    assert said(caplog, "their workers started before the attributes were registered") == 1
+    assert said(caplog, "give their GraphPlugin search_attributes=True") == 1
     async with working(bare, task_queue) as client:
+        await queue.answer("new", {"approved": True})
         queue = ApprovalQueue(client)
-        await queue.approve("run-0")  # it comes by itself, with what happens next
-        [item] = await waiting(queue, 1)
-        assert (item.run_id, item.interrupt_id) == ("run-0", "each:1.1")
+        await queue.approve("run-0")  # it shows what it waits for by itself, with what happens next
+        caplog.clear()
+        assert await until(lambda: are_shown(client, "run-0"))
         assert await queue.refresh("series") == 1
+        assert await until(lambda: are_shown(client, "run-0", "run-1"))
         assert {item.interrupt_id for item in await waiting(queue, 2)} == {"each:1.0", "each:1.1"}
+        assert said(caplog, "do not show") == 0
         assert await queue.refresh("series") == 0
         assert await queue.refresh(["nobody's"]) == 0
         await queue.approve("run-0")
@@ -131,14 +167,14 @@ async def test_attributes_come_and_go_and_come(
             [still] = await run.pending_interrupts()
             assert still.value == number + 1
             assert "missing: GraphStatus" in caplog.text
-        assert await register_search_attributes(client) == ["GraphStatus"]
+            # What it showed before, it waits for no more.
+            assert await until(lambda value=number + 1: shows(queue, value))
+            assert await register_search_attributes(client) == ["GraphStatus"]
+            assert await until(lambda value=number + 1: shows(queue, value))
+            assert await queue.count() == 1
         async with working(bare, task_queue) as client:
             await run.proceed({"approved": True})
-
-            async def shows(value: int = number + 2) -> bool:
-                return [item.value for item in await listed(queue)] == [value]
-
-            assert await until(shows)
+            assert await until(lambda value=number + 2: shows(queue, value))
     async with working(bare, task_queue) as client:
         await run.proceed({"approved": True})
         assert (await run.proceed({"approved": True})).output == 6
@@ -147,9 +183,6 @@ async def test_attributes_come_and_go_and_come(
 async def test_a_worker_that_cannot_find_out_goes_on_as_before(
     bare: DevServer, task_queue: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def refuse(client: Client) -> Any:
-        raise RPCError("Request unauthorized.", RPCStatusCode.PERMISSION_DENIED, b"")
-
     caplog.set_level(logging.INFO)
     client = await bare.connect()
     queue = ApprovalQueue(client)
@@ -169,13 +202,102 @@ async def test_a_worker_that_cannot_find_out_goes_on_as_before(
         patch.setattr(visibility_client, "_found", refuse)
         async with working(bare, task_queue):
             await run.proceed({"approved": True})
+            assert await until(lambda: shows(queue, 2))
+            assert said(caplog, "do not show") == 0
+            assert "the search attributes are there, but this worker may not list them" in caplog.text
+            # A run that it begins shows nothing, and is asked.
+            await single.start(client, inputs=Ask(3), id="new", task_queue=task_queue)
+            assert await until(lambda: shows(queue, 2, 3))
+            assert said(caplog, "give their GraphPlugin search_attributes=True") == 1
+            assert not await are_shown(client, "new")
+        async with working(bare, task_queue, search_attributes=True):
+            assert await queue.refresh("single") == 1
+            assert await until(lambda: are_shown(client, "new", "run"))
+        # That there are none any more it hears, and a run that set them would hang.
+        await remove(client, "GraphStatus")
+        async with working(bare, task_queue):
+            await queue.answer("new", {"approved": True})
+            assert (await run.proceed({"approved": True})).output == 3
 
-            async def shows() -> bool:
-                return [item.value for item in await listed(queue)] == [2]
 
-            assert await until(shows)
-    async with working(bare, task_queue):
+async def test_a_worker_whose_runs_must_show_does_not_start_where_they_cannot(
+    bare: DevServer, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await bare.connect(GraphPlugin(*GRAPHS, search_attributes=True))
+
+    async def start() -> None:
+        await Worker(client, task_queue=new_name(task_queue)).run()
+
+    with pytest.raises(GraphError, match=r"missing: GraphStatus, GraphPendingNodes.*Register them with `python worker"):
+        await start()
+    with monkeypatch.context() as patch:
+        patch.setattr(visibility_client, "_found", refuse)
+        with pytest.raises(GraphError, match=r"GraphStatus.*Register them with `python worker"):
+            await start()
+    request = api.AddSearchAttributesRequest(namespace="default")
+    request.search_attributes["GraphStatus"] = IndexedValueType.INDEXED_VALUE_TYPE_TEXT
+    await client.operator_service.add_search_attributes(request)
+    with pytest.raises(GraphError, match="'GraphStatus' is registered as Text, and must be Keyword"):
+        await start()
+    await remove(client, "GraphStatus")
+    await register_search_attributes(client)
+    async with working(bare, task_queue, search_attributes=True):
+        await plain.run(client, inputs="x", id="plain", task_queue=task_queue)
+    await remove(client, "GraphDeadline")
+    with pytest.raises(GraphError, match="missing: GraphDeadline"):
+        await start()
+
+
+def test_what_is_neither_yes_nor_no() -> None:
+    with pytest.raises(GraphDefinitionError, match="search_attributes is 'yes'; it takes True, False or None"):
+        GraphPlugin(single, search_attributes="yes")  # type: ignore[arg-type]
+
+
+async def test_a_server_that_tells_nothing_is_taken_at_its_users_word(time_skipping: WorkflowEnvironment) -> None:
+    # It lists no search attributes, and counts no runs.
+    assert await visibility_client.are_registered(time_skipping.client, wanted=None) is None
+    assert await visibility_client.are_registered(time_skipping.client, wanted=True) is True
+    assert await visibility_client.are_registered(time_skipping.client, wanted=False) is False
+
+
+async def test_a_worker_whose_runs_must_not_show(bare: DevServer, task_queue: str) -> None:
+    await register_search_attributes(await bare.connect())
+    async with working(bare, task_queue) as client:
+        queue = ApprovalQueue(client)
+        run = await series.start(client, inputs=[Ask(0), Ask(1), Ask(2)], id="run", task_queue=task_queue)
+        await run.wait()
+    async with working(bare, task_queue, search_attributes=False) as client:
+        await single.start(client, inputs=Ask("other"), id="other", task_queue=task_queue)
+        await run.proceed({"approved": True})
+        assert await until(lambda: shows(queue, "other", 1))
+        await run.proceed({"approved": True})
+        assert await until(lambda: shows(queue, "other", 2))
+        await queue.answer("other", {"approved": True})
+        assert await until(lambda: shows(queue, 2))
         assert (await run.proceed({"approved": True})).output == 3
+    history = await client.get_workflow_handle("other").fetch_history()
+    assert "GraphStatus" not in history.to_json()
+    # Each run leaves one mark, however often it asks.
+    marks = [
+        event for event in history.events if "temporal_graph.unshown" in str(event.marker_recorded_event_attributes)
+    ]
+    assert len(marks) == 1
+
+
+async def test_a_run_that_does_not_show_is_found_after_it_has_continued_as_new(
+    bare: DevServer, task_queue: str
+) -> None:
+    async with working(bare, task_queue) as client:
+        run = await lanes.start(
+            client, inputs=[[Ask("stays")], [Ask(number) for number in range(10)]], id="run", task_queue=task_queue
+        )
+        await run.wait()
+        for number in range(9):
+            await run.proceed({"approved": True}, interrupt_id=f"lane:2.{number}")
+        assert len(await chain(client, "run")) > 1
+        await register_search_attributes(client)
+        assert await until(lambda: shows(ApprovalQueue(client), "stays", 9))
+        await run.cancel()
 
 
 async def test_an_attribute_of_another_type(bare: DevServer, task_queue: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -217,11 +339,7 @@ async def test_it_all_goes_along_when_a_run_continues_as_new(bare: DevServer, ta
         await run.wait()
         for number in range(11):
             await run.proceed({"approved": True}, interrupt_id=f"lane:2.{number}")
-
-            async def shows(value: int = number + 1) -> bool:
-                return [item.value for item in await listed(queue)] == ["stays", value]
-
-            assert await until(shows)
+            assert await until(lambda value=number + 1: shows(queue, "stays", value))
         memo = await (await client.get_workflow_handle("run").describe()).memo()
         assert memo.keys() == {"mine", "GraphPending"}
         await run.proceed({"approved": True}, interrupt_id="lane:2.11")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pytest
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext
 
 from temporal_graph import (
+    Abort,
     Calendar,
     Command,
     Escalate,
@@ -25,10 +26,13 @@ from temporal_graph import (
     InterruptPolicy,
     NodeOptions,
     Required,
+    Retry,
     Send,
+    Skip,
     TemporalGraph,
     interrupt,
 )
+from temporal_graph.compile.policies import KeptPolicies
 
 HOUR = timedelta(hours=1)
 FOREVER = timedelta(days=36_501)
@@ -139,8 +143,8 @@ ANN = {"assignees": "ann"}
         ),
         ({"quorum": 2, **ANN}, "quorum is 2, but assignees names 1; so many can never answer."),
         (
-            {"quorum": 2, "escalations": [Escalate(HOUR, "bob")]},
-            "quorum is 2, but Escalate(to=['bob']) names 1; so many can never answer.",
+            {"quorum": 2, "assignees": ["ann", "bob"], "only_assignees": True, "escalations": [Escalate(HOUR, "cid")]},
+            "quorum is 2, but Escalate(to=['cid']) names 1; so many can never answer.",
         ),
         ({"only_assignees": True}, "only_assignees=True needs assignees; without them nobody could answer."),
         ({"reject_ends": False}, "reject_ends is of use with a quorum of 2 or more; else one answer is the end."),
@@ -193,6 +197,7 @@ def every_monday(years: int) -> list[date]:
     [
         InterruptPolicy(),
         InterruptPolicy(quorum=2, reject_ends=None),
+        InterruptPolicy(quorum=2, assignees=["ann", "bob", "cid"], escalations=[Escalate(HOUR, "boss")]),
         InterruptPolicy(assignees=lambda ctx: ctx.state, only_assignees=True, quorum=3),
         InterruptPolicy(timeout=datetime(2020, 1, 1, tzinfo=UTC), reminders=[timedelta(days=900)]),
         InterruptPolicy(calendar=SELDOM),
@@ -281,6 +286,70 @@ async def test_no_policy() -> None:
     run = wrap(review).local()
     await run.proceed(from_node=review(), state=Claim())
     assert run.pending_interrupts()[0].deadline is None
+
+
+SOON = InterruptPolicy(assignees="ann", timeout=HOUR)
+HOW = {
+    True: "Write policy = InterruptPolicy(...), without an annotation, or policy: ClassVar[InterruptPolicy] = ",
+    False: "Write policy: ClassVar[InterruptPolicy] = ",
+}
+
+
+@dataclass
+class Annotated_(InterruptNode[Claim, None, str]):
+    policy: InterruptPolicy = SOON  # type: ignore[misc]
+
+    async def run(self, ctx: GraphRunContext[Claim]) -> Done:
+        return Done()
+
+
+@dataclass
+class Given(InterruptNode[Claim, None, str]):
+    policy: InterruptPolicy | None  # type: ignore[misc]
+
+    async def run(self, ctx: GraphRunContext[Claim]) -> Done:
+        return Done()
+
+
+@dataclass
+class Inherits(Annotated_): ...
+
+
+class AnnotatedModel(BaseModel, InterruptNode[Claim, None, str]):
+    policy: InterruptPolicy = SOON  # type: ignore[misc]
+
+    async def run(self, ctx: GraphRunContext[Claim]) -> Done:
+        return Done()
+
+
+@pytest.mark.parametrize("cls", [Annotated_, Given, Inherits, AnnotatedModel])
+def test_a_policy_that_has_become_a_field(cls: Any) -> None:
+    assert refused(lambda: wrap(cls)) == (
+        f"The policy of node {cls.__name__!r} is annotated, which makes it a field of the node. "
+        f"{HOW[dataclasses.is_dataclass(cls)]}InterruptPolicy(...)."
+    )
+
+
+@dataclass
+class Shared(InterruptNode[Claim, None, str]):
+    policy: ClassVar[InterruptPolicy] = SOON
+
+    async def run(self, ctx: GraphRunContext[Claim]) -> Done:
+        return Done()
+
+
+class SharedModel(BaseModel, InterruptNode[Claim, None, str]):
+    policy: ClassVar[InterruptPolicy] = SOON
+
+    async def run(self, ctx: GraphRunContext[Claim]) -> Done:
+        return Done()
+
+
+@pytest.mark.parametrize("cls", [Shared, SharedModel])
+async def test_a_policy_that_is_annotated_as_the_class_s(cls: Any) -> None:
+    stop = await wrap(cls).local().proceed(from_node=cls(), state=Claim())
+    assert stop.interrupts[0].assignees == ["ann"]
+    assert stop.interrupts[0].deadline is not None
 
 
 @dataclass
@@ -519,6 +588,227 @@ def test_what_ends_a_vote_is_json(ends: Any) -> None:
     assert "cannot be written as JSON" in message
 
 
+# -- What ends a vote -------------------------------------------------------------------------------------------------
+
+
+def voting(reject_ends: Any) -> InterruptPolicy:
+    return InterruptPolicy(quorum=2, reject_ends=reject_ends)
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        ({"aproved": False}, "aproved: Extra inputs are not permitted."),
+        ({"approved": False, "why": "no"}, "why: Extra inputs are not permitted."),
+        ({"approved": "never"}, "approved: Input should be a valid boolean"),
+        ({"approved": None}, "approved: Input should be a valid boolean."),
+        (False, "value: Input should be "),
+        (None, "value: Input should be "),
+        ([{"approved": False}], "value: Input should be "),
+    ],
+)
+def test_what_ends_a_vote_and_no_answer_can_be(ends: Any, says: str) -> None:
+    policy = voting(ends)
+    for make in (
+        lambda: wrap(node(policy=policy)),
+        lambda: wrap(node(), node_options={"Review": NodeOptions(policy=policy)}),
+    ):
+        message = refused(make)
+        assert message.startswith(f"The policy of node 'Review': reject_ends={ends!r} can match no answer: {says}")
+        assert message.endswith(". An answer to the node is {'approved': ...}.")
+
+
+def dividing(value: str) -> str:
+    return str(1 // len(value))
+
+
+def explaining(value: str, info: ValidationInfo) -> str:
+    """Only with the rest of an answer one knows whether it fits."""
+    if "approved" not in info.data:
+        raise ValueError("what is this about?")
+    return value
+
+
+@pytest.mark.parametrize(
+    ("ends", "fields"),
+    [
+        ({"approved": False}, {}),
+        ({}, {}),
+        ({"approved": "no"}, {}),  # which a bool takes, too
+        ({"approved": {"any": "thing"}}, {"approved": Annotated[Any, Required]}),
+        ({"why": {"aproved": False}}, {"why": Annotated[dict[str, Any] | None, Required]}),
+        ({"theWhy": "no"}, {"why": Annotated[str | None, Required, Field(alias="theWhy")]}),
+        ({"why": ""}, {"why": Annotated[str | None, Required, AfterValidator(dividing)]}),
+        ({"why": "no"}, {"why": Annotated[str | None, Required, AfterValidator(explaining)]}),
+    ],
+)
+def test_what_may_end_a_vote(ends: Any, fields: Any) -> None:
+    wrap(node(policy=voting(ends), fields=fields, **dict.fromkeys(fields)))
+
+
+def test_an_answer_to_a_node_without_fields_is_none() -> None:
+    @dataclass
+    class Seen(InterruptNode[Claim, None, str]):
+        policy = voting(None)
+
+        async def run(self, ctx: GraphRunContext[Claim]) -> Done:
+            return Done()
+
+    wrap(Seen)
+
+
+def test_what_ends_a_vote_at_some_nodes_need_not_do_so_at_all_of_them() -> None:
+    """At others it may be an answer: to another node, to a call, to a failure, at a breakpoint."""
+
+    @dataclass
+    class Count(InterruptNode[Claim, None, str]):
+        amount: Annotated[int | None, Required] = None
+
+        async def run(self, ctx: GraphRunContext[Claim]) -> Done:
+            return Done()
+
+    options = NodeOptions(policy=voting({"amount": 0}))
+    wrap(node(), Count, options=options)
+    wrap(node(), Count, node_options={"Review": options, "Count": options})
+    ends = NodeOptions(policy=voting({"action": "abort"}), on_failure="interrupt")
+    wrap(node(), node_options={"Review": ends})
+    wrap(node(policy=InterruptPolicy()), node_options={"Review": NodeOptions(policy=voting("no"))})
+
+
+class Verdict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    approved: bool
+    why: str = ""
+
+
+class Odd(BaseModel):
+    """With a field whose name is that of a type."""
+
+    word: str = Field(alias="bool")
+    more: int
+
+
+class LooseVerdict(BaseModel):
+    approved: bool
+
+
+def deciding(response_type: Any, ends: Any) -> Any:
+    g = GraphBuilder(name="decides", output_type=str, auto_instrument=False)
+
+    @g.step
+    async def ask(ctx: StepContext[None, None, None]) -> str:
+        return str(await interrupt("Well?", response_type=response_type, policy=voting(ends)))
+
+    g.add(g.edge_from(g.start_node).to(ask), g.edge_from(ask).to(g.end_node))
+    return TemporalGraph(g.build()).local()
+
+
+@pytest.mark.parametrize(
+    ("response_type", "ends", "says"),
+    [
+        (Verdict, {"aproved": False}, "aproved: Extra inputs are not permitted"),
+        (Verdict | None, {"approved": False}, None),
+        (Verdict, {"approved": False}, None),
+        (Verdict, False, "value: Input should be an object"),
+        (LooseVerdict, {"aproved": False}, None),
+        (bool, {"approved": False}, "value: Input should be a valid boolean"),
+        (bool, False, None),
+        (bool | Verdict, {"aproved": False}, None),
+        (bool | Odd, {"bool": "no"}, None),
+        (Annotated[bool, BeforeValidator(bool)], {"aproved": False}, None),
+        (Any, {"aproved": False}, None),
+        (int, 1.0, None),
+    ],
+)
+async def test_what_ends_the_vote_of_a_call(response_type: Any, ends: Any, says: str | None) -> None:
+    run = deciding(response_type, ends)
+    if says is None:
+        assert [asked.quorum for asked in (await run.proceed()).interrupts] == [2]
+        return
+    with pytest.raises(GraphRunError) as caught:
+        await run.proceed()
+    assert f"interrupt(policy=...): reject_ends={ends!r} can match no answer: {says}" in str(caught.value)
+
+
+# -- What answers a failure -------------------------------------------------------------------------------------------
+
+
+def paying(end: Any, **options: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    g = GraphBuilder(name="pays", state_type=Claim, input_type=int, output_type=str, auto_instrument=False)
+
+    @g.step
+    async def pay(ctx: StepContext[Claim, None, int]) -> str:
+        raise ConnectionError("no network")
+
+    g.add(g.edge_from(g.start_node).to(pay), g.edge_from(pay).to(g.end_node))
+    policy = InterruptPolicy(timeout=HOUR, on_timeout=end)
+    return TemporalGraph(g.build(), options=NodeOptions(on_failure="interrupt", policy=policy, **options))
+
+
+FAILURE_CURE = (
+    " Such an answer is Command(resume=Retry()), Command(resume=Skip(output)), Command(resume=Abort()) or "
+    "Command(goto=...). What answers the node's other questions goes into policies of their own: "
+    "interrupt(..., policy=InterruptPolicy(...)), or policy = InterruptPolicy(...) in an interrupt node."
+)
+NO_ACTION = "it says neither Retry nor Skip nor Abort."
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        (Command(resume=Skip(5)), "output: Input should be a valid string."),
+        (Command(resume=Skip()), "output: Input should be a valid string."),
+        (Command(resume=Retry(inputs="many")), "inputs: Input should be a valid integer"),
+        (Command(resume="retry"), NO_ACTION),
+        (Command(resume={"action": "again"}), NO_ACTION),
+        (Command(resume={"action": "retry", "output": "x"}), NO_ACTION),
+        (Command(resume=None), NO_ACTION),
+        (Command(update={"amount": 1}), NO_ACTION),
+    ],
+)
+def test_what_does_not_answer_a_failure(end: Any, says: str) -> None:
+    message = refused(lambda: paying(end))
+    start = f"The policy of node 'pay', on_timeout: {end!r} does not answer the failure of the node, which "
+    assert message.startswith(f"{start}on_failure='interrupt' makes a question: {says}")
+    assert message.endswith(FAILURE_CURE)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Command(resume=Skip("given up")),
+        Command(resume=Retry()),
+        Command(resume=Retry(inputs=5)),
+        Command(resume={"action": "retry", "inputs": 5}),
+        Command(resume=Abort(), update={"amount": 1}),
+        Command(goto=End("late")),
+        "fail",
+    ],
+)
+def test_what_answers_a_failure(end: Any) -> None:
+    paying(end)
+
+
+def test_a_node_that_names_the_next_one_cannot_be_skipped() -> None:
+    end = InterruptPolicy(timeout=HOUR, on_timeout=Command(resume=Skip("done")))
+    message = refused(lambda: wrap(node(), node_options={"Done": NodeOptions(on_failure="interrupt", policy=end)}))
+    assert "output: node 'Done' says itself which node comes next; send the run there with goto." in message
+    assert "Such an answer is Command(resume=Retry()), Command(resume=Abort()) or Command(goto=...)." in message
+
+
+def test_the_policy_of_an_interrupt_node_is_none_for_its_failure() -> None:
+    options = NodeOptions(on_failure="interrupt")
+    wrap(ending(Command(resume={"approved": False})), options=options)
+    answers_itself = InterruptPolicy(timeout=HOUR, on_timeout=Command(resume={"approved": False}))
+    message = refused(lambda: wrap(node(), node_options={"Review": replace(options, policy=answers_itself)}))
+    assert "does not answer the failure of the node" in message
+
+
+def test_where_failures_are_no_questions_any_answer_will_do() -> None:
+    policy = InterruptPolicy(timeout=HOUR, on_timeout=Command(resume=5))
+    wrap(node(policy=InterruptPolicy()), options=NodeOptions(policy=policy))
+
+
 # -- People whom functions find ---------------------------------------------------------------------------------------
 
 
@@ -545,6 +835,31 @@ async def test_people_are_found_by_state_and_node() -> None:
     run = wrap(review).local()
     await run.proceed(from_node=review(reviewer="bob"), state=Claim())
     assert run.pending_interrupts()[0].assignees == ["eve", "bob"]
+
+
+# -- As a run has kept them -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"quorum": "2"},
+        {"quorum": 0},
+        {"only_assignees": "yes"},
+        {"assignees": [5]},
+        {"not_by": [None]},
+        {"escalations": [[1, [5]]]},
+        {"on_timeout": []},
+        {"on_timeout": {"answer": 1}},
+        {"on_timeout": {"goto": "Done"}},
+        {"on_timeout": {"value": 1, "state_update": None}},
+        {"finds": ["quorum"]},
+    ],
+    ids=str,
+)
+def test_what_no_run_can_have_kept(item: Any) -> None:
+    with pytest.raises(ValueError, match=next(iter(item)) if item.keys() & {"quorum", "finds"} else "in policies"):
+        KeptPolicies({"list": [item], "own": {"Review": 0}})
 
 
 # -- Functions for step() ---------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from pydantic_graph import GraphBuilder, StepContext, reduce_list_append
 from temporalio.client import Client
 
-from temporal_graph import GraphRun, TemporalGraph, interrupt
+from temporal_graph import GraphRun, NodeOptions, TemporalGraph, interrupt
 from tests.replay.serving import new_name, serving
 from tests.support.process import ROOT
 
@@ -41,7 +41,8 @@ _g.add(
     _g.edge_from(person).to(_verdicts),
     _g.edge_from(_verdicts).to(_g.end_node),
 )
-mistaken = TemporalGraph(_g.build())
+# In activities it would be chance which of them asks first.
+mistaken = TemporalGraph(_g.build(), options=NodeOptions(execution="workflow"))
 
 _c = GraphBuilder(name="swallowing", output_type=str)
 

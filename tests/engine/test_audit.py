@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from temporal_graph.engine.audit import CARRIED, CARRIED_SIZE, LONGEST, Audit, Entry, kept
+from temporal_graph.engine.events import CloseInterrupt
 from temporal_graph.engine.questions import Answer
 from temporal_graph.engine.snapshot import dump
 from temporal_graph.engine.spec import END
+from temporal_graph.views import read_audit
 from tests.engine.machine import (
     HOUR,
     LATER,
@@ -27,6 +29,7 @@ from tests.engine.machine import (
     refused,
     start,
     step,
+    toy,
 )
 
 CALL = graph(start("a"), mending(step("a", "b")), step("b"))
@@ -184,12 +187,41 @@ def test_what_a_question_does_by_itself(new_run: Make) -> None:
 
 
 def test_a_time_out_that_fails_the_run(new_run: Make) -> None:
-    run = begun(new_run, timeout=HOUR)
-    run.due("q:1")
-    assert told(run)[1:] == [
+    run = new_run(TWO, toy(timeout=HOUR))
+    run.start(3)
+    commands = run.due("q:1")
+    assert told(run)[2:] == [
         ("timed_out", hours(1), "q:1", None, "timeout", {}),
-        ("cancelled", hours(1), "q:1", None, None, {}),
+        ("cancelled", hours(1), "r:1", None, None, {}),
     ]
+    assert {command for command in commands if isinstance(command, CloseInterrupt)} == {
+        CloseInterrupt("q:1"),
+        CloseInterrupt("r:1"),
+    }, "whoever listens is told that both are closed"
+
+
+def test_a_time_out_whose_answer_cannot_be_taken(new_run: Make) -> None:
+    run = begun(new_run, timeout=HOUR, on_timeout={"value": "unfit"})
+    run.due("q:1")
+    assert [entry.kind for entry in run.audit] == ["asked", "timed_out"]
+
+
+def test_an_answer_is_written_with_what_was_shown(new_run: Make) -> None:
+    """The entry of the question may be gone by then: a run takes only so many along."""
+    run = begun(new_run, quorum=2, timeout=HOUR, on_timeout={"value": {}})
+    run.engine.questions.audit.entries.clear()
+    run.answer({"n": 1}, actor="ann")
+    run.engine.reject({"value": "unfit"}, refused(lambda: run.answer("unfit", actor="bob")), LATER)
+    run.due("q:1")
+    run.reload()
+    kinds = [(entry.kind, entry.shown) for entry in read_audit([entry.public() for entry in run.audit])]
+    assert kinds == [(kind, {"shown": 3}) for kind in ("answered", "rejected", "timed_out")]
+
+
+def test_what_was_shown_is_cut_where_it_is_long(new_run: Make) -> None:
+    run = begun(new_run, value="ä" * LONGEST)
+    run.answer({})
+    assert list(run.audit[-1].public()["shown"]) == ["cut"]
 
 
 def test_changes_of_the_state(new_run: Make) -> None:

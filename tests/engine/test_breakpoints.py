@@ -68,6 +68,7 @@ def test_a_run_stops_before_a_node() -> None:
         "escalation_level": 0,
         "answers": [],
         "quorum": 1,
+        "problem": None,
     }
     assert (run.engine.ready, run.engine.is_stopped, run.engine.standing) == ([], True, "waiting")
     assert run.engine.next_nodes == ["b"]

@@ -43,6 +43,7 @@ def test_a_node_asks_before_it_runs() -> None:
         "escalation_level": 0,
         "answers": [],
         "quorum": 1,
+        "problem": None,
     }
     assert (run.engine.ready, run.engine.is_stopped) == ([], True)
 
@@ -233,7 +234,8 @@ def test_one_early_answer_to_a_question() -> None:
     error = refused(lambda: run.answer({"n": 2}, "q:2"))
     assert error.reason == "already_answered"
     assert error.message == "'q:2' is not open yet, and was answered ahead at 2030-01-02T12:00:00+00:00."
-    assert run.engine.questions.early["q:2"].value == {"n": 1}
+    assert refused(lambda: run.answer({"n": 3}, "q:2", actor="ann")).reason == "already_answered"
+    assert [kept.value for kept in run.engine.questions.ahead] == [{"n": 1}]
 
 
 def test_the_same_early_answer_again_is_the_same_answer() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.engine.machine import (
     Make,
     RecordedRun,
     Run,
+    TheRuntimes,
     Toy,
     graph,
     hours,
@@ -274,7 +276,7 @@ def test_the_run_fails_if_nothing_stands_in(new_run: Make) -> None:
     assert commands[-1] == Fail(failure)
     assert CloseInterrupt("r:1") in commands
     assert (run.engine.status, run.open) == ("failed", [])
-    assert [entry.kind for entry in run.audit] == ["asked", "asked", "timed_out", "cancelled", "cancelled"]
+    assert [entry.kind for entry in run.audit] == ["asked", "asked", "timed_out", "cancelled"]
 
 
 @pytest.mark.parametrize(
@@ -584,7 +586,7 @@ def test_who_cannot_be_asked(new_run: Make) -> None:
     run.answer({}, actor="ann")
     before = dump(run.engine)
     for to, says in [
-        (["ann"], "1 more people must answer 'q:1'; ['ann'] are fewer."),
+        (["ann"], "1 more person must answer 'q:1', but nobody else may then: ask others."),
         ([], "Only who is asked may answer 'q:1'; say who that is to be."),
         (["bob", "eve", "mal"], "'eve', 'mal' may not answer 'q:1'; ask others."),
     ]:
@@ -596,8 +598,15 @@ def test_who_cannot_be_asked(new_run: Make) -> None:
 
 
 def test_one_name_given_twice_is_one_person() -> None:
-    run = begun(Run, assignees=("ann", "bob"), quorum=2)
-    assert refused(lambda: run.reassign("cid", "cid")).reason == "invalid"
+    run = begun(Run, assignees=("ann", "bob"), only_assignees=True, quorum=2)
+    error = refused(lambda: run.reassign("cid", "cid"))
+    assert error.message == "2 people must answer 'q:1', but only 'cid' may then: ask others."
+
+
+def test_fewer_than_must_answer_can_be_asked_where_others_may_answer_too(new_run: Make) -> None:
+    run = begun(new_run, assignees=("ann", "bob"), quorum=2)
+    run.reassign("cid")
+    assert (run.question("q:1").assignees, run.question("q:1").problem) == (["cid"], None)
 
 
 # -- Forks ------------------------------------------------------------------------------------------------------------
@@ -613,3 +622,116 @@ def test_in_a_fork_its_time_begins_anew() -> None:
     assert [item.what for item in question.due] == ["escalate", "remind", "expire"]
     assert question.deadline == hours(28)
     assert run.past[-1].kind == "forked"
+
+
+def test_a_fork_that_cannot_ask_anew_does_not_begin() -> None:
+    run = begun(RecordedRun, timeout=HOUR)
+    run.functions.after = raising(ValueError("no working time"))
+    before = dump(run.engine)
+    error = refused(lambda: run.engine.fork(None, LATER))
+    assert (error.reason, error.message) == (
+        "invalid",
+        "'q:1' cannot be asked anew at 2030-01-02T12:00:00+00:00: ValueError: no working time",
+    )
+    assert dump(run.engine) == before
+    del run.functions.after
+    assert len(run.past) == 1
+
+
+def test_what_ends_the_runtime_ends_a_fork() -> None:
+    run = begun(RecordedRun, timeout=HOUR)
+    run.functions.after = raising(TheRuntimes())
+    with pytest.raises(TheRuntimes):
+        run.engine.fork(None, LATER)
+
+
+def test_in_a_fork_the_time_of_an_answer_that_may_not_fit_begins_anew() -> None:
+    """It is asked again, if its node does not take it; the other run's time would be up by then."""
+    run = RecordedRun(CALL, toy("a", timeout=HOUR, assignees=("ann",), escalations=((HOUR / 2, ("bob",)),)))
+    run.start()
+    run.ask("a:1")
+    run.due("a:1.0")
+    run.answer({"iban": "XX"})
+    run.reload()
+    run.engine.fork(None, LATER)
+    assert run.ask("a:1", 0, errors=[{"loc": [], "msg": "no such account", "type": "iban"}]) == [
+        OpenInterrupt("a:1.0"),
+        SetTimer("a:1.0"),
+    ]
+    question = run.question("a:1.0")
+    assert (question.created_at, question.deadline, question.assignees) == (LATER, hours(25), ["ann"])
+    assert [(item.what, item.at) for item in question.due] == [("escalate", hours(24.5)), ("expire", hours(25))]
+    assert question.escalation_level == 0
+
+
+def test_in_a_fork_a_time_that_was_up_stays_so() -> None:
+    run = RecordedRun(CALL, toy("a", timeout=HOUR, on_timeout={"value": 7}))
+    run.start()
+    run.ask("a:1")
+    run.due("a:1.0")
+    run.reload()
+    run.engine.fork(None, LATER)
+    run.ask("a:1", 0, errors=[{"loc": [], "msg": "too little", "type": "amount"}])
+    assert run.failure[2].startswith(f"Nobody answered 'a:1.0' by {hours(1)}.")
+
+
+# -- Other calendars --------------------------------------------------------------------------------------------------
+
+
+class Moved(Toy):
+    """In its calendar all is so much later."""
+
+    def __init__(self, by: float, **words: Any) -> None:
+        super().__init__(policies={"q": Policy(calendar={"zone": "toy"}, **words).dump()})
+        self.by = by
+
+    def after(self, calendar: Any, since: str, seconds: float) -> str:
+        assert calendar == {"zone": "toy"}
+        return super().after(calendar, since, 10 * HOUR + seconds + self.by)
+
+
+RULES: list[dict[str, Any]] = [
+    {"every": HOUR / 3, "timeout": 2 * HOUR},
+    {"every": 3 * HOUR, "escalations": ((4 * HOUR, ("bob",)), (5 * HOUR, ("cid",))), "timeout": 12 * HOUR},
+    {"reminders": (HOUR, 1.5 * HOUR, 2.75 * HOUR), "escalations": ((HOUR, ("bob",)),), "timeout": 3 * HOUR},
+    {"reminders": (2 * HOUR,), "escalations": ((HOUR, ("bob",)),), "timeout": hours(11.5)},
+    {"every": HOUR, "escalations": ((2 * HOUR, ("bob",)), (9 * HOUR, ("cid",)))},
+]
+
+
+@pytest.mark.parametrize("extended", [None, {"by": HOUR}, {"until": hours(12.5)}, {"until": hours(11)}])
+@pytest.mark.parametrize("late", [0, 0.4 * HOUR, 7 * HOUR, 1_000 * HOUR])
+@pytest.mark.parametrize("moved", [-HOUR, -HOUR / 2, HOUR / 7, HOUR])
+@pytest.mark.parametrize("rules", RULES)
+def test_what_was_found_is_done_where_moments_are_others(
+    rules: dict[str, Any], moved: float, late: float, extended: dict[str, Any] | None
+) -> None:
+    run, other = (RecordedRun(ONE, Moved(by, **rules, on_timeout={"value": {}})) for by in (0, moved))
+    for each in (run, other):
+        each.start(3)
+        if extended is not None and "timeout" in rules:
+            each.extend(**extended)
+    for _ in range(20):
+        if not run.open:
+            break
+        first = run.question("q:1").due
+        if not first:
+            break
+        now = (datetime.fromisoformat(first[0].at) + timedelta(seconds=late)).isoformat()
+        found = run.engine.find_due("q:1", now, first[0])
+        commands = run.engine.come_due("q:1", now, first[0], found)
+        assert other.engine.come_due("q:1", now, other.question("q:1").due[0], found) == commands
+    assert done(other) == done(run) != []
+    assert other.open == run.open
+    assert len(other.past) == len(run.past)
+
+
+def test_nothing_unusual_is_found_as_a_rule() -> None:
+    run = RecordedRun(ONE, Moved(0, **RULES[0]))
+    run.start(3)
+    for _ in range(5):
+        first = run.question("q:1").due[0]
+        assert run.engine.find_due("q:1", first.at, first) == 0
+        run.due("q:1")
+    assert run.engine.find_due("q:1", run.question("q:1").due[0].at) > 0, "the last reminder comes with the end"
+    assert run.engine.find_due("nobody:1", LATER) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from temporal_graph.engine.events import Finish, OpenInterrupt, SetTimer
 from temporal_graph.engine.events import Run as RunTask
 from temporal_graph.engine.policies import Policy
-from temporal_graph.engine.questions import MEMORY, Accepted
+from temporal_graph.engine.questions import EARLY, MEMORY, Accepted
 from temporal_graph.engine.snapshot import dump
 from temporal_graph.engine.spec import END
 from tests.engine.machine import (
@@ -275,6 +276,102 @@ def test_the_timer_goes_on_for_those_who_are_missing(new_run: Make) -> None:
     assert [(vote["actor"], vote["via"]) for vote in votes] == [("ann", "update"), (None, "timeout")]
 
 
+# -- Questions that nobody can answer ---------------------------------------------------------------------------------
+
+TEAM: dict[str, Any] = {"only_assignees": True, "assignees": ("ann", "bob")}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (TEAM, None),
+        ({**TEAM, "quorum": 2}, None),
+        ({**TEAM, "quorum": 3}, "3 people must answer 'q:1', but only 'ann', 'bob' may: reassign it."),
+        ({**TEAM, "quorum": 2, "not_by": ("bob",)}, "2 people must answer 'q:1', but only 'ann' may: reassign it."),
+        ({**TEAM, "quorum": 2, "not_by": ("bob", "ann")}, "2 people must answer 'q:1', but nobody may: reassign it."),
+        ({"only_assignees": True}, "Nobody may answer 'q:1': reassign it."),
+        ({**TEAM, "not_by": ("bob", "ann")}, "Nobody may answer 'q:1': reassign it."),
+        ({"assignees": ("ann",), "quorum": 2}, None),
+        ({"not_by": ("ann",)}, None),
+    ],
+)
+def test_a_question_says_so_when_it_opens(new_run: Make, words: Any, says: str | None) -> None:
+    run = begun(new_run, **words)
+    assert run.question("q:1").public()["problem"] == says
+    [asked] = run.audit
+    assert asked.data.get("problem") == says
+    assert ("problem" in asked.data) is (says is not None)
+
+
+def test_it_is_not_written_into_a_snapshot() -> None:
+    run = begun(Run, only_assignees=True)
+    assert "problem" not in dump(run.engine)["questions"]["open"][0]
+
+
+def test_it_is_told_with_the_question() -> None:
+    run = begun(Run, only_assignees=True, escalations=((HOUR, ("boss",)),))
+    run.due("q:1")
+    told = [entry.question["problem"] for entry in run.audit if entry.question is not None]
+    assert told == ["Nobody may answer 'q:1': reassign it.", None]
+
+
+def test_an_escalation_to_too_few(new_run: Make) -> None:
+    run = begun(new_run, **TEAM, quorum=2, not_by=("eve",), escalations=((HOUR, ("boss", "eve")), (2 * HOUR, ("eve",))))
+    seen: list[Any] = [run.question("q:1").problem]
+    for _ in range(2):
+        run.due("q:1")
+        seen.append(run.question("q:1").problem)
+        assert run.audit[-1].data["problem"] == seen[-1]
+    assert seen == [
+        None,
+        "2 people must answer 'q:1', but only 'boss' may: reassign it.",
+        "2 people must answer 'q:1', but nobody may: reassign it.",
+    ]
+    run.reassign("cid", "dan")
+    assert run.question("q:1").problem is None
+    assert "problem" not in run.audit[-1].data
+
+
+def test_who_has_answered_counts_and_cannot_answer_again(new_run: Make) -> None:
+    run = begun(new_run, **TEAM, quorum=2, escalations=((HOUR, ("ann",)), (2 * HOUR, ("boss",))))
+    run.answer({}, actor="ann")
+    assert run.question("q:1").problem is None
+    run.due("q:1")
+    assert run.question("q:1").problem == "1 more person must answer 'q:1', but nobody else may: reassign it."
+    run.due("q:1")
+    assert run.question("q:1").problem is None
+    assert RunTask("q:1") in run.answer({}, actor="boss")[1]
+
+
+def test_a_problem_with_many_names_is_short() -> None:
+    people = tuple(f"{number}{'x' * 1_000}" for number in range(100))
+    run = begun(Run, only_assignees=True, assignees=people, quorum=101)
+    problem = run.question("q:1").problem
+    assert problem is not None
+    assert len(problem) < 600
+    assert problem.endswith("reassign it.")
+
+
+@pytest.mark.parametrize(
+    ("to", "says"),
+    [
+        (["cid"], "2 people must answer 'q:1', but only 'cid' may then: ask others."),
+        (["cid", "cid"], "2 people must answer 'q:1', but only 'cid' may then: ask others."),
+        (["eve"], "'eve' may not answer 'q:1'; ask others."),
+        ([], "Only who is asked may answer 'q:1'; say who that is to be."),
+    ],
+)
+def test_it_is_not_reassigned_to_people_who_could_never_answer_it(new_run: Make, to: list[str], says: str) -> None:
+    run = begun(new_run, only_assignees=True, quorum=2, not_by=("eve",))
+    is_refused(run, "invalid", says, lambda: run.reassign(*to))
+    run.reassign("cid", "dan")
+    run.answer({}, actor="dan")
+    says = "1 more person must answer 'q:1', but nobody else may then: ask others."
+    is_refused(run, "invalid", says, lambda: run.reassign("dan"))
+    run.reassign("fay")
+    assert RunTask("q:1") in run.answer({}, actor="fay")[1]
+
+
 # -- Answers that come early ------------------------------------------------------------------------------------------
 
 
@@ -323,6 +420,99 @@ def test_an_early_answer_goes_before_the_timer(new_run: Make) -> None:
     assert OpenInterrupt("q:1") not in commands
     assert RunTask("q:1") in commands
     assert run.engine.come_due("q:1", hours(3)) == []
+
+
+TOGETHER: list[Any] = [("ann", {"n": 1}), ("bob", {"n": 2}), ("cid", {"n": 3})]
+
+
+def test_several_early_answers_are_all_counted(new_run: Make) -> None:
+    run = new_run(ONE, Toy(policies={"q": Policy(quorum=3, timeout=HOUR).dump()}))
+    for actor, value in TOGETHER[:2]:
+        accepted, commands = run.answer(value, "q:1", actor=actor, answer_id=f"{actor}'s")
+        assert (accepted.is_early, commands) == (True, [])
+    run.reload()
+    assert run.start() == [OpenInterrupt("q:1"), SetTimer("q:1")]
+    assert [vote["actor"] for vote in run.question("q:1").answers] == ["ann", "bob"]
+    again, commands = run.answer({"n": 1}, actor="ann", answer_id="ann's")
+    assert (again.missing, commands) == (2, [])
+    assert RunTask("q:1") in run.answer({"n": 3}, actor="cid")[1]
+
+
+def test_early_answers_may_be_all_that_it_needs(new_run: Make) -> None:
+    run = new_run(ONE, Toy(policies={"q": Policy(quorum=3).dump()}))
+    for actor, value in TOGETHER:
+        run.answer(value, "q:1", actor=actor)
+    assert run.start() == [RunTask("q:1")], "it never opens"
+    work = run.engine.begin("q:1")
+    assert [(vote["actor"], vote["value"]) for vote in work.votes[-1]] == TOGETHER
+    assert read(work.value) == {"was": None, "n": 3}
+    assert (run.engine.questions.early, run.engine.questions.rejected) == ({}, [])
+
+
+def test_early_answers_are_of_different_people_and_no_more_than_it_needs(new_run: Make) -> None:
+    run = new_run(ONE, Toy(policies={"q": Policy(quorum=2).dump()}))
+    run.answer({"n": 1}, "q:1", actor="ann")
+    for actor in ("ann", None):
+        error = refused(lambda actor=actor: run.answer({"n": 2}, "q:1", actor=actor))
+        assert (error.reason, error.message) == (
+            "already_answered",
+            f"'q:1' is not open yet, and was answered ahead by ann at {LATER}.",
+        )
+    run.answer({"n": 2}, "q:1", actor="bob")
+    error = refused(lambda: run.answer({"n": 3}, "q:1", actor="cid"))
+    assert error.message == f"'q:1' is not open yet, and was answered ahead by ann, bob at {LATER}."
+
+
+def test_somebody_who_did_not_say_who_they_are_keeps_nobody_from_voting_ahead(new_run: Make) -> None:
+    run = new_run(ONE, Toy(policies={"q": Policy(quorum=2).dump()}))
+    run.answer({"n": 0}, "q:1")
+    for actor, value in TOGETHER[:2]:
+        run.answer(value, "q:1", actor=actor)
+    assert run.start() == [RunTask("q:1")]
+    assert [(item["answer"], item["reason"]) for item in run.engine.questions.rejected] == [
+        ({"n": 0}, "not_authorized")
+    ]
+
+
+def test_a_call_says_only_when_it_asks_how_many_must_answer(new_run: Make) -> None:
+    """So what others say ahead is kept, and shown to people if one answer was enough."""
+    rules = {0: Policy(quorum=2).dump(), 1: None}
+    run = new_run(CALL)
+    run.start()
+    for position in rules:
+        for actor, value in TOGETHER[:2]:
+            run.answer(value["n"], f"a:1.{position}", actor=actor)
+    run.ask("a:1", 0, policy=rules[0])
+    run.ask("a:1", 1)
+    work = run.engine.begin("a:1")
+    assert work.answers == {0: 2, 1: 1}
+    assert [vote["actor"] for vote in work.votes[0]] == ["ann", "bob"]
+    [rejected] = run.engine.questions.rejected
+    assert (rejected["answer"], rejected["reason"]) == (2, "already_answered")
+    assert rejected["message"] == f"'a:1.1' was answered by ann at {NOW}."
+
+
+def test_what_is_kept_ahead_is_limited_for_all_questions_together() -> None:
+    run = Run(ONE, Toy(policies={"q": Policy(quorum=EARLY).dump()}))
+    for number in range(EARLY):
+        run.answer({}, f"q:{1 + number % 2}", actor=f"p{number}")
+    for name in ("q:1", "q:3"):
+        error = refused(lambda name=name: run.answer({}, name, actor="ann"))
+        assert (error.reason, error.message) == (
+            "unknown_interrupt",
+            f"{name!r} is not open, and no more answers are kept ahead.",
+        )
+
+
+def test_a_snapshot_of_an_earlier_release_has_one_early_answer_for_each_question() -> None:
+    run = Run(ONE, Toy(policies={"q": Policy(quorum=2).dump()}))
+    run.answer({"n": 1}, "q:1", actor="ann")
+    run.answer({"n": 1}, "q:2", actor="ann")
+    written = json.loads(json.dumps(dump(run.engine)))
+    assert [item["interrupt_id"] for item in written["questions"]["early"]] == ["q:1", "q:2"], "a list, as it was"
+    run.reload()
+    run.answer({"n": 2}, "q:1", actor="bob")
+    assert run.start() == [RunTask("q:1")]
 
 
 # -- What the node itself finds wrong ---------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ INTERRUPTS = st.builds(
     assignees=st.lists(TEXTS, max_size=8),
     escalation_level=st.integers(0, 3),
     answers=st.lists(VALUES, max_size=2),
+    problem=st.none() | TEXTS,
 )
 ANSWERS = st.builds(
     accepted,

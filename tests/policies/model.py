@@ -256,7 +256,7 @@ class Model:
         self.collected: list[str] = []
         self.open: dict[str, Question] = {}
         self.taken: dict[str, Taken] = {}
-        self.early: dict[str, tuple[Sent, str]] = {}
+        self.early: dict[str, list[tuple[Sent, str]]] = {}
         self.by_answer_id: dict[str, Taken] = {}
         self.rejected: list[str] = []
         self.audit: list[Entry] = []
@@ -347,7 +347,8 @@ class Model:
         task = self.tasks[question.task_id]
         if task.node == "Final" and question.kind == "node" and self.kind.at_the_end == "fail":
             self._note("timed_out", question.id, via="timeout", due=when)
-            self._end("failed")  # it is cancelled, too, with all that is open
+            del self.open[question.id]
+            self._end("failed")
             self._keep_snapshot()
             return
         del self.open[question.id]
@@ -535,12 +536,14 @@ class Model:
 
     def _take_early(self) -> None:
         for interrupt_id in [name for name in self.early if name in self.open]:
-            sent, via = self.early.pop(interrupt_id)
-            del self.by_answer_id[sent.answer_id]
-            if self.judge(sent):
-                self._reject(sent.interrupt_id, sent.actor, via)
-            else:
-                self._accept(sent, via)
+            kept = self.early.pop(interrupt_id)
+            for sent, _ in kept:
+                del self.by_answer_id[sent.answer_id]
+            for sent, via in kept:
+                if self.judge(sent):
+                    self._reject(sent.interrupt_id, sent.actor, via)
+                else:
+                    self._accept(sent, via)
 
     # -- Answers ----------------------------------------------------------------------------------------------------
 
@@ -555,7 +558,7 @@ class Model:
             if sent.interrupt_id in self.taken:
                 return {"expired" if self.taken[sent.interrupt_id].via == "timeout" else "already_answered"}
             if self.is_to_come(sent.interrupt_id):
-                return {"already_answered"} if sent.interrupt_id in self.early else set()
+                return set() if self._is_room(sent) else {"already_answered"}
             return {"closed", "unknown_interrupt"}
         reasons: set[str] = set()
         rules = question.rules
@@ -571,6 +574,18 @@ class Model:
         if not self.fits(question, sent.value):
             reasons.add("invalid")
         return reasons
+
+    def _is_room(self, sent: Sent) -> bool:
+        """Whether an early answer is kept besides those that are."""
+        kept = [each.actor for each, _ in self.early.get(sent.interrupt_id, [])]
+        if not kept:
+            return True
+        if sent.actor is None or sent.actor in kept:
+            return False
+        if "." in sent.interrupt_id:
+            return True  # how many people will be asked is not known before it asks
+        quorum = ASKING[sent.interrupt_id.partition(":")[0]].quorum
+        return quorum > 1 and len([actor for actor in kept if actor is not None]) < quorum
 
     def is_to_come(self, interrupt_id: str) -> bool:
         """Whether it is a question that is not open yet, and will be."""
@@ -642,7 +657,7 @@ class Model:
         self.by_answer_id[sent.answer_id] = taken
         question = self.open.get(sent.interrupt_id)
         if question is None:
-            self.early[sent.interrupt_id] = (sent, via)
+            self.early.setdefault(sent.interrupt_id, []).append((sent, via))
             return None
         vote = {"actor": sent.actor, "value": sent.value, "via": via, "answer_id": sent.answer_id}
         about: dict[str, Json] = {"actor": sent.actor, "via": via, "value": sent.value}
@@ -729,7 +744,7 @@ class Model:
         question = self.open.get(interrupt_id)
         if question is None or question.deadline is None:
             return False
-        if isinstance(by, datetime) and by <= self.now:
+        if (by if isinstance(by, datetime) else question.later(question.deadline, by)) <= self.now:
             return False
         question.extensions.append(by)
         self._note("extended", interrupt_id, actor=actor, via=via)

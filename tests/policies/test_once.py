@@ -144,33 +144,29 @@ async def test_what_it_returned_is_lost(serve: Serve, task_queue: str, graph: Gr
     assert done == ["it"]
 
 
-async def test_what_it_returns_has_no_type_that_crosses(serve: Serve, task_queue: str) -> None:
-    """That is known before anything is done."""
+@pytest.mark.parametrize(
+    ("scenario", "error", "message", "attempts", "doings"),
+    [
+        ("in_a_circle", "InterruptError", "'it' is done once, and is begun again by what it calls", 1, []),
+        ("leaves", "SystemExit", "3", 1, []),
+        ("asks_inside", "InterruptError", "interrupt() was called in what is done once", 1, ["it"]),
+        # What it returns is of no type that crosses, which is known before anything is done.
+        ("has_no_such_type", "UnsupportedTypeError", "a function cannot be written as JSON", 3, []),
+    ],
+    ids=["in_a_circle", "leaves", "asks_inside", "has_no_such_type"],
+)
+async def test_a_function_that_cannot_work(
+    serve: Serve, task_queue: str, scenario: str, error: str, message: str, attempts: int, doings: list[str]
+) -> None:
     done: list[str] = []
     graph = graphs.activity
     async with serve(graph, deps=done) as client:
-        run = await graph.start(client, inputs="has_no_such_type", state=Tally(), id=task_queue, task_queue=task_queue)
-        [asked] = (await run.wait()).interrupts
-        assert asked.value["error"]["type"] == "UnsupportedTypeError"
-    assert done == []
-
-
-@pytest.mark.parametrize(
-    ("scenario", "message"),
-    [
-        ("in_a_circle", "'it' is done once, and is begun again by what it calls"),
-        ("leaves", "3"),
-        ("asks_inside", "interrupt() was called in what is done once"),
-    ],
-    ids=["in_a_circle", "leaves", "asks_inside"],
-)
-async def test_a_function_that_cannot_work(serve: Serve, task_queue: str, scenario: str, message: str) -> None:
-    graph = graphs.activity
-    async with serve(graph, deps=[]) as client:
         run = await graph.start(client, inputs=scenario, state=Tally(), id=task_queue, task_queue=task_queue)
         [asked] = (await run.wait()).interrupts
+        assert asked.value["error"]["type"] == error
         assert message in asked.value["error"]["message"]
-        assert asked.value["attempts"] == 1
+        assert asked.value["attempts"] == attempts
+    assert done == doings
 
 
 async def test_a_node_in_the_workflow_has_steps_instead(serve: Serve, task_queue: str) -> None:
@@ -213,42 +209,36 @@ async def test_an_error_that_the_node_has_made_for_temporal(serve: Serve, task_q
     assert done == ["it", "try", "try"]
 
 
-@AS_ACTIVITIES
-async def test_something_in_the_node_was_cancelled(serve: Serve, task_queue: str, graph: Graph) -> None:
+@pytest.mark.parametrize(
+    ("graph", "scenario", "error", "attempts", "doings"),
+    [
+        (graphs.activity, "cancels_itself", "CancelledError", 3, ["it"]),
+        (graphs.local, "cancels_itself", "CancelledError", 3, ["it"]),
+        # Nobody was there to say what it had done; its last sign of life did.
+        (graphs.late, "hangs", "TimeoutError", 2, ["it", "try", "try", "try"]),
+    ],
+    ids=["cancelled-activity", "cancelled-local", "late"],
+)
+async def test_an_error_that_is_not_the_nodes_own(
+    serve: Serve, task_queue: str, graph: Graph, scenario: str, error: str, attempts: int, doings: list[str]
+) -> None:
     done: list[str] = []
     async with serve(graph, deps=done) as client:
-        run = await graph.start(client, inputs="cancels_itself", state=Tally(), id=task_queue, task_queue=task_queue)
+        run = await graph.start(client, inputs=scenario, state=Tally(), id=task_queue, task_queue=task_queue)
         [asked] = (await run.wait()).interrupts
-        assert asked.value["error"]["type"] == "CancelledError"
-        assert asked.value["attempts"] == 3
+        assert asked.value["error"]["type"] == error
+        assert asked.value["attempts"] == attempts
         await run.update_state({"log": ["edited"]})
         assert (await run.proceed(Retry())).output == "1"
-    assert done == ["it"]
-
-
-async def test_its_time_was_up(serve: Serve, task_queue: str) -> None:
-    """Nobody was there to say what it had done; its last sign of life did."""
-    done: list[str] = []
-    graph = graphs.late
-    async with serve(graph, deps=done) as client:
-        run = await graph.start(client, inputs="hangs", state=Tally(), id=task_queue, task_queue=task_queue)
-        [asked] = (await run.wait()).interrupts
-        assert asked.value["error"]["type"] == "TimeoutError"
-        assert asked.value["attempts"] == 2
-        await run.update_state({"log": ["edited"]})
-        assert (await run.proceed(Retry())).output == "1"
-    assert done == ["it", "try", "try", "try"]
+    assert done == doings
 
 
 async def test_signs_of_life_that_were_held_back_do_not_undo_it(serve: Serve, task_queue: str) -> None:
     done: list[str] = []
     graph = graphs.late
     async with serve(graph, deps=done) as client:
-        runs = [
-            await graph.start(client, inputs="is_late", state=Tally(), id=f"{task_queue}-{n}", task_queue=task_queue)
-            for n in range(1)
-        ]
-        assert [(await run.result()).output for run in runs] == ["1"]
+        run = await graph.start(client, inputs="is_late", state=Tally(), id=task_queue, task_queue=task_queue)
+        assert (await run.result()).output == "1"
     assert done == ["it", "try", "try"]
 
 

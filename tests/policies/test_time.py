@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -22,9 +23,11 @@ def connected(environment: WorkflowEnvironment, plugin: GraphPlugin) -> Client:
 async def test_a_chain_of_72_hours(time_skipping: WorkflowEnvironment, task_queue: str) -> None:
     client = connected(time_skipping, GraphPlugin(graphs.review))
     async with Worker(client, task_queue=task_queue):
+        began_at = time.monotonic()
         run = await graphs.review.start(client, Review(), state=Claim(), id=task_queue, task_queue=task_queue)
         await time_skipping.sleep(timedelta(hours=73))
         result = await run.result()
+        took = time.monotonic() - began_at
         audit = await run.audit()
     assert result.output == "declined via timeout by None"
     began = audit[0].at
@@ -37,5 +40,5 @@ async def test_a_chain_of_72_hours(time_skipping: WorkflowEnvironment, task_queu
         ("reminded", 60, ["boss", "cfo"]),
         ("timed_out", 72, None),
     ]
-    for entry in audit:
-        print(entry.to_json())
+    # The only test that says how long something takes: it is promised that nobody waits for such a chain to be tested.
+    assert took < 5

@@ -433,3 +433,31 @@ async def wait(ctx: StepContext[None, None, str]) -> str:
 
 
 told_to = chain("told_to", wait, options={})
+
+
+def _waiting_together() -> TemporalGraph[Tally, None, list[str], list[str]]:
+    g = GraphBuilder(name="together", state_type=Tally, input_type=list[str], output_type=list[str])
+
+    @g.step
+    async def paths(ctx: StepContext[Tally, None, list[str]]) -> list[str]:
+        return ctx.inputs
+
+    @g.step
+    async def come(ctx: StepContext[Tally, None, str]) -> str:
+        """Runs until it is told to go on, by a file."""
+        while not Path(ctx.inputs).exists():
+            await asyncio.sleep(0.02)
+        ctx.state.log.append(Path(ctx.inputs).name)
+        return Path(ctx.inputs).name
+
+    all_of_them = g.join(reduce_list_append, initial_factory=list[str])
+    g.add(
+        g.edge_from(g.start_node).to(paths),
+        g.edge_from(paths).map().to(come),
+        g.edge_from(come).to(all_of_them),
+        g.edge_from(all_of_them).to(g.end_node),
+    )
+    return TemporalGraph(g.build())
+
+
+together = _waiting_together()

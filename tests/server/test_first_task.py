@@ -9,7 +9,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from temporal_graph import TemporalGraph
+from temporal_graph import GraphRun, TemporalGraph
 from tests.replay.serving import until
 from tests.server import option_graphs
 from tests.server.conftest import Serve
@@ -99,6 +99,33 @@ async def test_a_question_after_a_task_that_only_took_a_signal(
         assert not accepted.is_early
         assert (await run.result()).output == "yes"
         assert await is_unharmed(client, run.id)
+
+
+async def test_an_update_after_nodes_that_led_to_nothing_yet(serve: Serve, task_queue: str, tmp_path: Path) -> None:
+    """What a worker gets that has not seen the run is the end of the second node and the update, in that order."""
+    names = ["a", "b", "c"]
+    async with serve(option_graphs.together, max_concurrent_activities=5) as client:
+        inputs = [str(tmp_path / name) for name in names]
+        run = await option_graphs.together.start(
+            client, inputs=inputs, state=Tally(), id=task_queue, task_queue=task_queue
+        )
+        for count, name in enumerate(names[:2], 1):
+            (tmp_path / name).touch()
+            await until(lambda count=count: has_counted(run, count))
+    async with serve(option_graphs.together):
+        assert await run.update_state({"count": 10, "log": ["by hand"]}) == Tally(10, ["by hand"])
+        assert (await run.get_state()).values == Tally(10, ["by hand"])
+    async with serve(option_graphs.together):
+        assert (await run.get_state()).values == Tally(10, ["by hand"])
+        (tmp_path / "c").touch()
+        result = await run.result()
+        assert result.state == Tally(10, ["by hand", "c"])
+        assert [each.kind async for each in run.history()].index("state_updated") == 4
+        assert await is_unharmed(client, run.id)
+
+
+async def has_counted(run: GraphRun[list[str], Tally], count: int) -> bool:
+    return len((await run.get_state()).values.log) == count
 
 
 async def is_started(client: Client, run_id: str) -> bool:

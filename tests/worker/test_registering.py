@@ -77,3 +77,18 @@ async def test_dev_registers_without_being_told(tmp_path: Path) -> None:
 
 def test_dev_still_needs_a_graph() -> None:
     assert "the following arguments are required: --graph" in refused("--dev", FLAG)
+
+
+async def test_a_worker_whose_runs_must_show_needs_them(own_server: DevServer, task_queue: str, tmp_path: Path) -> None:
+    flags = ("--graph", GREET, "--task-queue", task_queue, "--address", own_server.address)
+    line = refused(*flags, "--search-attributes")
+    assert "the worker cannot start: GraphError: search_attributes=True, but the Temporal server does not have" in line
+    async with worker(tmp_path, *flags, FLAG, "--no-search-attributes", "--log-format", "json") as process:
+        await process.wait_for_output("worker started", timeout=60)
+        client = await own_server.connect()
+        run = await greet.start(client, Greet(), state=Chat(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        assert not await is_listed(client, task_queue)
+        assert [item.run_id async for item in ApprovalQueue(client).pending()] == [task_queue]
+        await run.cancel()
+        assert await process.stop() == 0
