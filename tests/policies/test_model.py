@@ -35,6 +35,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Replayer, Worker
 from temporal_graph import GraphPlugin, GraphRun
 from temporal_graph.errors import GraphError, GraphRunError, RefusedError
 from temporal_graph.temporal import client as calls
+from temporal_graph.temporal.names import SHOW
 from temporal_graph.views import AuditEntry, RunState
 from tests.policies.model import DRAWN, NODES, Entry, Kind, Model, Sent
 from tests.policies.model_graphs import GRAPHS, KINDS, Case
@@ -471,10 +472,22 @@ class AnyDay(RuleBasedStateMachine):
             dues = [found[0] for pair in self.pairs if (found := pair.model.next_due())]
             close = [at for at in dues if now - MINUTE / 30 < at < now + MINUTE]
             if not close or (not self.world.is_up and all(at < now for at in dues)):
+                self.part_tasks()
                 for pair in self.pairs:
                     pair.model.now = now
                 return now
             self.let_pass(max(close) - now + MINUTE / 6)
+
+    def part_tasks(self) -> None:
+        """Keep what comes next apart from what a run did last.
+
+        After queries this server has tasks in the history of a run with nothing in them, which a worker without a cache
+        does not see; it would take them, and what led to them, for one task with the next update, and handle that
+        first. A signal, which changes nothing, parts them.
+        """
+        if self.world.is_up and not self.world.cached:
+            for pair in self.pairs:
+                self.signal(pair, SHOW, None)
 
     def let_pass(self, duration: timedelta) -> None:
         now = self.world.now()
@@ -847,9 +860,7 @@ class AnyDay(RuleBasedStateMachine):
         self.clear()
         nodes = st.lists(st.sampled_from(NODES), max_size=2, unique=True)
         before, after = data.draw(nodes), data.draw(nodes)
-        # After queries this server has tasks of a run in its history with nothing in them; a worker that replays takes
-        # those for one task with the next update, which then comes before the end of the node that was stopped after.
-        if by_signal or not self.world.is_up or not self.world.cached:
+        if by_signal or not self.world.is_up:
             if self.signal(pair, "set_breakpoints", {"before": before, "after": after}):
                 self.or_rejected(pair, lambda: model.set_breakpoints(before, after), None, None)
         else:
@@ -993,7 +1004,11 @@ def run_at_random(folder: Path, number: int, *, is_killed: bool, examples: int, 
                         database=None,
                         # A failure is shown as it was found: to make it shorter would take longer than a test may.
                         phases=[Phase.generate],
-                        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+                        suppress_health_check=[
+                            HealthCheck.too_slow,
+                            HealthCheck.filter_too_much,
+                            HealthCheck.data_too_large,
+                        ],
                     ),
                 )
             except FlakyStrategyDefinition:
@@ -1038,8 +1053,9 @@ def unseen(counts: Counter[str]) -> list[str]:
     return [what for what in ONE_OF if not any(counts[seen] and seen.startswith(what) for seen in counts)]
 
 
+@pytest.mark.timeout(400)
 def test_a_run_does_what_the_model_says(tmp_path: Path) -> None:
-    counts = run_at_random(tmp_path, 1, is_killed=False, examples=10)
+    counts = run_at_random(tmp_path, 1, is_killed=False, examples=8)
     assert unseen(counts) == []
     assert counts["lost by the server"] <= 4
 
@@ -1048,7 +1064,7 @@ def test_a_run_does_what_the_model_says(tmp_path: Path) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", [2, 3, 4])
 def test_more_runs_do_what_the_model_says(tmp_path: Path, number: int) -> None:
-    counts = run_at_random(tmp_path, number, is_killed=False, examples=16)
+    counts = run_at_random(tmp_path, number, is_killed=False, examples=12)
     assert unseen(counts) == []
     assert counts["lost by the server"] <= 6
 
