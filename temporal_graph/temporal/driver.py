@@ -95,6 +95,8 @@ class Driver:
         self._has_moved = False
         self._has_waited = False
         self._task = self._task_before = self._commanded = 0
+        self._signals = 0
+        self._is_signaled = False
         self._local = (0, 0)
         self._patience: asyncio.TimerHandle | None = None
         self._not_before = 0
@@ -267,14 +269,16 @@ class Driver:
             workflow.set_current_details(details(self.engine))
 
     def _leave_a_mark(self, *, has_changed: bool) -> None:
-        """Let no first task of a history be without a command, nor one that changed something after one without.
+        """Let no first task of a history be without a command, nor one that another task could be taken together with.
 
-        What has changed are the questions or the state, by results and timers. A worker that has not seen the run takes
-        such tasks, and one with an update after them, for one: the update is handled before the results that came
-        earlier, and on the first task before `run` has begun. A question that is open is not open then, an edit of the
-        state comes too early, and all of it in another order than when it is replayed later.
+        A worker that has not seen the run takes a task without a command, after another one without, and one with an
+        update that follows, for one: the update is handled before the results that came earlier, and on the first task
+        before `run` has begun. A question that is open is not open then, an edit of the state comes too early, and the
+        history is longer than it was for what came by signal. Later all of it is replayed in its order.
         """
         self.see_task()
+        is_signaled, self._is_signaled = self._is_signaled, False
+        is_quiet = self._commanded != self._task
         if not self._has_waited:
             self._has_waited = True
             if self._showing.is_marked:
@@ -282,10 +286,19 @@ class Driver:
             elif all(self.graph.options[self.engine.tasks[i].node_id].execution == "workflow" for i in self._running):
                 workflow.patched(FIRST_TASK)
                 self._commanded = self._task
-        elif has_changed and (workflow.unsafe.is_replaying() or self._commanded not in (self._task, self._task_before)):
+        elif (has_changed or is_signaled) and (
+            workflow.unsafe.is_replaying() or (is_quiet and (is_signaled or self._commanded != self._task_before))
+        ):
             # A number that is never the same again.
-            workflow.patched(f"{MARK}-{self.engine.checkpoint + self.engine.questions.audit.latest}")
+            number = self.engine.checkpoint + self.engine.questions.audit.latest + self._signals
+            workflow.patched(f"{MARK}-{number}")
             self._commanded = self._task
+
+    def see_signal(self) -> None:
+        """Note that something comes by signal."""
+        self.see_task()
+        self._signals += 1
+        self._is_signaled = True
 
     def see_task(self) -> None:
         """Note that there is another workflow task; each has a longer history than the one before."""

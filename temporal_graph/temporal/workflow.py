@@ -135,7 +135,7 @@ class GraphWorkflow:
         """
         if self._driver is None:
             return
-        self._driver.see_task()
+        self._driver.see_signal()
         if name == PUBLISH:
             self._publish(self._driver, args)
             return

@@ -461,3 +461,16 @@ def _waiting_together() -> TemporalGraph[Tally, None, list[str], list[str]]:
 
 
 together = _waiting_together()
+
+
+async def ask(ctx: StepContext[None, None, str]) -> str:
+    """Asks."""
+    return await interrupt("go on?", response_type=str)
+
+
+def limited(number: int) -> TemporalGraph:
+    """A graph that asks, and whose histories get no longer than so many events if they need not."""
+    g = GraphBuilder(name=f"limited_{number}", input_type=str, output_type=str)
+    step = g.step(ask)
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    return TemporalGraph(g.build(), max_history_events=number)

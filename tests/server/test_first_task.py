@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -122,6 +123,29 @@ async def test_an_update_after_nodes_that_led_to_nothing_yet(serve: Serve, task_
         assert result.state == Tally(10, ["by hand", "c"])
         assert [each.kind async for each in run.history()].index("state_updated") == 4
         assert await is_unharmed(client, run.id)
+
+
+async def test_a_signal_and_an_update_after_it_where_the_history_gets_too_long(serve: Serve, task_queue: str) -> None:
+    """A worker that gets them together goes on to the next history where it does when the first is replayed."""
+    graphs = [option_graphs.limited(number) for number in range(12, 26)]
+    async with serve(*graphs, max_concurrent_activities=5) as client:
+        runs = [
+            await graph.start(client, inputs="", id=f"{task_queue}-{number}", task_queue=task_queue)
+            for number, graph in enumerate(graphs)
+        ]
+        for run in runs:
+            await until(run.pending_interrupts)
+            for name, status in (("pause", "paused"), ("unpause", "waiting"), ("pause", "paused")):
+                await client.get_workflow_handle(run.id).signal(name)
+                await until(lambda run=run, status=status: is_at(run, status))
+    async with serve(*graphs):
+        for run in runs:
+            assert (await run.wait()).status == "paused"
+    # The fixture replays all of it.
+
+
+async def is_at(run: GraphRun[Any, Any], status: str) -> bool:
+    return (await run.get_state()).status == status
 
 
 async def has_counted(run: GraphRun[list[str], Tally], count: int) -> bool:
