@@ -523,10 +523,11 @@ async def test_a_webhook_that_fails_at_random_and_is_down_for_an_hour(
     assert [entry.kind for entry in audit if not entry.kind.startswith("notification")] == [
         *["asked", "reminded", "reminded", "escalated", "reminded", "reminded", "timed_out", "asked"],
     ]
-    assert of_notifications(audit) == [
+    # Two that are sent in the same moment fail in any order.
+    assert Counter(of_notifications(audit)) == Counter(
         ("notification_failed", event)
         for event in ("opened", "reminded", "reminded", "escalated", "reminded", "reminded", "timed_out", "opened")
-    ]
+    )
     assert all("could not be reached" in entry.data["error"] for entry in audit if "notification" in entry.kind)
     # Then it came through.
     signed = [verify(request.headers, request.body, SECRET) for request in again.requests]
