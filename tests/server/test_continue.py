@@ -8,6 +8,7 @@ import pytest
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
 
 from temporal_graph import InterruptibleGraph, NodeOptions, TemporalGraph
+from temporal_graph.temporal import driver
 from tests.replay.serving import chain, replay, serving
 
 
@@ -89,8 +90,11 @@ wide = TemporalGraph(_m.build(), max_history_events=200)
 
 
 @pytest.mark.parametrize(("items", "runs"), [(500, 1), pytest.param(1_200, 2, marks=pytest.mark.slow)])
-async def test_a_wide_map_into_a_join(server_address: str, task_queue: str, items: int, runs: int) -> None:
+async def test_a_wide_map_into_a_join(
+    server_address: str, task_queue: str, items: int, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of 1,200 items 1,000 run at once; then the run continues as new, with the join half filled."""
+    monkeypatch.setattr(driver, "PATIENCE", 600)  # a busy machine takes long for so many
     async with serving(server_address, task_queue, wide) as client:
         run = await wide.start(client, inputs=list(range(items)), id=task_queue, task_queue=task_queue)
         assert sorted((await run.result()).output) == [number**2 for number in range(items)]
