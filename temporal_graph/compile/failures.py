@@ -16,19 +16,30 @@ def failure_schema(inputs: ValueCodec, output: ValueCodec | None) -> dict[str, A
     """
     definitions: dict[str, Any] = {}
 
-    def action(name: str, **parts: dict[str, Any]) -> dict[str, Any]:
+    def action(name: str, *required: str, **parts: dict[str, Any]) -> dict[str, Any]:
         properties: dict[str, Any] = {"action": {"const": name}, **parts}
-        return {"type": "object", "properties": properties, "required": ["action"], "additionalProperties": False}
+        needed = ["action", *required]
+        return {"type": "object", "properties": properties, "required": needed, "additionalProperties": False}
 
     given = _schema(inputs, definitions)
     actions = [action("retry", inputs={"anyOf": [given, {"type": "null"}]})]
     if output is not None:
-        actions.append(action("skip", output=_schema(output, definitions)))
+        required = () if _takes_none(output) else ("output",)
+        actions.append(action("skip", *required, output=_schema(output, definitions)))
     actions.append(action("abort"))
     schema: dict[str, Any] = {"oneOf": actions}
     if definitions:
         schema["$defs"] = definitions
     return schema
+
+
+def _takes_none(codec: ValueCodec) -> bool:
+    """Whether None, which stands for an output that is not given, is one."""
+    try:
+        codec.load("null")
+    except Exception:  # also of a validator of the user's
+        return False
+    return True
 
 
 def _schema(codec: ValueCodec, definitions: dict[str, Any]) -> dict[str, Any]:

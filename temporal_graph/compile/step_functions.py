@@ -128,7 +128,10 @@ def _of(name: str, function: Any, codec: Codec) -> StepFunction:
                 "activity has names."
             )
         if parameter.name not in hints:
-            raise GraphDefinitionError(f"Nothing says what type {parameter.name!r} of function {name!r} in steps is.")
+            raise GraphDefinitionError(
+                f"Nothing says what type {parameter.name!r} of function {name!r} in steps is: "
+                f"def {name}({parameter.name}: ...) -> ..."
+            )
         parameters[parameter.name] = _codec(codec, hints[parameter.name], f"{parameter.name!r} of function {name!r}")
     if "return" not in hints:
         raise GraphDefinitionError(f"Nothing says what function {name!r} in steps returns: def {name}(...) -> ...")

@@ -922,7 +922,7 @@ Done_.__name__ = "Done"
             "steps has a function named 'charge', and graph 'claims' has another one, or a node, of that",
         ),
         ([Done_], "steps has a function named 'Done', and graph 'claims' has another one, or a node, of that name."),
-        ([untyped], "Nothing says what type 'amount' of function 'untyped' in steps is."),
+        ([untyped], "Nothing says what type 'amount' of function 'untyped' in steps is: def untyped(amount: ...)"),
         ([gives_nothing_known], "Nothing says what function 'gives_nothing_known' in steps returns: def gives_"),
         ([many], "Function 'many' in steps takes '*amounts', which has no name in a call; "),
         ([named], "Function 'named' in steps takes '**amounts', which has no name in a call; "),

@@ -537,3 +537,25 @@ async def test_of_a_team_those_are_asked_who_may_answer() -> None:
         await run.proceed(actor="ann")
     await run.reassign("cid")
     assert (await run.proceed(actor="cid")).output == "cid"
+
+
+@pytest.mark.parametrize(("output_type", "is_optional"), [(str, False), (int, False), (str | None, True), (Any, True)])
+async def test_the_schema_says_whether_a_node_is_skipped_without_an_output(output_type: Any, is_optional: bool) -> None:
+    make: Any = GraphBuilder
+    g = make(name="failing", input_type=int, output_type=output_type)
+
+    async def fail(ctx: StepContext[None, None, int]) -> Any:
+        raise ValueError(ctx.inputs)
+
+    fail.__annotations__["return"] = output_type
+    step = g.step(fail)
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    run: Any = TemporalGraph(g.build(), options=NodeOptions(on_failure="interrupt")).local()
+    [asked] = (await run.proceed(inputs=1)).interrupts
+    [skip] = [one for one in asked.response_schema["oneOf"] if one["properties"]["action"]["const"] == "skip"]
+    assert skip["required"] == (["action"] if is_optional else ["action", "output"])
+    if is_optional:
+        assert (await run.proceed({"action": "skip"})).output is None
+    else:
+        with pytest.raises(AnswerRefusedError, match="output"):
+            await run.proceed({"action": "skip"})
