@@ -472,8 +472,10 @@ class LocalRun(Generic[OutputT, StateT]):
         async def remember(key: str, value: Json, so_far: Mapping[str, Json]) -> None:
             self._do(self._started().apply(NodeDidOnce(given.task_id, key, value), self._now()))
 
+        is_in_workflow = self._registered.options[node_id].execution == "workflow"
+        hooks = Hooks(remember=remember, is_in_workflow=is_in_workflow)
         try:
-            return dump_result(await self._graph.runner.run(node_id, given, self._deps.value, Hooks(remember=remember)))
+            return dump_result(await self._graph.runner.run(node_id, given, self._deps.value, hooks))
         except (Exception, asyncio.CancelledError):
             raise
         except BaseException as error:

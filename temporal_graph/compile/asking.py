@@ -47,6 +47,7 @@ class Hooks:
         do: Runs a function as an activity; None to run it right here.
         dump_error: What `do` raised, to be raised again when the node comes by once more; None for what is not kept.
         load_error: Makes it again.
+        is_in_workflow: Whether the node is one that goes on from its own line; a local run checks only that it could.
     """
 
     ask: Ask | None = None
@@ -54,6 +55,7 @@ class Hooks:
     do: Do | None = None
     dump_error: Callable[[Exception], Json] | None = None
     load_error: Callable[[Json], Exception] | None = None
+    is_in_workflow: bool = False
 
 
 NO_HOOKS = Hooks()
@@ -232,7 +234,7 @@ class NodeAsker:
 
     async def once(self, key: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
-        if self._hooks.do is not None:
+        if self._hooks.is_in_workflow:
             raise InterruptError(
                 f"once({key!r}, ...) was called in a node with execution='workflow', which goes on from its own "
                 f"line. There `await step({getattr(function, '__name__', 'function')}, ...)` does work, as an activity."

@@ -554,6 +554,7 @@ class Driver:
             functools.partial(self._do_step, work.task_id),
             dump_error,
             load_error,
+            is_in_workflow=True,
         )
         try:
             return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, hooks, emit))

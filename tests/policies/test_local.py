@@ -559,3 +559,10 @@ async def test_the_schema_says_whether_a_node_is_skipped_without_an_output(outpu
     else:
         with pytest.raises(AnswerRefusedError, match="output"):
             await run.proceed({"action": "skip"})
+
+
+async def test_a_node_in_the_workflow_is_told_to_use_step_also_here() -> None:
+    run = failing(execution="workflow").local()
+    [asked] = (await run.proceed(inputs=1, state=Claim(amount=1))).interrupts
+    assert asked.value["error"]["type"] == "InterruptError"
+    assert "There `await step(charge, ...)` does work" in asked.value["error"]["message"]
