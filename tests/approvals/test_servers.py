@@ -81,13 +81,13 @@ async def test_without_attributes_each_run_is_asked(
 ) -> None:
     async with working(bare, task_queue) as client:
         queue = ApprovalQueue(client)
+        # A workflow that is no graph's: no worker has it, and nobody answers. It is listed by the time that others wait.
+        await client.start_workflow("foreign", id="foreign", task_queue="nobody")
         for number, names in enumerate((["ann"], ["bob", "ann"], [])):
             asked = Ask(number, names, seconds=None if number else 3600)
             run = await single.start(client, inputs=asked, id=f"run-{number}", task_queue=task_queue)
             await run.wait()
         await plain.run(client, inputs="x", id="plain", task_queue=task_queue)
-        # A workflow that is no graph's: no worker has it, and nobody answers.
-        await client.start_workflow("foreign", id="foreign", task_queue="nobody")
 
         assert {item.run_id for item in await waiting(queue, 3)} == {"run-0", "run-1", "run-2"}
         assert [item.value for item in await listed(queue, graph="single", assignee="ann", order="created")] == [0, 1]
