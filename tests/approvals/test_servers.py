@@ -81,7 +81,7 @@ async def test_without_attributes_each_run_is_asked(
 ) -> None:
     async with working(bare, task_queue) as client:
         queue = ApprovalQueue(client)
-        # A workflow that is no graph's: no worker has it, and nobody answers. It is listed by the time that others wait.
+        # A workflow that is no graph's: no worker has it, and nobody answers. It is listed before the others wait.
         await client.start_workflow("foreign", id="foreign", task_queue="nobody")
         for number, names in enumerate((["ann"], ["bob", "ann"], [])):
             asked = Ask(number, names, seconds=None if number else 3600)
