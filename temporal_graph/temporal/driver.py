@@ -284,14 +284,17 @@ class Driver:
             if self._showing.is_marked:
                 self._commanded = self._task
             elif all(self.graph.options[self.engine.tasks[i].node_id].execution == "workflow" for i in self._running):
-                workflow.patched(FIRST_TASK)
-                self._commanded = self._task
+                self._mark(FIRST_TASK)
         elif (has_changed or is_signaled) and (
             workflow.unsafe.is_replaying() or (is_quiet and (is_signaled or self._commanded != self._task_before))
         ):
             # A number that is never the same again.
             number = self.engine.checkpoint + self.engine.questions.audit.latest + self._signals
-            workflow.patched(f"{MARK}-{number}")
+            self._mark(f"{MARK}-{number}")
+
+    def _mark(self, name: str) -> None:
+        """Give the task at hand a command; in a replay, only where it had this one."""
+        if workflow.patched(name):
             self._commanded = self._task
 
     def see_signal(self) -> None:

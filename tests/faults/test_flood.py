@@ -12,10 +12,11 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RawValue
 
-from tests.faults.conftest import SOON, TASK_FAILED, Fleet, Witness
+from tests.faults.conftest import SOON, Fleet, Witness
 from tests.faults.graphs import Case, Prepare, case, short_case
 from tests.faults.journal import Journal
 from tests.replay.serving import chain, until
+from tests.server.looking import failures
 
 
 def raw(data: bytes, encoding: bytes = b"json/plain") -> RawValue:
@@ -145,9 +146,8 @@ async def outcome(handle: WorkflowHandle[Any, Any], client: Client) -> str:
 
     async def look() -> str:
         for history in await chain(client, handle.id):
-            for event in history.events:
-                if event.event_type == TASK_FAILED:
-                    return event.workflow_task_failed_event_attributes.failure.message
+            for why in failures(history.events):
+                return why
         return "ended" if (await handle.describe()).close_time is not None else ""
 
     return await until(look)

@@ -34,7 +34,7 @@ from tests.notify.receiving import SECRET, Receiver
 from tests.replay.serving import chain, until
 from tests.server.conftest import Serve
 from tests.server.conftest import serve as serve  # a fixture
-from tests.server.looking import TASK_FAILED, events
+from tests.server.looking import is_unharmed
 
 
 @dataclass
@@ -229,7 +229,7 @@ async def test_workers_are_given_a_notifier_and_lose_it_while_a_run_waits(
         await graphs.asking.get_run(client, task_queue).cancel()
         with pytest.raises(RunCancelledError):
             await graphs.asking.get_run(client, task_queue).result()
-        assert not await events(client, task_queue, TASK_FAILED)
+        assert await is_unharmed(client, task_queue)
     assert sorted(told.said) == sorted(expected)
 
 

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, Phase, event, reject, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyStrategyDefinition, UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
@@ -41,6 +41,7 @@ from tests.policies.model import DRAWN, NODES, Entry, Kind, Model, Sent
 from tests.policies.model_graphs import GRAPHS, KINDS, Case
 from tests.policies.test_time import connected
 from tests.replay.serving import new_name
+from tests.server.looking import failures
 from tests.support.process import Process
 from tests.support.server import program
 
@@ -51,12 +52,9 @@ TICK = timedelta(milliseconds=2)
 """The server counts in milliseconds."""
 TASK_TIMEOUT = timedelta(seconds=2)
 TASK_STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
-TASK_FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
 
 
 LOST = ("No worker answered", "Timeout expired")
-
-UNHANDLED = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
 
 
 class World:
@@ -115,7 +113,12 @@ class World:
         """What runs could not do: then it is not the server's fault that one does not answer."""
 
         async def look() -> list[str]:
-            return [text for run in self.runs for text in failures(await histories(self.client, run.id))]
+            return [
+                text
+                for run in self.runs
+                for each in await histories(self.client, run.id)
+                for text in failures(each.events)
+            ]
 
         return asyncio.run_coroutine_threadsafe(asyncio.wait_for(look(), 20), self._loop).result()
 
@@ -320,13 +323,6 @@ def check_drawn(pair: Pair, audit: list[AuditEntry], log: list[str]) -> None:
     written = [line.split()[1] for line in log if line.startswith("talk ")]
     assert len(set(written)) == len(written)
     assert {value for found in drawn.values() for value in found} >= set(written)
-
-
-def failures(chain: list[WorkflowHistory]) -> list[str]:
-    """Why a worker could not do tasks of a run; it is none if something came just as the run was to end."""
-    events = [event for history in chain for event in history.events if event.event_type == TASK_FAILED]
-    failed = [event.workflow_task_failed_event_attributes for event in events]
-    return [each.failure.message or str(each) for each in failed if each.cause != UNHANDLED]
 
 
 async def histories(client: Client, run_id: str) -> list[WorkflowHistory]:
@@ -964,7 +960,7 @@ class AnyDay(RuleBasedStateMachine):
             self.world.counts["histories"] += len(chain)
             self.world.counts["continued as new"] += len(chain) - 1
             for number, history in enumerate(chain, 1):
-                assert not failures([history])
+                assert not failures(history.events)
                 file = self.world.folder / f"{pair.run.id}-{number}.json"
                 try:
                     await replayer.replay_workflow(history)

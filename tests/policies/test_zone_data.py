@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic_graph import End, GraphRunContext
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer, Worker
+from temporalio.worker import Worker
 
 from temporal_graph import (
     Calendar,
@@ -25,6 +25,7 @@ from temporal_graph import (
     RefusedError,
 )
 from tests.policies.test_time import connected
+from tests.replay.serving import chain, replay
 
 HOUR = timedelta(hours=1)
 MICROSECONDS = 3_600_000_000
@@ -115,9 +116,8 @@ async def test_it_replays(
         run = await graph.start(client, ask, id=task_queue, task_queue=task_queue)
         await time_skipping.sleep(100 * HOUR)
         assert (await run.result()).output == "declined"
-    history = await client.get_workflow_handle(run.id).fetch_history()
     move(monkeypatch, moved)
-    await Replayer(workflows=[], plugins=[GraphPlugin(graph)]).replay_workflow(history)
+    await replay(await chain(client, run.id), graph)
 
 
 @pytest.mark.parametrize("moved", [-1, 1])
@@ -140,9 +140,8 @@ async def test_it_replays_where_somebody_has_given_it_more_time(
         await run.extend(until=opens(now) + 2.5 * HOUR)
         await time_skipping.sleep(100 * HOUR)
         assert (await run.result()).output == "declined"
-    history = await client.get_workflow_handle(run.id).fetch_history()
     move(monkeypatch, moved)
-    await Replayer(workflows=[], plugins=[GraphPlugin(graph)]).replay_workflow(history)
+    await replay(await chain(client, run.id), graph)
 
 
 @pytest.mark.parametrize("moved", [-1, -0.5, 0.5, 1])
@@ -166,8 +165,7 @@ async def test_it_goes_on(
         assert (await run.result()).output == "declined"
         audit = await run.audit()
     assert [entry.kind for entry in audit][-1] == "timed_out"
-    history = await client.get_workflow_handle(run.id).fetch_history()
-    await Replayer(workflows=[], plugins=[GraphPlugin(graph)]).replay_workflow(history)
+    await replay(await chain(client, run.id), graph)
 
 
 async def test_a_fork_that_cannot_count_its_time_does_not_begin(

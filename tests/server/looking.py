@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
@@ -39,11 +39,27 @@ def _node(event: HistoryEvent) -> str:
     return event.activity_task_scheduled_event_attributes.activity_type.name.partition(".")[2]
 
 
+HARMLESS = (
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+)
+"""The server ends a task because too many signals wait for it, a hundred on a slow machine; or something came just as
+the run was to end. The task is done again."""
+
+
+def failures(found: Iterable[HistoryEvent]) -> list[str]:
+    """Why tasks of the workflow failed, but for those that the server merely wants to be done again."""
+    failed = [event.workflow_task_failed_event_attributes for event in found if event.event_type == TASK_FAILED]
+    return [
+        f"{WorkflowTaskFailedCause.Name(task.cause)}: {task.failure.message}"
+        for task in failed
+        if task.cause not in HARMLESS
+    ]
+
+
 async def is_unharmed(client: Client, run_id: str) -> bool:
-    """Whether no task of the workflow failed, but for those that the server ends because too many signals wait."""
-    failed = await events(client, run_id, TASK_FAILED)
-    flooded = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND
-    return all(event.workflow_task_failed_event_attributes.cause == flooded for event in failed)
+    """Whether no task of the workflow failed, but for those that the server merely wants to be done again."""
+    return not failures(await events(client, run_id))
 
 
 async def unless_stuck(client: Client, run_id: str, awaited: Awaitable[T]) -> T:
@@ -51,8 +67,7 @@ async def unless_stuck(client: Client, run_id: str, awaited: Awaitable[T]) -> T:
     task = asyncio.ensure_future(awaited)
     try:
         while not task.done():
-            failures = await events(client, run_id, TASK_FAILED)
-            stuck = [event.workflow_task_failed_event_attributes.failure.message for event in failures]
+            stuck = failures(await events(client, run_id))
             assert not stuck, f"the workflow is stuck: {stuck}"
             await asyncio.wait([task], timeout=0.1)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -102,17 +103,27 @@ async def test_a_question_after_a_task_that_only_took_a_signal(
         assert await is_unharmed(client, run.id)
 
 
-async def test_an_update_after_nodes_that_led_to_nothing_yet(serve: Serve, task_queue: str, tmp_path: Path) -> None:
-    """What a worker gets that has not seen the run is the end of the second node and the update, in that order."""
-    names = ["a", "b", "c"]
-    async with serve(option_graphs.together, max_concurrent_activities=5) as client:
-        inputs = [str(tmp_path / name) for name in names]
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["one", "another"])
+async def test_an_update_after_nodes_that_led_to_nothing_yet(
+    serve: Serve, task_queue: str, tmp_path: Path, is_replaced: bool
+) -> None:
+    """What a worker gets that has not seen the run is the end of the second node and the update, in that order.
+
+    Also where another worker has taken the second node's end, which has to know that the first one's led to nothing.
+    """
+    async with contextlib.AsyncExitStack() as working:
+        client = await working.enter_async_context(serve(option_graphs.together, max_concurrent_activities=5))
+        inputs = [str(tmp_path / name) for name in ("a", "b", "c")]
         run = await option_graphs.together.start(
             client, inputs=inputs, state=Tally(), id=task_queue, task_queue=task_queue
         )
-        for count, name in enumerate(names[:2], 1):
-            (tmp_path / name).touch()
-            await until(lambda count=count: has_counted(run, count))
+        (tmp_path / "a").touch()
+        await until(lambda: has_counted(run, 1))
+        if is_replaced:
+            await working.aclose()
+            await working.enter_async_context(serve(option_graphs.together, max_concurrent_activities=5))
+        (tmp_path / "b").touch()
+        await until(lambda: has_counted(run, 2))
     async with serve(option_graphs.together):
         assert await run.update_state({"count": 10, "log": ["by hand"]}) == Tally(10, ["by hand"])
         assert (await run.get_state()).values == Tally(10, ["by hand"])

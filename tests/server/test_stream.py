@@ -20,10 +20,10 @@ from tests.server.conftest import Serve
 from tests.server.looking import (
     SCHEDULED,
     SIGNALED,
-    TASK_FAILED,
     UPDATED,
     attributes,
     events,
+    failures,
     is_unharmed,
     unless_stuck,
 )
@@ -580,7 +580,7 @@ async def test_events_that_are_none_do_no_harm(serve: Serve, task_queue: str) ->
         assert found[-1].kind == "run_finished"
         assert [event.data for event in found if event.kind == "emitted"] == [{"data": 1}]
         for history in await chain(client, run.id):
-            assert TASK_FAILED not in [event.event_type for event in history.events]
+            assert not failures(history.events)
 
 
 STRANGE: list[dict[str, Any]] = [
