@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from .commands import NOTHING, Command
 from .compile.targets import dump_command, shown, to_json
 from .errors import AnswerRefusedError, GraphError, GraphInputError
-from .sending import text_of
+from .sending import said, text_of
 from .temporal.names import GET_STATE, PENDING_INTERRUPTS
 from .verdicts import verdict
 from .views import Accepted, Interrupt, read_accepted, read_interrupts
@@ -270,6 +270,7 @@ class ApprovalQueue:
         interrupt_id: str | None = None,
         actor: str | None = None,
         answer_id: str | None = None,
+        comment: str | None = None,
     ) -> Accepted:
         """Answer a question; returns as soon as the answer is taken.
 
@@ -280,6 +281,7 @@ class ApprovalQueue:
             interrupt_id: The question; may be left out while the run has only one.
             actor: Who answers.
             answer_id: An id of your own for the answer: sent again with the same id, it is the same answer.
+            comment: What there is to say besides; `GraphRun.audit` has it, with the answer.
 
         Returns:
             The answer as it was taken.
@@ -304,6 +306,7 @@ class ApprovalQueue:
             interrupt_id=text_of("interrupt_id", interrupt_id),
             actor=text_of("actor", actor),
             answer_id=text_of("answer_id", answer_id) or self._calls.new_id(),
+            **said(comment),
         )
         return read_accepted(await self._calls.resume(self._client, run_id, sent))
 
@@ -321,10 +324,12 @@ class ApprovalQueue:
         1. A breakpoint, or a node that asks for no field: the run goes on.
         2. A yes or no (`response_type=bool`): true.
         3. An object with a field `approved` that may be true: `{"approved": true}`; of several kinds of objects the one
-           for which that is so. A comment goes into its first text field of these: `comment`, `notes`, `reason`.
+           for which that is so. A comment goes into its first text field of these: `comment`, `notes`, `reason`; such a
+           field that must be there, and gets none, gets an empty text.
         4. Whatever you like (no `response_type`): `{"approved": true}`, and `"comment"`.
 
-        Anything else cannot be derived, or wants more fields than these: it takes `answer`.
+        A comment that the answer has no field for goes with it as the `comment` of `answer`: the audit has it. Anything
+        else cannot be derived, or wants more fields than these: it takes `answer`.
 
         Args:
             run_id: The run that asks.
@@ -338,7 +343,7 @@ class ApprovalQueue:
 
         Raises:
             AnswerRefusedError: It was not taken; `reason` says why, and the run is as it was.
-            GraphInputError: What would be a yes cannot be derived from the question, or it takes no comment.
+            GraphInputError: What would be a yes cannot be derived from the question, or it wants a comment.
             RunNotFoundError: There is no such run.
         """
         return await self._decide(run_id, True, comment, interrupt_id, actor, answer_id)
@@ -355,12 +360,12 @@ class ApprovalQueue:
         """Say no to a question; what is sent follows from what it asks for, see `approve`.
 
         It is `false`, or `{"approved": false}`; the reason goes into the first text field of these that there is:
-        `reason`, `comment`, `notes`. A breakpoint cannot be rejected, nor a node that asks for no field: cancel the
-        run, or send it elsewhere with a `Command`.
+        `reason`, `comment`, `notes`, or into the audit only. A breakpoint cannot be rejected, nor a node that asks for
+        no field: cancel the run, or send it elsewhere with a `Command`.
 
         Args:
             run_id: The run that asks.
-            reason: Why.
+            reason: Why; needed where such a field must be there.
             interrupt_id: See `approve`.
             actor: Who rejects.
             answer_id: See `approve`.
@@ -370,7 +375,7 @@ class ApprovalQueue:
 
         Raises:
             AnswerRefusedError: It was not taken; `reason` says why, and the run is as it was.
-            GraphInputError: What would be a no cannot be derived from the question, or it takes no reason.
+            GraphInputError: What would be a no cannot be derived from the question, or it wants a reason.
             RunNotFoundError: There is no such run.
         """
         return await self._decide(run_id, False, reason, interrupt_id, actor, answer_id)
@@ -391,9 +396,9 @@ class ApprovalQueue:
             if answer_id is not None and accepted["answer_id"] == answer_id:
                 return read_accepted(accepted)
         question = _question(run_id, state, text_of("interrupt_id", interrupt_id))
-        value = verdict(question, is_yes, text)
+        value, comment = verdict(question, is_yes, text)
         name = question["interrupt_id"]
-        return await self.answer(run_id, value, interrupt_id=name, actor=actor, answer_id=answer_id)
+        return await self.answer(run_id, value, interrupt_id=name, actor=actor, answer_id=answer_id, comment=comment)
 
     # -- Fetching ---------------------------------------------------------------------------------------------------
 

@@ -99,6 +99,7 @@ class GraphRun(Generic[OutputT, StateT]):
         interrupt_id: str | None = None,
         actor: str | None = None,
         answer_id: str | None = None,
+        comment: str | None = None,
     ) -> Accepted:
         """Answer a question; returns as soon as the answer is taken.
 
@@ -110,6 +111,7 @@ class GraphRun(Generic[OutputT, StateT]):
                 question that it has open.
             actor: Who answers.
             answer_id: An id of your own for the answer: sent again with the same id, it is the same answer.
+            comment: What there is to say besides; `audit` has it, with the answer, and the node does not get it.
 
         Returns:
             The answer as it was taken.
@@ -121,15 +123,20 @@ class GraphRun(Generic[OutputT, StateT]):
             GraphError: No worker answers.
         """
         return read_accepted(
-            await self._calls.resume(self._client, self.id, self._answer(value, interrupt_id, actor, answer_id))
+            await self._calls.resume(
+                self._client, self.id, self._answer(value, interrupt_id, actor, answer_id, comment)
+            )
         )
 
-    async def resume_all(self, values: Mapping[str, Any], *, actor: str | None = None) -> list[Accepted]:
+    async def resume_all(
+        self, values: Mapping[str, Any], *, actor: str | None = None, comment: str | None = None
+    ) -> list[Accepted]:
         """Answer several questions together: all of the answers are taken, or none.
 
         Args:
             values: The answers by the ids of the questions.
             actor: Who answers.
+            comment: What there is to say besides, with each of them; see `resume`.
 
         Returns:
             The answers as they were taken.
@@ -140,7 +147,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             GraphError: No worker answers.
         """
-        answers = sending.answers(self._graph, values, actor, self._calls.new_id)
+        answers = sending.answers(self._graph, values, actor, self._calls.new_id, comment)
         return [read_accepted(item) for item in await self._calls.ask(self._client, self.id, RESUME_ALL, answers)]
 
     async def proceed(
@@ -150,6 +157,7 @@ class GraphRun(Generic[OutputT, StateT]):
         interrupt_id: str | None = None,
         actor: str | None = None,
         answer_id: str | None = None,
+        comment: str | None = None,
     ) -> Stop[OutputT, StateT]:
         """Answer a question, and wait for where the run stops next; see `resume`.
 
@@ -157,7 +165,7 @@ class GraphRun(Generic[OutputT, StateT]):
             AnswerRefusedError: The answer was not taken; the run is as it was.
             GraphRunError: The run failed.
         """
-        sent = self._answer(value, interrupt_id, actor, answer_id)
+        sent = self._answer(value, interrupt_id, actor, answer_id, comment)
         return read_stop(self._graph, await self._calls.proceed(self._client, self.id, sent))
 
     async def wait(self) -> Stop[OutputT, StateT]:
@@ -180,8 +188,10 @@ class GraphRun(Generic[OutputT, StateT]):
         state = None if self._graph.state is None else self._graph.state.load(outcome.state)
         return GraphResult(self._graph.output.load(outcome.output), cast("StateT", state))
 
-    def _answer(self, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None) -> dict[str, Any]:
-        return sending.answer(self._graph, value, interrupt_id, actor, answer_id or self._calls.new_id())
+    def _answer(
+        self, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None, comment: str | None
+    ) -> dict[str, Any]:
+        return sending.answer(self._graph, value, interrupt_id, actor, answer_id or self._calls.new_id(), comment)
 
     # -- Steering ---------------------------------------------------------------------------------------------------
 
@@ -268,6 +278,7 @@ class GraphRun(Generic[OutputT, StateT]):
             after: Ids of the nodes after which it stops; likewise.
 
         Raises:
+            GraphInputError: They are no ids; policies of breakpoints are given to the graph.
             RefusedError: There is no such node, or the run has ended.
             RunNotFoundError: There is no such run.
         """

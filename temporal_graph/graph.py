@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, cast
 
 from pydantic_graph import BaseNode, Graph, Step
 from typing_extensions import TypeVar
@@ -21,9 +21,19 @@ from .local import LocalRun
 from .naming import assigned_name, checked_name
 from .node_classes import graph_of
 from .options import NodeOptions
+from .policies import InterruptPolicy
 from .registry import RegisteredGraph
-from .sending import text_of
-from .starting import answer_in, check_breakpoints, digest, dump_given, dump_start, read_breakpoints, waits
+from .sending import said, text_of
+from .starting import (
+    answer_in,
+    breakpoint_policies,
+    check_breakpoints,
+    digest,
+    dump_given,
+    dump_start,
+    read_breakpoints,
+    waits,
+)
 from .temporal.options import check_options
 from .views import GraphResult, Stop, read_stop
 
@@ -36,6 +46,9 @@ StateT = TypeVar("StateT", default=Any)
 DepsT = TypeVar("DepsT", default=Any)
 InputT = TypeVar("InputT", default=Any)
 OutputT = TypeVar("OutputT", default=Any)
+
+Breaks: TypeAlias = Sequence[str] | str | Mapping[Any, InterruptPolicy | None]
+"""Nodes to stop at; in a mapping, with how each of them is asked about."""
 
 LEAST_EVENTS = 10
 """A run that continued as new before it could do anything would do so for ever."""
@@ -51,8 +64,10 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         options: How its nodes are run.
         node_options: How single nodes are run, by node id; goes before a node class's own `node_options`.
         max_history_events: Length of history after which a run continues as new. Default: when the server suggests it.
-        interrupt_before: Ids of the nodes before which a run stops for people; `"*"` for all of them.
-        interrupt_after: Ids of the nodes after which it does.
+        interrupt_before: Ids of the nodes before which a run stops for people; `"*"` for all of them. In a mapping,
+            `{"publish": InterruptPolicy(...)}`, each with the policy that its breakpoint is asked with, whoever set it;
+            where that is None, it is the one of `"*"`, or else that of the node's options.
+        interrupt_after: Ids of the nodes after which it does, likewise.
         steps: The functions that nodes with `execution="workflow"` call with `step()`.
 
     Attributes:
@@ -72,8 +87,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         options: NodeOptions | None = None,
         node_options: Mapping[str, NodeOptions] | None = None,
         max_history_events: int | None = None,
-        interrupt_before: Sequence[str] | str = (),
-        interrupt_after: Sequence[str] | str = (),
+        interrupt_before: Breaks = (),
+        interrupt_after: Breaks = (),
         steps: Sequence[Callable[..., Any]] = (),
     ) -> None:
         if not isinstance(graph, Graph):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -118,7 +133,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             id: The run's id: one of your own, such as `order-17`; Temporal lets no two runs of one id be open at once.
             task_queue: The task queue of the workers that run it.
             interrupt_before: Ids of the nodes before which the run stops for people, `"*"` for all; with
-                `interrupt_after`, this takes the place of what the graph says.
+                `interrupt_after`, this takes the place of what the graph says. It takes no policies: they are the
+                graph's.
             interrupt_after: Ids of the nodes after which it does.
             start_options: Whatever else Temporal's `Client.start_workflow` takes.
 
@@ -178,6 +194,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         state: StateT | None = None,
         task_queue: str | None = None,
         actor: str | None = None,
+        comment: str | None = None,
         interrupt_before: Sequence[str] | str | None = None,
         interrupt_after: Sequence[str] | str | None = None,
         **start_options: Any,
@@ -197,6 +214,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             state: The first state, for a run that is to be started.
             task_queue: The workers' task queue; without it only a run that exists can go on.
             actor: Who answers, for a node with an answer in it.
+            comment: What there is to say besides; `audit` has it, with the answer.
             interrupt_before: See `start`; for a run that is to be started.
             interrupt_after: See `start`; for a run that is to be started.
             start_options: Whatever else Temporal's `Client.start_workflow` takes.
@@ -214,7 +232,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
 
         answer = answer_in(self._compiled, from_node)
         if answer is not None:
-            answer.update(answer_id=calls.new_id(), actor=text_of("actor", actor))
+            answer.update(answer_id=calls.new_id(), actor=text_of("actor", actor), **said(comment))
         given = digest(dump_given(self._compiled, from_node, inputs, state))
         if from_node is not None and waits(self._compiled, from_node):
             del given["start_node"]  # it says where the run is thought to be, and perhaps the answer
@@ -294,8 +312,8 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         options: NodeOptions | None = None,
         node_options: Mapping[str, NodeOptions] | None = None,
         max_history_events: int | None = None,
-        interrupt_before: Sequence[str] | str = (),
-        interrupt_after: Sequence[str] | str = (),
+        interrupt_before: Breaks = (),
+        interrupt_after: Breaks = (),
         steps: Sequence[Callable[..., Any]] = (),
     ) -> None:
         name = _name(name)
@@ -313,11 +331,18 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
 
 
 def _breakpoints(graph: CompiledGraph, before: Any, after: Any) -> Breakpoints:
+    sides: dict[str, Any] = {"before": before, "after": after}
     try:
-        found = read_breakpoints(before, after) or NO_BREAKPOINTS
+        policies = {side: breakpoint_policies(f"interrupt_{side}", given) for side, given in sides.items()}
+        ids = (
+            list(cast("Mapping[Any, Any]", given)) if isinstance(given, Mapping) else given for given in sides.values()
+        )
+        found = read_breakpoints(*ids) or NO_BREAKPOINTS
         check_breakpoints(graph, found)
     except GraphInputError as error:
         raise GraphDefinitionError(str(error)) from error
+    for side, given in policies.items():
+        graph.policies.stop(side, given)
     return found
 
 

@@ -133,10 +133,11 @@ async def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any
     """Do something in a node that must not be done again when the node runs again: after an answer, or as a retry.
 
     What the function returns is kept with the run until this visit of the node has ended; another call with the same
-    key returns it. Calls at the same time with the same key do it once. What raises, or is cancelled, is not kept, and
-    is done again. A question that comes up meanwhile waits until it is done. If it is done, and what it returned cannot
-    be kept (it is not what is declared, or too large), the call raises, now and every other time, and it is not done
-    again.
+    key returns it. Calls at the same time with the same key do it once. A key stands for one call: while a node runs
+    once, another function or other arguments under it are an error; when the node runs again they are not. What raises,
+    or is cancelled, is not kept, and is done again. A question that comes up meanwhile waits until it is done. If it is
+    done, and what it returned cannot be kept (it is not what is declared, or too large), the call raises, now and every
+    other time, and it is not done again.
 
     The one gap: if the worker dies or stops, the node's time is up, or its heartbeat is missed (as by a function that
     blocks) while the function does its work, or after it and before the server has been told (one request, right after
@@ -145,7 +146,7 @@ async def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any
     ask or fail for good; until then their worker alone knows.
 
     Args:
-        key: What stands for it, within this node.
+        key: What stands for it, within this node; in a loop it has the item in it.
         function: A function, async or not.
         args: What it gets.
         kwargs: Likewise.
@@ -155,7 +156,7 @@ async def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any
 
     Raises:
         InterruptError: There is no node around the call; or the node has `execution="workflow"`, where `step()` is
-            what does work once; or what the function returned is lost.
+            what does work once; or the key stands for another call; or what the function returned is lost.
         Exception: Whatever the function raises.
     """
     if not isinstance(key, str) or not key:  # pyright: ignore[reportUnnecessaryIsInstance]

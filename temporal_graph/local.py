@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, cast
 
@@ -76,7 +76,8 @@ class LocalRun(Generic[OutputT, StateT]):
     """A run in this process.
 
     Values and state cross to the nodes as JSON, exactly as they do on Temporal. Nodes are not retried and have no
-    time-outs, and every node runs again from its top after an `interrupt()`.
+    time-outs, and every node runs again from its top after an `interrupt()`. Nobody is notified, and nothing goes on
+    between two calls; the page Graphs of the docs has the whole list.
     """
 
     def __init__(self, graph: RegisteredGraph, deps: Any, breakpoints: Breakpoints | None = None) -> None:
@@ -101,6 +102,7 @@ class LocalRun(Generic[OutputT, StateT]):
         interrupt_id: str | None = None,
         actor: str | None = None,
         answer_id: str | None = None,
+        comment: str | None = None,
     ) -> Stop[OutputT, StateT]:
         """Start the run, or answer it, and run until it stops.
 
@@ -113,6 +115,7 @@ class LocalRun(Generic[OutputT, StateT]):
             interrupt_id: The question that is answered; may be left out while exactly one is open.
             actor: Who answers.
             answer_id: An id for the answer.
+            comment: What there is to say besides; `audit` has it, with the answer.
 
         Returns:
             Where the run stopped.
@@ -137,9 +140,9 @@ class LocalRun(Generic[OutputT, StateT]):
         elif from_node is not None:
             found = answer_in(self._graph, from_node)
             if found is not None:
-                self._answer({**found, "answer_id": answer_id, "actor": actor})
+                self._answer({**found, "answer_id": answer_id, "actor": actor, **sending.said(comment)})
         elif value is not NOTHING or interrupt_id is not None or self._takes_nothing():
-            self._answer(self._sent(value, interrupt_id, actor, answer_id))
+            self._answer(self._sent(value, interrupt_id, actor, answer_id, comment))
         async with self._deps.running(self._registry):
             await self._run()
         return self._stop()
@@ -151,22 +154,25 @@ class LocalRun(Generic[OutputT, StateT]):
         interrupt_id: str | None = None,
         actor: str | None = None,
         answer_id: str | None = None,
+        comment: str | None = None,
     ) -> Accepted:
         """Answer a question; the run goes on with the next `proceed()` or `result()`.
 
         Raises:
             AnswerRefusedError: The answer is not taken; the run is as it was.
         """
-        return self._answer(self._sent(value, interrupt_id, actor, answer_id))
+        return self._answer(self._sent(value, interrupt_id, actor, answer_id, comment))
 
-    async def resume_all(self, values: Mapping[str, Any], *, actor: str | None = None) -> list[Accepted]:
+    async def resume_all(
+        self, values: Mapping[str, Any], *, actor: str | None = None, comment: str | None = None
+    ) -> list[Accepted]:
         """Answer several questions together: all of the answers are taken, or none; see `GraphRun.resume_all`.
 
         Raises:
             AnswerRefusedError: One of them does not fit; the run is as it was.
             GraphInputError: There are none.
         """
-        return self._answer_all(sending.answers(self._graph, values, actor, _new_id))
+        return self._answer_all(sending.answers(self._graph, values, actor, _new_id, comment))
 
     async def wait(self) -> Stop[OutputT, StateT]:
         """Run, without an answer, until the run stops: at questions, or at its end.
@@ -303,6 +309,7 @@ class LocalRun(Generic[OutputT, StateT]):
         """Say where the run stops for people from now on; see `GraphRun.set_breakpoints`.
 
         Raises:
+            GraphInputError: They are no ids; policies of breakpoints are given to the graph.
             RefusedError: There is no such node, or the run has ended.
         """
         engine = self._up_to_date()
@@ -428,9 +435,9 @@ class LocalRun(Generic[OutputT, StateT]):
         return RecordingEngine(self._graph.spec, self._graph.functions, self._graph.plan, origin)
 
     def _sent(
-        self, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None
+        self, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None, comment: str | None
     ) -> Mapping[str, Any]:
-        return sending.answer(self._graph, value, interrupt_id, actor, answer_id or _new_id())
+        return sending.answer(self._graph, value, interrupt_id, actor, answer_id or _new_id(), comment)
 
     def _answer(self, message: Mapping[str, Any]) -> Accepted:
         return self._answer_all([message])[0]
@@ -445,7 +452,7 @@ class LocalRun(Generic[OutputT, StateT]):
             ending = f" Its output is {clipped(output.data)}." if refused.reason == "closed" and output else ""
             raise AnswerRefusedError(refused.reason, refused.message + ending, refused.errors) from refused
         self._do(commands)
-        return [read_accepted(asdict(item)) for item in accepted]
+        return [read_accepted(replace(item, comment=None).dump()) for item in accepted]
 
     async def _run(self) -> None:
         engine = self._up_to_date()

@@ -38,8 +38,8 @@ class NodeOptions:
             the run: for short nodes; faster, fewer events. `workflow`: in the driver itself: only for code that is
             deterministic and does no I/O; it has no deps, and `interrupt()` goes on from its own line.
         summary: What the Temporal UI shows for the node. Default: which node it is, and how many-th time it runs.
-        policy: How questions at the node are asked that do not say so themselves: those of breakpoints, of failures, of
-            `interrupt()`, and of interrupt nodes without a `policy` of their own.
+        policy: How questions at the node are asked that do not say so themselves: those of failures, and those of
+            breakpoints, `interrupt()` and interrupt nodes without a policy of their own.
         on_failure: What happens when the node has failed for good. `fail`: the run fails. `interrupt`: it becomes a
             question, which `Retry()`, `Skip()`, `Abort()` and `Command(goto=...)` answer. Default: `fail`.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable
 from typing import Any, cast
@@ -61,11 +62,19 @@ def _check_notifier(notify: Any) -> None:
         raise GraphDefinitionError(f"notify is the class {notify.__name__!r} itself; {right}")
     if not callable(notify):
         raise GraphDefinitionError(f"notify is {notify!r}; {right}")
-    function = notify if inspect.isroutine(notify) else cast("Any", notify).__call__
-    annotations: dict[str, Any] = getattr(function, "__annotations__", {})
-    returns_none = not inspect.iscoroutinefunction(function) and annotations.get("return", ...) in (None, "None")
-    if inspect.isasyncgenfunction(function) or returns_none:
-        raise GraphDefinitionError(f"notify is {notify!r}, which is no async function; {right}")
+    function = notify
+    while isinstance(function, functools.partial):
+        function = cast("Any", function).func
+    is_object = not inspect.isroutine(function)
+    function = inspect.unwrap(cast("Any", function).__call__ if is_object else function)
+    if inspect.iscoroutinefunction(function):
+        return
+    # Of what is no function, and of what says that it returns something to await, nobody knows before it is called.
+    returned = getattr(function, "__annotations__", {}).get("return", ... if is_object else None)
+    if inspect.isasyncgenfunction(function) or returned in (None, "None"):
+        raise GraphDefinitionError(
+            f"notify is {notify!r}, which is no async function. Define it with `async def`; {right}"
+        )
 
 
 def _registered(graph: Any) -> RegisteredGraph:

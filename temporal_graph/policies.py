@@ -62,9 +62,10 @@ class Escalate:
 class InterruptPolicy:
     """How a question is asked.
 
-    It is given to an interrupt node as its class variable `policy`, to a call as `interrupt(..., policy=...)`, and to
-    all that is asked at some node, or in the graph, as `NodeOptions(policy=...)`: breakpoints and failures too. All of
-    its times are kept by the run's own timers, which outlive workers and releases.
+    It is given to an interrupt node as its class variable `policy`, to a call as `interrupt(..., policy=...)`, to a
+    breakpoint as `TemporalGraph(..., interrupt_before={"publish": InterruptPolicy(...)})`, and to all else that is
+    asked at some node, or in the graph, as `NodeOptions(policy=...)`: failures too. All of its times are kept by the
+    run's own timers, which outlive workers and releases.
 
     Attributes:
         assignees: Who is asked: names of people or groups. A function of the context (`ctx.state`, and `ctx.inputs`:
@@ -81,7 +82,8 @@ class InterruptPolicy:
         quorum: How many people, who are different actors, must answer. The node gets the last answer, and all of them
             with `answers()`.
         reject_ends: An answer that ends a question with a quorum by itself, such as `False` or
-            `{"approved": False}`: of an object, the fields that are named here decide.
+            `{"approved": False}`: of an object, the fields that are named here decide. Not for breakpoints, which go on
+            with any answer.
 
     Raises:
         GraphDefinitionError: It cannot work, and why.

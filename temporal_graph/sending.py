@@ -14,7 +14,12 @@ from .errors import GraphInputError
 
 
 def answer(
-    graph: CompiledGraph, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str
+    graph: CompiledGraph,
+    value: Any,
+    interrupt_id: str | None,
+    actor: str | None,
+    answer_id: str,
+    comment: str | None,
 ) -> dict[str, Json]:
     """An answer, which may be a `Command`, or `NOTHING` for what takes none.
 
@@ -26,6 +31,7 @@ def answer(
         "interrupt_id": text_of("interrupt_id", interrupt_id),
         "actor": text_of("actor", actor),
         "answer_id": text_of("answer_id", answer_id),
+        **said(comment),
     }
     if isinstance(value, Command):
         command: Command[Any] = value  # pyright: ignore[reportUnknownVariableType]
@@ -35,7 +41,18 @@ def answer(
     return sent
 
 
-def answers(graph: CompiledGraph, values: Any, actor: str | None, new_id: Callable[[], str]) -> list[dict[str, Json]]:
+def said(comment: Any) -> dict[str, Json]:
+    """What is said with an answer; only if there is something to say: workers of earlier releases do not take it.
+
+    Raises:
+        GraphInputError: It is no text.
+    """
+    return {} if text_of("comment", comment) is None else {"comment": comment}
+
+
+def answers(
+    graph: CompiledGraph, values: Any, actor: str | None, new_id: Callable[[], str], comment: str | None
+) -> list[dict[str, Json]]:
     """Several answers, by the ids of their questions.
 
     Raises:
@@ -43,7 +60,8 @@ def answers(graph: CompiledGraph, values: Any, actor: str | None, new_id: Callab
     """
     if not isinstance(values, Mapping) or not values:
         raise GraphInputError(f"resume_all() takes answers by the ids of their questions, and not {shown(values)}.")
-    return [answer(graph, value, str(name), actor, new_id()) for name, value in values.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    given = cast("Mapping[Any, Any]", values)
+    return [answer(graph, value, str(name), actor, new_id(), comment) for name, value in given.items()]
 
 
 def conditions(expected_version: Any, actor: Any) -> dict[str, Json]:

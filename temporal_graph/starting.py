@@ -12,13 +12,15 @@ from pydantic_graph import BaseNode
 from .codec import DecodeError, EncodeError, ValueCodec
 from .codec.text import compact, members
 from .compile import CompiledGraph
+from .compile.targets import shown
 from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
 from .engine.events import Encoded, Start, clipped
 from .engine.questions import Refused
 from .engine.recording import RecordingEngine
 from .engine.spec import StepSpec
 from .engine.state import Json
-from .errors import GraphInputError, RefusedError
+from .errors import GraphDefinitionError, GraphInputError, RefusedError
+from .policies import InterruptPolicy
 
 
 def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) -> dict[str, str | None]:
@@ -147,6 +149,14 @@ def node_ids(name: str, given: Any) -> tuple[str, ...]:
     """
     if given is None:
         return ()
+    if isinstance(given, Mapping):
+        side = name.removeprefix("interrupt_")
+        some = next((repr(key) for key in cast("Mapping[Any, Any]", given) if isinstance(key, str)), "'node'")
+        raise GraphInputError(
+            f"{name} is {shown(given)}; here it takes node ids, such as [{some}], or '*' for all nodes. The policies "
+            f"of breakpoints are given to the graph: TemporalGraph(..., interrupt_{side}={{{some}: "
+            "InterruptPolicy(...)})."
+        )
     several = not isinstance(given, str) and isinstance(given, Iterable)
     ids: list[Any] = list(cast("Iterable[Any]", given)) if several else [given]
     named: list[str] = []
@@ -158,6 +168,33 @@ def node_ids(name: str, given: Any) -> tuple[str, ...]:
         else:
             raise GraphInputError(f"{name} has {item!r}; it must be a list of node ids, or '*' for all nodes.")
     return tuple(named)
+
+
+def breakpoint_policies(name: str, given: Any) -> dict[str, InterruptPolicy]:
+    """The policies that breakpoints of a graph are given, by node id; `"*"` for all of them.
+
+    Raises:
+        GraphDefinitionError: They are none.
+        GraphInputError: They are not given to nodes.
+    """
+    found: dict[str, InterruptPolicy] = {}
+    if not isinstance(given, Mapping):
+        return found
+    values = cast("Mapping[Any, Any]", given)
+    ids = node_ids(name, list(values))
+    for node_id, policy in zip(ids, values.values(), strict=True):
+        if ids.count(node_id) > 1:
+            raise GraphDefinitionError(
+                f"{name} names {node_id!r} twice, by its class and by its id; leave one of them out."
+            )
+        if isinstance(policy, InterruptPolicy):
+            found[node_id] = policy
+        elif policy is not None:
+            raise GraphDefinitionError(
+                f"{name}[{node_id!r}] is {shown(policy)}; it must be an InterruptPolicy(...), or None for a breakpoint "
+                "without a policy of its own."
+            )
+    return found
 
 
 def check_breakpoints(graph: CompiledGraph, breakpoints: Breakpoints) -> None:

@@ -17,7 +17,7 @@ DEEPEST = 20
 """Schemas within schemas that are looked into; one may contain itself."""
 
 
-def verdict(question: Mapping[str, Any], is_yes: bool, text: str | None) -> Any:
+def verdict(question: Mapping[str, Any], is_yes: bool, text: str | None) -> tuple[Any, str | None]:
     """What is sent for a yes or a no; see `ApprovalQueue.approve`.
 
     Args:
@@ -26,10 +26,10 @@ def verdict(question: Mapping[str, Any], is_yes: bool, text: str | None) -> Any:
         text: What is said with it.
 
     Returns:
-        The answer; `NOTHING` for none.
+        The answer, `NOTHING` for none; and the text, where the answer has no place for it.
 
     Raises:
-        GraphInputError: It cannot be derived, or there is no place for the text.
+        GraphInputError: It cannot be derived, or wants a text that was not given.
     """
     asks = _Asks(question["interrupt_id"], is_yes, text)
     schema = question["response_schema"]
@@ -42,19 +42,13 @@ def verdict(question: Mapping[str, Any], is_yes: bool, text: str | None) -> Any:
     found = list(_kinds(schema, schema, DEEPEST))
     if _is_empty(found):
         return asks.go_on("a node that asks for no field")
-    fits = [answer for kind in found if (answer := asks.of(kind)) is not NOTHING]
+    fits = [answer for kind in found if (answer := asks.of(kind)) is not None]
     if len(fits) != 1:
         raise asks.unknown("its answers are of another kind")
-    if not isinstance(fits[0], _Without):
-        return fits[0]
-    raise fits[0].error
-
-
-class _Without:
-    """An object that is the right one, but cannot be made."""
-
-    def __init__(self, error: GraphInputError) -> None:
-        self.error = error
+    [fit] = fits
+    if isinstance(fit, GraphInputError):
+        raise fit
+    return fit
 
 
 class _Asks:
@@ -64,38 +58,41 @@ class _Asks:
         self.text = text
         self.places = COMMENT if is_yes else REASON
 
-    def go_on(self, what: str) -> Any:
+    def go_on(self, what: str) -> tuple[Any, str | None]:
         if not self.is_yes:
             raise GraphInputError(
                 f"{self.interrupt_id!r} is {what}, which lets its run go on and cannot be rejected. Cancel the run, or "
                 "send it elsewhere: graph.get_run(client, run_id).resume(Command(goto=...))."
             )
-        if self.text is not None:
-            raise self.no_place()
-        return NOTHING
+        return NOTHING, self.text
 
-    def anything(self) -> Any:
-        return {"approved": self.is_yes, **({} if self.text is None else {self.places[0]: self.text})}
+    def anything(self) -> tuple[Any, str | None]:
+        return {"approved": self.is_yes, **({} if self.text is None else {self.places[0]: self.text})}, None
 
-    def of(self, kind: Mapping[str, Any]) -> Any:
-        """The answer of one kind; NOTHING if it says neither yes nor no."""
+    def of(self, kind: Mapping[str, Any]) -> tuple[Any, str | None] | GraphInputError | None:
+        """The answer of one kind, or why the right one cannot be made; None if it says neither yes nor no."""
         if kind == {} or _is_any_object(kind):
             return self.anything()
         if _takes(kind, self.is_yes):
-            return self.is_yes if self.text is None else _Without(self.no_place())
+            return self.is_yes, self.text
         fields = cast("Mapping[str, Any]", kind.get("properties") or {})
         if "approved" not in fields or not any(_takes(one, self.is_yes) for one in _resolved(fields["approved"], kind)):
-            return NOTHING
+            return None
         answer: dict[str, Any] = {"approved": self.is_yes}
-        if self.text is not None:
-            place = next((name for name in self.places if name in fields and _takes_text(fields[name], kind)), None)
-            if place is None:
-                return _Without(self.no_place())
-            answer[place] = self.text
+        comment = self.text
+        places = [name for name in self.places if name in fields and _takes_text(fields[name], kind)]
+        if comment is not None and places:
+            answer[places[0]], comment = comment, None
         missing = [name for name in kind.get("required", ()) if name not in answer]
+        empty = [name for name in missing if name in places and _takes_text(fields[name], kind, is_empty=True)]
+        if self.is_yes or self.text is not None:  # a no is not said without a reason where one is wanted
+            answer.update(dict.fromkeys(empty, ""))
+            missing = [name for name in missing if name not in empty]
+        if missing and self.text is None and {*missing} <= {*places[:1], *empty}:
+            return self.speechless(missing)
         if missing:
-            return _Without(self.unknown(f"it also wants {', '.join(map(repr, missing))}"))
-        return answer
+            return self.unknown(f"it also wants {', '.join(map(repr, missing))}")
+        return answer, comment
 
     def unknown(self, why: str) -> GraphInputError:
         return GraphInputError(
@@ -103,11 +100,11 @@ class _Asks:
             "with answer(run_id, ...); questions(run_id) has the schema of what it takes."
         )
 
-    def no_place(self) -> GraphInputError:
-        word = "comment" if self.is_yes else "reason"
+    def speechless(self, names: list[str]) -> GraphInputError:
+        what, word = ("yes", "comment") if self.is_yes else ("no", "reason")
         return GraphInputError(
-            f"{self.interrupt_id!r} takes no {word}: it has no text field {', '.join(self.places[:-1])} or "
-            f"{self.places[-1]}. Leave it out, or say it with answer(run_id, ...)."
+            f"A {what} to {self.interrupt_id!r} needs a text for {', '.join(map(repr, names))}: give {word}=..., or "
+            "say it with answer(run_id, ...)."
         )
 
 
@@ -151,9 +148,12 @@ def _takes(schema: Mapping[str, Any], value: bool) -> bool:
     return schema.get("type") == "boolean"
 
 
-def _takes_text(schema: Any, root: Mapping[str, Any]) -> bool:
+def _takes_text(schema: Any, root: Mapping[str, Any], *, is_empty: bool = False) -> bool:
+    """Whether a schema takes any text; or, as far as can be seen, one without a letter."""
+    others = {"enum", "const", "format", *(["pattern"] if is_empty else ())}
     return any(
-        one.get("type") == "string" and not {"enum", "const", "format"} & one.keys() for one in _resolved(schema, root)
+        one.get("type") == "string" and not others & one.keys() and not (is_empty and one.get("minLength"))
+        for one in _resolved(schema, root)
     )
 
 

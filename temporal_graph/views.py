@@ -100,6 +100,7 @@ class AuditEntry:
         data: What else there is to know, as JSON: the `value` of an answer, whom it was escalated `to`, and so on. A
             value of more than 20,000 characters is cut: `{"cut": beginning}`.
         shown: What the question showed, where it was answered or rejected.
+        comment: What was said with an answer besides what is in it, cut likewise; None where nothing was.
     """
 
     number: int
@@ -110,6 +111,7 @@ class AuditEntry:
     via: str | None
     data: dict[str, Any]
     shown: Any = None
+    comment: str | None = None
 
     def to_json(self) -> str:
         """As one line of JSON, whatever a reader takes for the end of a line."""

@@ -891,7 +891,7 @@ async def test_answers_that_are_no_json(value: Any, says: str) -> None:
     assert stop_ids(await run.proceed("ann")) == ["Asks:1.1"]
 
 
-@pytest.mark.parametrize("name", ["interrupt_id", "actor", "answer_id"])
+@pytest.mark.parametrize("name", ["interrupt_id", "actor", "answer_id", "comment"])
 async def test_names_that_are_no_texts(name: str) -> None:
     run = asking.local()
     await run.proceed(from_node=Asks())

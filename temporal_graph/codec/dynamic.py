@@ -27,6 +27,8 @@ BUILTINS: dict[str, type] = {
         uuid.UUID,
     )
 }
+UNDECLARED = " Declare the type, for instance in what the step returns."
+"""How an error ends that says so."""
 _NAMES = {kind: name for name, kind in BUILTINS.items()}
 _COLLECTIONS: dict[type, str] = {tuple: "tuple", set: "set", frozenset: "frozenset"}
 _MAKERS: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
@@ -82,8 +84,7 @@ def dump(value: Any, types: Types) -> Any:
     if found is None:
         raise EncodeError(
             f"{value!r} is a {kind.__qualname__}, where nothing is declared (Any). Only plain JSON and the types "
-            f"that the graph declares can cross there: {', '.join(types.class_names) or 'none'}. Declare the type, for "
-            "instance in what the step returns."
+            f"that the graph declares can cross there: {', '.join(types.class_names) or 'none'}.{UNDECLARED}"
         )
     return _tagged(*found)
 

@@ -116,6 +116,7 @@ class Codec:
         self._by_type: list[tuple[Any, ValueCodec]] = []
         self._classes: dict[str, type] = {}
         self._names: dict[type, str] = {}
+        self._is_complete = False
 
     def of(self, type_: Any) -> ValueCodec:
         """The codec of a type, which is declared by this.
@@ -141,11 +142,15 @@ class Codec:
 
     def declare(self, *classes: type) -> None:
         """Note classes that a value may be of where nothing is declared (`Any`)."""
-        for cls in classes:
+        for cls in () if self._is_complete else classes:
             if cls not in self._names:
                 name = unique_name(cls, self._classes)
                 self._names[cls] = name
                 self._classes[name] = cls
+
+    def complete(self) -> None:
+        """Take no more such classes: those that are met while nodes run, other processes have not met."""
+        self._is_complete = True
 
     # -- For `Any` and subclasses -----------------------------------------------------------------------------------
 

@@ -154,6 +154,7 @@ class _Compiler:
             policies=policies,
         )
         runner = NodeRunner(self.codec, nodes, targets, state, plan, known, policies)
+        self.codec.complete()
         return CompiledGraph(
             self.name,
             self.graph,

@@ -22,6 +22,7 @@ from ..errors import GraphDefinitionError, GraphInputError, InterruptError
 from ..interrupts import Answered
 from ..messages import NodeInput, Question
 from ..policies import InterruptPolicy
+from .calls import Call, name_of
 from .policies import never
 from .step_functions import LostError, StepFunction, dump_returned
 from .targets import shown, to_json
@@ -123,6 +124,7 @@ class NodeAsker:
         self._position = 0
         self._answered = OWN
         self._is_asking = False
+        self._calls: dict[str, Call] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._doing: dict[asyncio.Task[BaseException | None], None] = {}
         self._is_over = False
@@ -237,10 +239,11 @@ class NodeAsker:
         if self._hooks.is_in_workflow:
             raise InterruptError(
                 f"once({key!r}, ...) was called in a node with execution='workflow', which goes on from its own "
-                f"line. There `await step({getattr(function, '__name__', 'function')}, ...)` does work, as an activity."
+                f"line. There `await step({name_of(function)}, ...)` does work, as an activity."
             )
         codec = self._returned_by(function)
-        return await self._once_only(f"once:{key}", codec, self._called(function, args, kwargs, codec))
+        work = self._called(function, args, kwargs, codec)
+        return await self._once_only(f"once:{key}", codec, work, Call.of(function, args, kwargs))
 
     async def step(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
@@ -268,14 +271,20 @@ class NodeAsker:
         lane.calls[name] += 1
         return f"step:{lane.name}{name}:{lane.calls[name]}"
 
-    async def _once_only(self, key: str, codec: ValueCodec, work: Callable[[], Awaitable[str]]) -> Any:
+    async def _once_only(
+        self, key: str, codec: ValueCodec, work: Callable[[], Awaitable[str]], call: Call | None = None
+    ) -> Any:
         if key in _inside.get():
             raise InterruptError(f"{key.partition(':')[2]!r} is done once, and is begun again by what it calls.")
         async with self._turns.setdefault(key, asyncio.Lock()):
             if self._is_over:
                 raise asyncio.CancelledError  # of a task that the node has left behind
             if key not in self._once:
+                if call is not None:
+                    self._calls[key] = call
                 await self._let_do(key, work)
+            elif call is not None:
+                self._compare(key, call)
         kept = self._once[key]
         if isinstance(kept, str):
             raise InterruptError(kept)
@@ -283,6 +292,17 @@ class NodeAsker:
             assert self._hooks.load_error is not None
             raise self._hooks.load_error(kept["error"])
         return codec.load(compact(kept[0]))
+
+    def _compare(self, key: str, call: Call) -> None:
+        """Look whether a key stands for one call, as far as the node has made calls since it began."""
+        misfit = self._calls.setdefault(key, call).misfit(call)
+        if misfit is not None:
+            name = key.partition(":")[2]
+            own = f"{name}-{{i}}"
+            raise InterruptError(
+                f"Two calls of once() in one run of a node have the key {name!r}: {misfit}. The second would get what "
+                f"the first returned; give each a key of its own, such as f{own!r} in a loop."
+            )
 
     async def _let_do(self, key: str, work: Callable[[], Awaitable[str]]) -> None:
         """Do something in a task of its own: what ends the node, a question, must not end it half-way."""
@@ -359,7 +379,7 @@ class NodeAsker:
             value = function(*args, **kwargs)
             if inspect.isawaitable(value):
                 value = await value
-            return dump_returned(codec, value)
+            return dump_returned(codec, value, name_of(function))
 
         return call
 

@@ -235,8 +235,7 @@ class CompiledFunctions:
             return DriverStepContext(f"The policy of node {node_id!r}", cell, reader.load(value.data))
 
         if self._kept is not None:
-            kept = self._kept.of(node_id, kind)
-            return None if kept is None else self._policies.complete(kept, node_id, kind, context)
+            return self._policies.complete(self._kept, node_id, kind, context)
         policy = self._policies.of(node_id, kind)
         return None if policy is None else self._policies.dump(policy, context())
 
@@ -245,7 +244,8 @@ class CompiledFunctions:
         if self._kept is None:
             policy = self._policies.of(node_id, "node")
             return 1 if policy is None else policy.quorum
-        return (self._kept.of(node_id, "node") or {}).get("quorum", 1)
+        _, kept = self._kept.find(node_id, "node")
+        return (kept or {}).get("quorum", 1)
 
     def keeping(self, kept: KeptPolicies | None) -> CompiledFunctions:
         """The same functions for a run that has kept the policies with which it began; None for one that has not."""

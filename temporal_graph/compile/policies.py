@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 from pydantic_graph import StepContext
 
 from ..codec import ValueCodec
 from ..codec.text import compact
-from ..commands import NOTHING, Command
+from ..commands import NOTHING, Abort, Command, Retry, Skip
 from ..engine.actions import action_of, read_action
 from ..engine.breakpoints import ANY
 from ..engine.events import clipped, message_of
@@ -36,6 +36,22 @@ if TYPE_CHECKING:
 
 PEOPLE = ("assignees", "not_by")
 """The fields of a policy for which a function may find people."""
+SIDES = ("before", "after")
+"""Where breakpoints are, and what their questions are called."""
+GOES_ON = "At a breakpoint any answer lets the run go on"
+FoundT = TypeVar("FoundT")
+
+
+def _find(
+    parts: Mapping[str, Mapping[str, FoundT]], node_id: str, kind: str
+) -> tuple[tuple[str, str], FoundT] | tuple[None, None]:
+    """What is nearest to a kind of question at a node, and where it is: in which part, and under which name."""
+    near = {"node": [("own", node_id)], **{side: [(side, node_id), (side, ANY)] for side in SIDES}}
+    for part, name in (*near.get(kind, ()), ("others", node_id), ("others", ANY)):
+        found = parts[part].get(name)
+        if found is not None:
+            return (part, name), found
+    return None, None
 
 
 def own_method(node_type: type[Any], name: str) -> Any:
@@ -142,10 +158,10 @@ class Policies:
         self._graph = graph
         self._targets = targets
         self._own = own
+        self._parts: dict[str, Mapping[str, InterruptPolicy]] = {"own": own, "others": {}, **{s: {} for s in SIDES}}
         self._forms = forms
         self._state = state
         self._state_fields = _known_fields(state, plan)
-        self._others: Mapping[str, InterruptPolicy] = {}
         self._fixed: dict[int, dict[str, Json]] = {}
         self._check(own)
         for node_id, policy in own.items():
@@ -172,7 +188,37 @@ class Policies:
             # At other nodes, and to failures and breakpoints, who knows what is answered.
             if not any(node_id in failing or node_id in self._own for node_id in at):
                 self._refuse_ends(policy, at)
-        self._others = others
+        self._parts["others"] = others
+
+    def stop(self, side: str, policies: Mapping[str, InterruptPolicy]) -> None:
+        """Note the policies of breakpoints.
+
+        Args:
+            side: Where they are: `before` nodes, or `after` them.
+            policies: The policies, by node; `*` stands for every node.
+
+        Raises:
+            GraphDefinitionError: What one of them does after its time-out cannot be done, or is no answer there; or it
+                tells answers apart.
+        """
+        for name, policy in policies.items():
+            what, end = f"The policy of interrupt_{side}[{name!r}]", policy.on_timeout
+            try:
+                self._dump_end(policy)
+            except GraphInputError as error:
+                raise GraphDefinitionError(f"{what}, on_timeout: {error}") from error
+            if isinstance(end, Command) and isinstance(end.resume, Retry | Skip | Abort):
+                raise GraphDefinitionError(
+                    f"{what}, on_timeout: {shown(end)} answers the failure of a node. {GOES_ON}; write "
+                    "Command(resume=None) for that, Command(goto=...) to lead elsewhere, or 'fail'."
+                )
+            if policy.reject_ends is not NOTHING:
+                raise GraphDefinitionError(
+                    f"{what}: reject_ends={shown(policy.reject_ends)} ends the vote, but not the run. {GOES_ON}, this "
+                    "one even before the others have answered. Leave it out, or ask with an interrupt node or "
+                    "interrupt(), where an answer can be a no."
+                )
+        self._parts[side] = policies
 
     def _check(self, policies: Mapping[str, InterruptPolicy]) -> None:
         for node_id, policy in policies.items():
@@ -253,8 +299,7 @@ class Policies:
 
     def of(self, node_id: str, kind: str) -> InterruptPolicy | None:
         """The policy for a kind of question at a node."""
-        own = self._own.get(node_id) if kind == "node" else None
-        return own or self._others.get(node_id)
+        return _find(self._parts, node_id, kind)[1]
 
     def dump(self, policy: InterruptPolicy, context: StepContext[Any, Any, Any]) -> dict[str, Json]:
         """A policy as the engine's plain data: `Policy.dump`.
@@ -284,20 +329,24 @@ class Policies:
             not_by=not_by,
         )
         made = _without_barred(rules.dump())
-        if is_fixed and any(policy is kept for kept in (*self._own.values(), *self._others.values())):
+        if is_fixed and any(policy is kept for kept in self._all()):
             self._fixed[id(policy)] = made  # which lives as long as this does, so that nothing else has its id
         return made
+
+    def _all(self) -> list[InterruptPolicy]:
+        return [policy for part in self._parts.values() for policy in part.values()]
 
     def kept(self) -> dict[str, Json]:
         """All policies as JSON, for a run to keep: whatever a later release says, it asks as it did when it began.
 
         Returns:
             Nothing where there are none; else the policies, as a `list`, and by node which one it is: `own` for
-            interrupt nodes, `others` for whatever else is asked there, in which `*` stands for every node. Whom
-            functions find is not in it: `finds` says of which fields that is so.
+            interrupt nodes, `before` and `after` for breakpoints (where there are some), `others` for whatever else is
+            asked there, in which `*` stands for every node. Whom functions find is not in it: `finds` says of which
+            fields that is so.
         """
         listed: list[InterruptPolicy] = []
-        for policy in (*self._own.values(), *self._others.values()):
+        for policy in self._all():
             if not any(policy is known for known in listed):
                 listed.append(policy)
         if not listed:
@@ -306,11 +355,14 @@ class Policies:
         def number(policy: InterruptPolicy) -> int:
             return next(index for index, known in enumerate(listed) if known is policy)
 
-        others = {node_id: number(policy) for node_id, policy in self._others.items()}
+        parts = {
+            part: {name: number(policy) for name, policy in policies.items()} for part, policies in self._parts.items()
+        }
+        others = parts["others"]
         if len(set(others.values())) == 1 and all(node_id in others for node_id in self._targets if node_id != END):
-            others = {ANY: next(iter(others.values()))}
-        own = {node_id: number(policy) for node_id, policy in self._own.items()}
-        return {"list": [self._dump_fixed(policy) for policy in listed], "own": own, "others": others}
+            parts["others"] = {ANY: next(iter(others.values()))}
+        given = {part: numbers for part, numbers in parts.items() if numbers or part not in SIDES}
+        return {"list": [self._dump_fixed(policy) for policy in listed], **given}
 
     def _dump_fixed(self, policy: InterruptPolicy) -> dict[str, Json]:
         finds = [name for name in PEOPLE if callable(getattr(policy, name))]
@@ -321,18 +373,23 @@ class Policies:
         return {**data, **({"only_assignees": True} if policy.only_assignees else {}), "finds": finds}
 
     def complete(
-        self, kept: Mapping[str, Json], node_id: str, kind: str, context: Callable[[], StepContext[Any, Any, Any]]
-    ) -> dict[str, Json]:
-        """A policy that a run has kept, with the people whom functions find.
+        self, kept: KeptPolicies, node_id: str, kind: str, context: Callable[[], StepContext[Any, Any, Any]]
+    ) -> dict[str, Json] | None:
+        """The policy that a run has kept for a kind of question at a node, with the people whom functions find.
 
         Raises:
             GraphDefinitionError: They are no names.
         """
-        data = {name: value for name, value in kept.items() if name != "finds"}
-        now = self.of(node_id, kind)
-        for name in kept.get("finds", ()):
-            people = cast("Any", getattr(now, name, ()))
-            data[name] = list(names_of(name, cast("People", people), context())) if callable(people) else []
+        place, found = kept.find(node_id, kind)
+        if place is None or found is None:
+            return None
+        data = {name: value for name, value in found.items() if name != "finds"}
+        part, name = place
+        # The one that has taken its place; where there is none any more, the one that now goes for such questions.
+        now = self._parts[part].get(node_id if part == "others" else name) or self.of(node_id, kind)
+        for field in found.get("finds", ()):
+            people = cast("Any", getattr(now, field, ()))
+            data[field] = list(names_of(field, cast("People", people), context())) if callable(people) else []
         return _without_barred(data)
 
     def _dump_end(self, policy: InterruptPolicy) -> dict[str, Json] | None:
@@ -369,22 +426,20 @@ class KeptPolicies:
         found = cast("dict[str, Json]", data)
         self.data = found
         self._list: list[dict[str, Json]] = list(found.get("list", ()))
-        self._own: dict[str, int] = dict(found.get("own", {}))
-        self._others: dict[str, int] = dict(found.get("others", {}))
+        self._parts: dict[str, dict[str, int]] = {part: dict(found.get(part, {})) for part in ("own", "others", *SIDES)}
         for item in self._list:
             _check_kept(Policy.load({name: value for name, value in item.items() if name != "finds"}))
             if not set(item.get("finds", ())) <= set(PEOPLE):
                 raise ValueError(
                     f"finds in policies is {clipped(repr(item['finds']), 200)}; it may name {', '.join(PEOPLE)}"
                 )
-        for number in (*self._own.values(), *self._others.values()):
+        for number in (number for numbers in self._parts.values() for number in numbers.values()):
             self._list[number]
 
-    def of(self, node_id: str, kind: str) -> dict[str, Json] | None:
-        """The policy for a kind of question at a node."""
-        number = self._own.get(node_id) if kind == "node" else None
-        number = self._others.get(node_id, self._others.get(ANY)) if number is None else number
-        return None if number is None else self._list[number]
+    def find(self, node_id: str, kind: str) -> tuple[tuple[str, str], dict[str, Json]] | tuple[None, None]:
+        """The policy for a kind of question at a node, and where it is."""
+        place, number = _find(self._parts, node_id, kind)
+        return (None, None) if place is None or number is None else (place, self._list[number])
 
 
 def _check_kept(policy: Policy) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast, get_type_hints
 
 from ..codec import Codec, EncodeError, UnsupportedTypeError, ValueCodec
+from ..codec.dynamic import UNDECLARED
 from ..codec.text import compact, members
 from ..engine.events import clipped, message_of
 from ..errors import GraphDefinitionError
@@ -68,10 +69,10 @@ class StepFunction:
         value = self.function(**found)
         if inspect.isawaitable(value):
             value = await value
-        return dump_returned(self.returns, value)
+        return dump_returned(self.returns, value, self.name)
 
 
-def dump_returned(codec: ValueCodec, value: Any) -> str:
+def dump_returned(codec: ValueCodec, value: Any, name: str) -> str:
     """What a function returned, as JSON text.
 
     Raises:
@@ -80,7 +81,13 @@ def dump_returned(codec: ValueCodec, value: Any) -> str:
     try:
         return codec.dump(value).decode()
     except Exception as error:  # of a class's own code, too
-        raise LostError(clipped(message_of(error), 1_000)) from error
+        said = message_of(error)
+        text = clipped(said.removesuffix(UNDECLARED), 1_000)
+        if said.endswith(UNDECLARED):
+            kind = cast("type[Any]", type(value))
+            type_ = kind.__name__ if codec.type is Any and kind.__module__ != "builtins" else "..."
+            text += f" Declare what {name}() returns: def {name if name.isidentifier() else 'f'}(...) -> {type_}"
+        raise LostError(text) from error
 
 
 def step_functions(functions: Any, codec: Codec, graph: str, taken: Iterable[str]) -> dict[str, StepFunction]:

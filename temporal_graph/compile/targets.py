@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 from pydantic_graph import BaseNode, End
 
 from ..codec import EncodeError, ValueCodec
-from ..commands import NOTHING, Command, Send
+from ..commands import NOTHING, Abort, Command, Retry, Send
 from ..engine.events import clipped, message_of
 from ..engine.spec import END
 from ..engine.state import Json
@@ -94,6 +94,9 @@ def to_json(what: str, value: Any) -> Json:
     Raises:
         GraphInputError: It cannot be written as JSON.
     """
+    if isinstance(value, type):
+        name = value.__name__
+        raise GraphInputError(f"{what}: {name} is a class; say {name}({'' if value in (Abort, Retry) else '...'}).")
     try:
         return to_jsonable_python(value)
     except Exception as error:  # of a class's own code, too

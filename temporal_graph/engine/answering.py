@@ -149,7 +149,7 @@ class Answering(Walker):
             # In an answer a node's name, or none, stands for the only open question.
             if isinstance(name, str) or (name is None and "value" in sent):
                 name = self.questions.named(name).interrupt_id
-        self.questions.reject(answer, refused, now, via, name, sent.get("actor"))
+        self.questions.reject(answer, refused, now, via, name, sent.get("actor"), sent.get("comment"))
 
     def _plan_all(self, answers: Sequence[Answer]) -> list[_Planned | Accepted | None]:
         planned = [self._plan(answer) for answer in answers]
@@ -380,12 +380,12 @@ class Answering(Walker):
                 self._take_kept(kept)
 
     def _take_kept(self, kept: Accepted) -> None:
-        early = Answer(kept.interrupt_id, kept.value, actor=kept.actor, answer_id=kept.answer_id)
+        early = Answer(kept.interrupt_id, kept.value, actor=kept.actor, answer_id=kept.answer_id, comment=kept.comment)
         via = kept.via or "update"
         try:
             planned = self._plan(early)
         except Refused as refused:
-            self.questions.reject(early.value, refused, self._now, via, kept.interrupt_id, kept.actor)
+            self.questions.reject(early.value, refused, self._now, via, kept.interrupt_id, kept.actor, kept.comment)
             return
         if not isinstance(planned, _Planned):
             return  # the same answer has been taken for another question

@@ -32,6 +32,7 @@ class Entry:
         data: What else there is to know.
         question: The question as it was then; not kept.
         shown: What it showed, where somebody answered it: the entry in which it was asked may be gone by then.
+        comment: What was said with an answer.
     """
 
     number: int
@@ -43,14 +44,17 @@ class Entry:
     data: dict[str, Json] = field(default_factory=dict[str, Json])
     question: dict[str, Json] | None = field(default=None, compare=False)
     shown: Json = None
+    comment: str | None = None
 
     def public(self) -> dict[str, Json]:
         """As people see it."""
         data: dict[str, Json] = {name: getattr(self, name) for name in _PUBLIC}
-        return data if self.shown is None else {**data, "shown": self.shown}
+        rare = {name: getattr(self, name) for name in _RARE}
+        return {**data, **{name: value for name, value in rare.items() if value is not None}}
 
 
 _PUBLIC = ("number", "at", "kind", "interrupt_id", "actor", "via", "data")
+_RARE = ("shown", "comment")
 _ANSWERS = ("answered", "rejected", "timed_out")
 
 
@@ -69,6 +73,7 @@ class Audit:
         *,
         actor: str | None = None,
         via: str | None = None,
+        comment: str | None = None,
         question: dict[str, Json] | None = None,
         **data: Json,
     ) -> None:
@@ -76,7 +81,8 @@ class Audit:
         self.latest += 1
         told = {name: kept(value) for name, value in data.items()}
         shown = kept(question["value"]) if question is not None and kind in _ANSWERS else None
-        self.entries.append(Entry(self.latest, at, kind, interrupt_id, actor, via, told, question, shown))
+        said = None if comment is None else clipped(comment, LONGEST)
+        self.entries.append(Entry(self.latest, at, kind, interrupt_id, actor, via, told, question, shown, said))
 
     def since(self, number: int) -> list[Entry]:
         """The entries after one, as far as they are here."""

@@ -139,6 +139,7 @@ class Answer:
         answer_id: The same id again is the same answer: a repeated click never answers the next question.
         has_value: Whether it has a value, which may be null; a breakpoint, a node that asks for no field, what changes
             the state and what goes elsewhere do without.
+        comment: What is said with it, which is kept in the audit.
     """
 
     interrupt_id: str | None = None
@@ -148,6 +149,7 @@ class Answer:
     actor: str | None = None
     answer_id: str | None = None
     has_value: bool = True
+    comment: str | None = None
 
 
 def to_answer(fields: Mapping[str, Json]) -> Answer:
@@ -168,6 +170,7 @@ class Accepted:
         is_early: The question has yet to be asked.
         via: Which way it came: `signal`, `update`, or `timeout` if nobody had answered in time.
         missing: How many more people must answer the question.
+        comment: What was said with an early answer, until the audit has it.
     """
 
     interrupt_id: str
@@ -178,10 +181,15 @@ class Accepted:
     is_early: bool = False
     via: str | None = None
     missing: int = 0
+    comment: str | None = None
 
     def public(self) -> dict[str, Json]:
         """Who answered what when, without the answer itself."""
-        return {name: item for name, item in asdict(self).items() if name != "value"}
+        return {name: item for name, item in asdict(self).items() if name not in ("value", "comment")}
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON, for a snapshot; what earlier releases do not know is there only if there is something to say."""
+        return {name: item for name, item in asdict(self).items() if name != "comment" or item is not None}
 
 
 def _clipped_error(error: dict[str, Any]) -> dict[str, Any]:
@@ -323,7 +331,14 @@ class Questions:
         """Keep an answer until its question opens."""
         assert answer.interrupt_id is not None
         accepted = Accepted(
-            answer.interrupt_id, now, answer.actor, answer.answer_id, answer.value, is_early=True, via=via
+            answer.interrupt_id,
+            now,
+            answer.actor,
+            answer.answer_id,
+            answer.value,
+            is_early=True,
+            via=via,
+            comment=answer.comment,
         )
         self.early.setdefault(answer.interrupt_id, []).append(accepted)
         return accepted
@@ -358,7 +373,7 @@ class Questions:
             Refused: There are too many, or they are too large.
         """
         ahead = self.ahead
-        size = sum(len(json.dumps(kept.value)) for kept in (*ahead, *answers))
+        size = sum(len(json.dumps(kept.value)) + len(kept.comment or "") for kept in (*ahead, *answers))
         if answers and (len(ahead) + len(answers) > EARLY or size > EARLY_SIZE):
             ids = ", ".join(repr(answer.interrupt_id) for answer in answers)
             raise Refused("unknown_interrupt", f"{ids} is not open, and no more answers are kept ahead.")
@@ -424,12 +439,20 @@ class Questions:
             accepted.interrupt_id,
             actor=accepted.actor,
             via=accepted.via,
+            comment=answer.comment,
             question=None if interrupt is None else interrupt.public(),
             **told,
         )
 
     def reject(
-        self, answer: Json, refused: Refused, now: str, via: str, interrupt_id: Json = None, actor: Json = None
+        self,
+        answer: Json,
+        refused: Refused,
+        now: str,
+        via: str,
+        interrupt_id: Json = None,
+        actor: Json = None,
+        comment: Json = None,
     ) -> None:
         """Keep an answer that could not be taken, for whoever looks at the run."""
         asked = self.open.get(interrupt_id) if isinstance(interrupt_id, str) else None
@@ -439,6 +462,7 @@ class Questions:
             clipped(interrupt_id, 200) if isinstance(interrupt_id, str) else None,
             actor=clipped(actor, 200) if isinstance(actor, str) else None,
             via=via,
+            comment=comment if isinstance(comment, str) else None,
             question=None if asked is None else asked.public(),
             answer=answer,
             reason=refused.reason,
@@ -471,9 +495,9 @@ class Questions:
         """As JSON, for a snapshot."""
         return {
             "open": [interrupt.dump() for interrupt in self.open.values()],
-            "accepted": [asdict(accepted) for accepted in self.accepted.values()],
-            "votes": [asdict(accepted) for accepted in self.votes.values()],
-            "early": [asdict(kept) for kept in self.ahead],
+            "accepted": [accepted.dump() for accepted in self.accepted.values()],
+            "votes": [accepted.dump() for accepted in self.votes.values()],
+            "early": [kept.dump() for kept in self.ahead],
             "rejected": list(self.rejected),
             "audit": self.audit.dump(),
         }

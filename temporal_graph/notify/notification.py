@@ -106,8 +106,7 @@ class Notification:
         It does not repeat the title, and has 2,000 characters at most; of what is longer, the beginning is shown.
         """
         facts = "\n".join(self._facts())
-        value = self.interrupt.value
-        shown = "" if value is None else _shown(value, LONGEST_TEXT - len(facts) - 2)
+        shown = _shown(_asked(self.interrupt), LONGEST_TEXT - len(facts) - 2)
         return f"{shown}\n\n{facts}" if shown else facts
 
     def _happened(self) -> str:
@@ -135,8 +134,9 @@ class Notification:
         asked, answer = self.interrupt, self.answer
         if answer is not None:
             by_default = self.event == "timed_out"
-            if answer.value is not None:
-                yield _fact("Default" if by_default else "Answer", _shown(answer.value, _LONGEST_ANSWER))
+            said = _said(asked, answer.value)
+            if said:
+                yield _fact("Default" if by_default else "Answer", said)
             if answer.actor:
                 yield _fact("Answered by", _line(answer.actor))
             yield _fact("Taken" if by_default else "Answered", _minute(answer.answered_at))
@@ -201,6 +201,29 @@ def _fact(name: str, shown: str) -> str:
     return f"{name}:\n  {shown.replace(chr(10), chr(10) + '  ')}" if "\n" in shown else f"{name}: {shown}"
 
 
+def _asked(interrupt: Interrupt) -> Any:
+    """What a question shows; of a failure, the error in one line."""
+    value = interrupt.value
+    error: Any = _mapping(value).get("error") if interrupt.kind == "failure" else None
+    if not isinstance(error, Mapping):
+        return value
+    parts = (_mapping(error).get(name) for name in ("type", "message"))
+    return {**value, "error": ": ".join(str(part) for part in parts if part)}
+
+
+def _said(interrupt: Interrupt, answer: Any) -> str:
+    """What was answered; to a failure, first of all what is to be done."""
+    action = _mapping(answer).get("action") if interrupt.kind == "failure" else None
+    if not isinstance(action, str):
+        return _shown(answer, _LONGEST_ANSWER)
+    rest = _shown({name: part for name, part in answer.items() if name != "action"}, _LONGEST_ANSWER)
+    return "\n".join(filter(None, [_line(action).capitalize(), rest]))
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    return cast("Mapping[Any, Any]", value) if isinstance(value, Mapping) else {}
+
+
 def _shown(value: Any, limit: int) -> str:
     """A value for people, with so many characters at most; of a large one, little more than those is looked at."""
     lines: list[str] = []
@@ -214,19 +237,18 @@ def _shown(value: Any, limit: int) -> str:
 
 
 def _lines(value: Any, limit: int, depth: int) -> Iterator[str]:
+    """The lines that show a value; none where there is nothing."""
     if isinstance(value, str):
-        for line in value[: limit + 1].splitlines() or [""]:
+        for line in value[: limit + 1].splitlines() if value.strip() else ():
             indent = line[: len(line) - len(line.lstrip(" "))]
             yield indent + _line(line, limit + 1)
     elif isinstance(value, bool):
         yield "yes" if value else "no"
     elif value is None:
-        yield "none"
+        return
     elif not isinstance(value, Mapping | list | tuple):
         yield _line(value, limit + 1)
-    elif not value:
-        yield "none"
-    elif depth == _DEEPEST:
+    elif value and depth == _DEEPEST:
         yield "…"
     elif isinstance(value, Mapping):
         for key, item in cast("Mapping[Any, Any]", value).items():
@@ -238,8 +260,12 @@ def _lines(value: Any, limit: int, depth: int) -> Iterator[str]:
 
 def _entry(head: str, item: Any, limit: int, depth: int) -> Iterator[str]:
     lines = _lines(item, limit, depth + 1)
-    first = next(lines)
-    if head != "-" and isinstance(item, Mapping | list | tuple) and item:
+    first = next(lines, None)
+    if first is None:
+        if head == "-":
+            yield "- none"  # one of several things is told from none of them
+        return
+    if head != "-" and isinstance(item, Mapping | list | tuple):
         yield head
         yield f"  {first}"
     else:

@@ -247,7 +247,8 @@ def read_answers(args: Sequence[RawValue]) -> list[Answer]:
 
 
 def _answer(data: Json) -> Answer:
-    kinds = {"interrupt_id": str, "actor": str, "answer_id": str, "state_update": dict, "goto": dict}
+    kinds = {"interrupt_id": str, "actor": str, "answer_id": str, "comment": str}
+    kinds |= {"state_update": dict, "goto": dict}
     return to_answer(_fields(data, _ANSWER_FIELDS, kinds))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from temporalio.common import RawValue
@@ -70,7 +70,7 @@ def _answers(driver: Driver, answers: Sequence[Answer], via: str) -> Json:
 
 
 def _shown(accepted: Accepted) -> dict[str, Json]:
-    return {**asdict(accepted), "value": shortened(accepted.value)}
+    return {**accepted.public(), "value": shortened(accepted.value)}
 
 
 def _check_update(driver: Driver, update: StateUpdate) -> None:

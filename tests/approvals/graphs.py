@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
 
 from temporal_graph import (
@@ -44,6 +44,20 @@ class Signed(BaseModel):
     signature: str
 
 
+class Approval(BaseModel):
+    approved: bool
+
+
+class Firm(BaseModel):
+    approved: bool
+    reason: str
+
+
+class Long(BaseModel):
+    approved: bool
+    reason: str = Field(min_length=3)
+
+
 @dataclass
 class Ask:
     """What is asked of whom."""
@@ -65,6 +79,9 @@ TYPES: dict[str, Any] = {
     "str": str,
     "verdict": Literal["pay", "decline"],
     "signed": Signed,
+    "approval": Approval,
+    "firm": Firm,
+    "long": Long,
 }
 
 
@@ -191,3 +208,18 @@ class Done(BaseNode[None, None, str]):
 
 
 voting = InterruptibleGraph([Vote, Wait, Done], name="voting")
+
+
+@dataclass
+class Pair(InterruptNode[None, None, str]):
+    """Two people decide, whose answer has no room for words."""
+
+    approved: Annotated[bool | None, Required] = None
+
+    policy = InterruptPolicy(quorum=2)
+
+    async def run(self, ctx: GraphRunContext[None, None]) -> End[str]:
+        return End(f"{self.approved}")
+
+
+pair = InterruptibleGraph([Pair], name="pair")

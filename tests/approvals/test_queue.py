@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateFailedError
 
 from temporal_graph import (
     AnswerRefusedError,
@@ -20,9 +21,23 @@ from temporal_graph import (
     RunNotFoundError,
     register_search_attributes,
 )
-from tests.approvals.graphs import Ask, failing, other, plain, quoted, series, several, single, stopping, voting
+from tests.approvals.graphs import (
+    Ask,
+    failing,
+    lanes,
+    other,
+    pair,
+    plain,
+    quoted,
+    series,
+    several,
+    single,
+    stopping,
+    voting,
+)
+from tests.approvals.graphs import Pair as PairNode
 from tests.approvals.graphs import Vote as VoteNode
-from tests.replay.serving import until
+from tests.replay.serving import chain, replay, until
 from tests.server.conftest import Serve
 
 NODES = ("GraphPendingNodes", "GraphAssignees", "GraphDeadline")
@@ -325,6 +340,8 @@ async def test_a_question_that_is_too_long_for_the_list(serve: Serve, queue: App
         ("any", "approve", "fine", {"approved": True, "comment": "fine"}),
         ("any", "reject", "dear", {"approved": False, "reason": "dear"}),
         ("dict", "reject", "dear", {"approved": False, "reason": "dear"}),
+        ("firm", "approve", None, {"approved": True, "reason": ""}),
+        ("firm", "reject", "dear", {"approved": False, "reason": "dear"}),
     ],
 )
 async def test_yes_and_no(
@@ -353,10 +370,10 @@ async def test_yes_and_no(
         ("str", "approve", None, "its answers are of another kind"),
         ("verdict", "reject", None, "its answers are of another kind"),
         ("signed", "approve", None, "it also wants 'signature'"),
-        ("either", "reject", None, "it also wants 'reason'"),
-        ("bool", "reject", "dear", "takes no reason"),
-        ("bool", "approve", "fine", "takes no comment"),
-        ("signed", "approve", "fine", "takes no comment"),
+        ("signed", "approve", "fine", "it also wants 'signature'"),
+        ("either", "reject", None, "needs a text for 'reason': give reason="),
+        ("firm", "reject", None, "needs a text for 'reason': give reason="),
+        ("long", "approve", None, "needs a text for 'reason': give comment="),
     ],
     ids=range(7),
 )
@@ -371,7 +388,7 @@ async def test_what_is_neither(
         assert "answer(run_id, ...)" in str(caught.value)
         assert len(await run.pending_interrupts()) == 1
         right: Any = {"str": "x", "verdict": "pay", "signed": {"approved": True, "signature": "me"}}
-        await queue.answer(run.id, right.get(type, {"approved": False, "reason": "x"} if type == "either" else True))
+        await queue.answer(run.id, right.get(type, {"approved": False, "reason": "long"}))
         assert (await run.result()).output is not None
 
 
@@ -381,10 +398,9 @@ async def test_a_breakpoint_is_approved_by_going_on(serve: Serve, queue: Approva
         await run.wait()
         with pytest.raises(GraphInputError, match="is a breakpoint, which lets its run go on and cannot be rejected"):
             await queue.reject(run.id)
-        with pytest.raises(GraphInputError, match="takes no comment"):
-            await queue.approve(run.id, comment="fine")
-        await queue.approve(run.id)
+        await queue.approve(run.id, comment="fine")
         assert (await run.result()).output == "x"
+        assert await comments(run) == ["fine"]
 
 
 async def test_a_failure_takes_an_answer(serve: Serve, queue: ApprovalQueue, task_queue: str) -> None:
@@ -402,19 +418,96 @@ async def test_votes_and_a_node_that_asks_for_nothing(serve: Serve, queue: Appro
     async with serve(voting) as client:
         run = await voting.start(client, VoteNode(), id=task_queue, task_queue=task_queue)
         await run.wait()
-        with pytest.raises(GraphInputError, match="it also wants 'comment'"):
-            await queue.approve(run.id, actor="ann")
+        with pytest.raises(GraphInputError, match="needs a text for 'comment': give reason="):
+            await queue.reject(run.id, actor="ann")
         first = await queue.approve(run.id, actor="ann", comment="fine", answer_id="a")
         assert first.missing == 1
         assert await queue.approve(run.id, actor="ann", comment="else", answer_id="a") == first
         with pytest.raises(AnswerRefusedError):
             await queue.reject(run.id, actor="ann", reason="no")  # she has said what she has to say
-        await queue.approve(run.id, actor="bob", comment="me too")
+        await queue.approve(run.id, actor="bob")
         await run.wait()
         with pytest.raises(GraphInputError, match="asks for no field"):
             await queue.reject(run.id)
-        await queue.approve(run.id)
-        assert (await run.result()).output == "True me too"
+        await queue.approve(run.id, comment="go")
+        assert (await run.result()).output == "True "
+        assert await comments(run) == [None, None, "go"]
+
+
+async def comments(run: Any) -> list[str | None]:
+    """What was said with the answers, in order."""
+    return [entry.comment for entry in await run.audit() if entry.kind in ("answered", "rejected")]
+
+
+@pytest.mark.parametrize("verdict", ["approve", "reject"])
+@pytest.mark.parametrize("type", ["bool", "maybe", "approval"])
+async def test_what_is_said_is_kept_where_the_answer_has_no_field_for_it(
+    serve: Serve, queue: ApprovalQueue, task_queue: str, type: str, verdict: str
+) -> None:
+    async with serve(single) as client:
+        run = await ask(client, task_queue, type=type)
+        await run.wait()
+        for text in ("too dear", "something else"):  # the second one is the same answer again
+            if verdict == "approve":
+                await queue.approve(run.id, comment=text, actor="ann", answer_id="one")
+            else:
+                await queue.reject(run.id, reason=text, actor="ann", answer_id="one")
+        is_yes = verdict == "approve"
+        value = {"approved": is_yes} if type == "approval" else is_yes
+        assert (await run.result()).output == value
+        [asked, answered] = await run.audit()
+        assert (asked.comment, answered.comment, answered.actor) == (None, "too dear", "ann")
+        assert answered.data == {"answer_id": "one", "value": value}
+        assert json.loads(answered.to_json())["comment"] == "too dear"
+
+
+async def test_what_each_of_several_people_says_is_kept(serve: Serve, queue: ApprovalQueue, task_queue: str) -> None:
+    async with serve(pair) as client:
+        run = await pair.start(client, PairNode(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        await queue.approve(run.id, actor="ann", comment="fine", answer_id="a")
+        await queue.approve(run.id, actor="ann", comment="else", answer_id="a")
+        with pytest.raises(AnswerRefusedError, match="already_answered"):
+            await queue.approve(run.id, actor="ann", comment="else")
+        await queue.reject(run.id, actor="bob", reason="dear")
+        assert (await run.result()).output == "False"
+        answered = [entry for entry in await run.audit() if entry.kind == "answered"]
+        assert [(entry.actor, entry.comment, entry.data.get("missing", 0)) for entry in answered] == [
+            ("ann", "fine", 1),
+            ("bob", "dear", 0),
+        ]
+
+
+async def test_what_is_said_by_any_way_is_kept_when_a_run_continues_as_new(
+    serve: Serve, queue: ApprovalQueue, task_queue: str
+) -> None:
+    async with serve(lanes) as client:
+        asks = [Ask(number, type="bool") for number in range(8)]
+        run = await lanes.start(client, inputs=[asks], id=task_queue, task_queue=task_queue)
+        await run.wait()
+        handle = client.get_workflow_handle(run.id)
+        wrong = {"interrupt_id": "lane:1.0", "value": True, "comment": ["no text"]}
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("resume", wrong)
+        assert "comment is ['no text']" in str(refused.value.cause)
+        await handle.signal("resume", wrong)
+        await run.resume(True, interrupt_id="lane:1.7", comment="early")
+        await handle.signal("resume", {"interrupt_id": "lane:1.0", "value": True, "comment": "by signal"})
+        await run.wait()
+        [rejected] = (await run.get_state()).rejected
+        assert (rejected["reason"], rejected["answer"]) == ("invalid", wrong)
+        await queue.reject(run.id, interrupt_id="lane:1.1", reason="by reject")
+        await run.proceed(True, interrupt_id="lane:1.2", comment="by proceed")
+        await run.resume_all({"lane:1.3": True}, comment="by resume_all")
+        await run.wait()
+        await queue.answer(run.id, True, comment="by answer")
+        await run.proceed(True, interrupt_id="lane:1.5")
+        assert (await run.proceed(True, interrupt_id="lane:1.6")).output == 1
+        said = ["by signal", "by reject", "by proceed", "by resume_all", "by answer", None, None, "early"]
+        assert await comments(run) == [None, *said]
+        histories = await chain(client, run.id)
+        assert len(histories) > 1
+        await replay(histories, lanes)
 
 
 async def test_which_question_is_meant(serve: Serve, queue: ApprovalQueue, task_queue: str) -> None:
@@ -447,6 +540,8 @@ async def test_what_cannot_be_answered(serve: Serve, queue: ApprovalQueue, task_
             await queue.approve(run.id, actor=5)  # type: ignore[arg-type]
         with pytest.raises(GraphInputError, match="reason is 5"):
             await queue.reject(run.id, reason=5)  # type: ignore[arg-type]
+        with pytest.raises(GraphInputError, match="comment is 5"):
+            await queue.answer(run.id, {"approved": True}, comment=5)  # type: ignore[arg-type]
         with pytest.raises(AnswerRefusedError, match="invalid"):
             await queue.answer(run.id, {"approved": "perhaps"})
         await queue.answer(run.id, Command(resume={"approved": True}))

@@ -94,6 +94,57 @@ def test_the_answers_of_several(new_run: Make) -> None:
     assert last(run)[3:] == ("bob", "update", {"answer_id": None, "value": {"n": 2}})
 
 
+def test_what_is_said_with_an_answer(new_run: Make) -> None:
+    run = begun(new_run, quorum=2)
+    run.answer({"n": 1}, actor="ann", comment="fine")
+    run.reload()
+    run.answer({"n": 2}, actor="bob")
+    entries = read_audit([entry.public() for entry in run.audit])
+    assert [(entry.actor, entry.comment) for entry in entries] == [(None, None), ("ann", "fine"), ("bob", None)]
+    assert entries[1].data == {"answer_id": None, "value": {"n": 1}, "missing": 1}
+    assert ["comment" in entry.public() for entry in run.audit] == [False, True, False], "as earlier releases read it"
+
+
+def test_what_is_said_with_answers_that_do_more(new_run: Make) -> None:
+    run = new_run(CALL)
+    run.start()
+    run.fail("a:1")
+    run.answer({"action": "retry"}, comment="once more")
+    run.goto("b", 1, "a:1", comment="elsewhere", has_value=False)
+    assert [entry.comment for entry in run.audit] == [None, "once more", "elsewhere"]
+
+
+def test_what_is_said_ahead_is_written_when_the_question_opens(new_run: Make) -> None:
+    run = begun(new_run, quorum=2)
+    for actor in ("ann", "bob"):
+        run.answer({"n": 2}, "q:2", actor=actor, answer_id=actor, comment=f"{actor}'s")
+    run.answer({"n": 2}, "q:2", actor="ann", answer_id="ann", comment="again")
+    run.answer("unfit", "q:3", actor="ann", comment="not so")
+    assert [entry.comment for entry in run.audit] == [None]
+    run.reload()
+    for visit in (1, 2):
+        for actor in ("ann", "bob") if visit == 1 else ():
+            run.answer({}, "q:1", actor=actor)
+        run.finish(f"q:{visit}", to="q")
+    said = [(entry.kind, entry.interrupt_id, entry.comment) for entry in run.audit if entry.comment is not None]
+    assert said == [("answered", "q:2", "ann's"), ("answered", "q:2", "bob's"), ("rejected", "q:3", "not so")]
+
+
+def test_an_answer_that_comes_again_says_nothing_more(new_run: Make) -> None:
+    run = begun(new_run)
+    run.answer({}, answer_id="x", comment="fine")
+    run.answer({}, answer_id="x", comment="else")
+    assert [entry.comment for entry in run.audit] == [None, "fine"]
+
+
+def test_what_is_said_is_cut_where_it_is_long(new_run: Make) -> None:
+    run = begun(new_run, quorum=3)
+    run.answer({}, actor="ann", comment="x" * LONGEST)
+    run.answer({}, actor="bob", comment="x" * (LONGEST + 1))
+    comments = [entry.comment for entry in run.audit[1:]]
+    assert comments == ["x" * LONGEST, "x" * LONGEST + f"... ({LONGEST + 1:,} characters)"]
+
+
 def test_an_answer_that_comes_again_is_written_once(new_run: Make) -> None:
     run = begun(new_run, quorum=2)
     for _ in range(3):
@@ -132,8 +183,9 @@ def test_an_answer_that_is_refused_to_its_sender_is_not_written(new_run: Make) -
 
 def test_an_answer_that_cannot_be_refused_is(new_run: Make) -> None:
     run = begun(new_run)
-    sent = {"interrupt_id": "q:1", "actor": "ann", "value": "unfit"}
+    sent = {"interrupt_id": "q:1", "actor": "ann", "value": "unfit", "comment": "so there"}
     run.engine.reject(sent, refused(lambda: run.answer("unfit")), LATER)
+    assert run.audit[-1].comment == "so there"
     says = "The answer does not fit 'q:1': approved: Input should fit."
     assert last(run) == (
         "rejected",
@@ -158,11 +210,11 @@ def test_what_is_refused_and_no_answer_is_about_no_question(new_run: Make) -> No
     assert last(run)[:3] == ("rejected", LATER, None)
 
 
-@pytest.mark.parametrize("sent", [None, [1], {"interrupt_id": 5, "actor": {"a": 1}}, "text"], ids=str)
+@pytest.mark.parametrize("sent", [None, [1], {"interrupt_id": 5, "actor": {"a": 1}, "comment": 5}, "text"], ids=str)
 def test_nonsense_that_is_refused(new_run: Make, sent: Any) -> None:
     run = begun(new_run)
     run.engine.reject(sent, refused(lambda: run.answer("unfit")), LATER)
-    assert last(run)[:4] == ("rejected", LATER, None, None)
+    assert (*last(run)[:4], run.audit[-1].comment) == ("rejected", LATER, None, None, None)
     assert last(run)[5]["answer"] == sent
     run.engine.reject({"interrupt_id": "q" * 500, "actor": "a" * 500}, refused(lambda: run.answer("unfit")), LATER)
     assert [len(str(part)) < 300 for part in last(run)[2:4]] == [True, True]

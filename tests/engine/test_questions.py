@@ -8,6 +8,7 @@ import pytest
 
 from temporal_graph.engine.events import Cancel, CloseInterrupt, Finish, OpenInterrupt
 from temporal_graph.engine.events import Run as RunTask
+from temporal_graph.engine.looking import standing
 from temporal_graph.engine.questions import EARLY, EARLY_SIZE, LONGEST, MEMORY, REFUSALS, Accepted, Answer, Refused
 from temporal_graph.engine.snapshot import dump
 from temporal_graph.engine.spec import END
@@ -412,6 +413,29 @@ def test_early_answers_are_not_larger_than_a_snapshot_can_be() -> None:
     run.finish("q:1", to="q")  # the first of them is used
     run.answer({"text": "x" * 200}, "q:4")
     assert list(run.engine.questions.early) == ["q:3", "q:4"]
+
+
+def test_what_is_said_with_early_answers_counts_for_their_size() -> None:
+    run = started(ONE)
+    run.answer({}, "q:2", comment="x" * (EARLY_SIZE - 100))
+    error = refused(lambda: run.answer({}, "q:3", comment="x" * 200))
+    assert error.message == "'q:3' is not open, and no more answers are kept ahead."
+
+
+def test_what_is_said_with_an_answer_is_not_shown_with_who_answered() -> None:
+    run = started(ONE)
+    run.answer({}, "q:2", comment="early")
+    run.answer({}, "q:1", comment="fine")
+    shown = standing(run.engine)
+    assert ["comment" in item for item in (*shown["answered"], *shown["early"])] == [False, False]
+
+
+def test_a_snapshot_has_what_is_said_only_where_it_is() -> None:
+    """Earlier releases can read one in which nothing is."""
+    run = started(ONE)
+    run.answer({}, "q:2", actor="ann")
+    run.answer({}, "q:3", comment="early")
+    assert [kept.get("comment", "nothing") for kept in dump(run.engine)["questions"]["early"]] == ["nothing", "early"]
 
 
 def test_long_answers_are_remembered_by_their_beginning() -> None:

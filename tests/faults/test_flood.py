@@ -136,6 +136,7 @@ HALVES = {
     "key": f'{{"value": {{"{LONE}": 1}}}}',
     "actor": f'{{"value": {{"name": "x"}}, "actor": "{LONE}"}}',
     "answer_id": f'{{"value": {{"name": "x"}}, "answer_id": "{LONE}"}}',
+    "comment": f'{{"value": {{"name": "x"}}, "comment": "{LONE}"}}',
     "interrupt_id": f'{{"value": {{"name": "x"}}, "interrupt_id": "{LONE}"}}',
     "early": f'{{"value": "{LONE}", "interrupt_id": "Confirm:1.0"}}',
 }

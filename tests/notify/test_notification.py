@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from temporal_graph import Abort, Retry, Skip
 from temporal_graph.notify import Notification, NotifyError
 from temporal_graph.notify.notification import EVENTS
 from tests.notify.receiving import accepted, moment, notification, question
@@ -218,8 +220,9 @@ def test_its_text() -> None:
     asked = question(
         value={
             "pay": 30.5,
-            "to": {"name": "Éva", "since": None, "tags": []},
-            "items": [{"what": "shoes", "n": 2}, "a note\nin two lines"],
+            "to": {"name": "Éva", "since": None, "tags": [], "title": " "},
+            "from": {"name": None},
+            "items": [{"what": "shoes", "n": 2}, "a note\nin two lines", None],
             "urgent": True,
         },
         assignees=["ann", "bob"],
@@ -231,13 +234,12 @@ def test_its_text() -> None:
         "pay: 30.5\n"
         "to:\n"
         "  name: Éva\n"
-        "  since: none\n"
-        "  tags: none\n"
         "items:\n"
         "  - what: shoes\n"
         "    n: 2\n"
         "  - a note\n"
         "    in two lines\n"
+        "  - none\n"
         "urgent: yes\n"
         "\n"
         "Asked: ann, bob\n"
@@ -265,6 +267,57 @@ def test_the_text_of_an_answer() -> None:
         "Since: 2026-11-20 09:00 UTC\n"
         "Question: Review:1 of refund order-17"
     )
+
+
+@pytest.mark.parametrize("value", [None, "", {}, [], {"note": None}])
+def test_nothing_is_not_shown(value: Any) -> None:
+    told = notification(event="answered", interrupt=question(value=value), answer=accepted(actor="ann", value=value))
+    assert told.text.startswith("Answered by: ann\n")
+    assert "none" not in told.text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (
+            {
+                "error": {"type": "ConnectionError", "message": "no such\naccount"},
+                "attempts": 3,
+                "inputs": {"to": "ann"},
+            },
+            "error: ConnectionError: no such\n  account\nattempts: 3\ninputs:\n  to: ann",
+        ),
+        (
+            {"error": {"type": "TimeoutError", "message": ""}, "attempts": 1, "inputs": None},
+            "error: TimeoutError\nattempts: 1",
+        ),
+        ({"cut": "of a later release"}, "cut: of a later release"),
+    ],
+)
+def test_the_text_of_a_failure(value: Any, shown: str) -> None:
+    assert notification(interrupt=question(kind="failure", value=value)).text.startswith(f"{shown}\n\nAsked: anybody\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (Retry(), "Answer: Retry"),
+        (Retry(inputs=["a"]), "Answer:\n  Retry\n  inputs:\n    - a"),
+        (Skip(), "Answer: Skip"),
+        (Skip("not shipped"), "Answer:\n  Skip\n  output: not shipped"),
+        (Abort(), "Answer: Abort"),
+    ],
+)
+def test_the_text_of_an_answer_to_a_failure(answer: Any, shown: str) -> None:
+    told = notification(
+        event="answered", interrupt=question(kind="failure", value=None), answer=accepted(value=asdict(answer))
+    )
+    assert told.text.startswith(f"{shown}\nAnswered: 2026-11-21 10:00 UTC\n")
+
+
+def test_an_action_is_a_word_like_others_where_nothing_failed() -> None:
+    told = notification(event="answered", answer=accepted(value={"action": "retry", "inputs": None}))
+    assert "Answer: action: retry\n" in told.text
 
 
 def test_the_text_of_a_default() -> None:

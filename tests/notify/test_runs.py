@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial, wraps
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
@@ -25,7 +27,7 @@ from temporal_graph import (
     RunCancelledError,
     TemporalGraph,
 )
-from temporal_graph.notify import Notification, Notifier, NotifyError, Webhook, verify
+from temporal_graph.notify import Notification, Notifier, NotifyError, Webhook, each, verify
 from temporal_graph.temporal.names import DELIVER
 from temporal_graph.temporal.notifying import AT_ONCE
 from tests.notify import graphs
@@ -424,7 +426,7 @@ async def test_what_is_not_worth_another_try_is_final(serve: Serve, task_queue: 
 
 
 async def test_a_notifier_that_is_not_async(serve: Serve, task_queue: str) -> None:
-    def notify(notification: Notification) -> Any:
+    def notify(notification: Notification) -> Any:  # which is not known before it is called
         return "told"
 
     async with serve(graphs.asking, notify=notify) as client:
@@ -440,6 +442,14 @@ async def test_a_notifier_that_is_not_async(serve: Serve, task_queue: str) -> No
 def _plain(notification: Notification) -> None: ...
 
 
+def _says_nothing(notification, **more):
+    pass
+
+
+class _Plain:
+    def __call__(self, notification: Notification) -> None: ...
+
+
 async def _generates(notification: Notification) -> Any:
     yield
 
@@ -448,7 +458,13 @@ async def _generates(notification: Notification) -> Any:
     ("given", "says"),
     [
         ("ann", "it must be an async function of a Notification"),
-        (_plain, "which is no async function"),
+        (_plain, "notify is <function _plain .*, which is no async function. Define it with `async def`; it must be"),
+        (_says_nothing, "which is no async function"),
+        (print, "notify is <built-in function print>, which is no async function. Define it with `async def`"),
+        (lambda notification: None, "which is no async function"),
+        (partial(_says_nothing, more=1), "which is no async function"),
+        (_Plain(), "which is no async function"),
+        (_Plain().__call__, "which is no async function"),
         (_generates, "which is no async function"),
         (Webhook, "is the class 'Webhook' itself"),
         ([Webhook], "notify=each"),
@@ -457,6 +473,44 @@ async def _generates(notification: Notification) -> Any:
 def test_what_is_no_notifier(given: Any, says: str) -> None:
     with pytest.raises(GraphDefinitionError, match=says):
         GraphPlugin(graphs.asking, notify=given)
+
+
+async def _tells(notification: Notification, to: str = "ann") -> None: ...
+
+
+@wraps(_tells)
+def _wrapped(*args: Any, **kwargs: Any) -> Any:
+    return _tells(*args, **kwargs)
+
+
+def _promises(notification: Notification) -> Awaitable[None]:
+    return _tells(notification)
+
+
+class _Tells:
+    async def __call__(self, notification: Notification) -> None: ...
+
+    async def tell(self, notification: Notification) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        _tells,
+        partial(_tells, to="bob"),
+        partial(partial(_tells), to="bob"),
+        _wrapped,
+        _promises,
+        _Tells(),
+        partial(_Tells()),
+        _Tells().tell,
+        AsyncMock(),
+        each(_tells, _Tells()),
+        Webhook("http://localhost:1/", secret=SECRET),
+    ],
+)
+def test_what_is_a_notifier(given: Any) -> None:
+    GraphPlugin(graphs.asking, notify=given)
 
 
 # -- Time is skipped --------------------------------------------------------------------------------------------------

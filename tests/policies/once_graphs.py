@@ -218,6 +218,72 @@ async def leaves(ctx: Context) -> str:
     return "never"
 
 
+async def has_a_key_for_several(ctx: Context) -> str:
+    return str([await once("mail", do, ctx.deps, f"mail {name}") for name in ("ann", "bob")])
+
+
+async def has_a_key_for_several_at_once(ctx: Context) -> str:
+    return str(await asyncio.gather(*(once("mail", do_slowly, ctx.deps, name) for name in ("mail ann", "mail bob"))))
+
+
+async def has_a_key_for_two(ctx: Context) -> str:
+    """The key was copied; the second call is reached by the run that has the answer."""
+    count = await once("it", do, ctx.deps, "it")
+    answer = await interrupt(response_type=str)
+    return f"{count} {answer} {await once('it', do_at_once, ctx.deps, 'it')}"
+
+
+async def sees_another_state(ctx: Context) -> str:
+    """What it is given is new each time that the node runs, and is not compared with what was given before."""
+    count = await once("it", do, ctx.deps, f"it with {len(ctx.state.log)}")
+    await interrupt(response_type=str)
+    again = await once("it", do, ctx.deps, f"it with {len(ctx.state.log)}")
+    ctx.deps.append("try")
+    if ctx.deps.count("try") < 2:
+        raise ConnectionError("not yet")
+    return f"{count} {again} {ctx.state.log}"
+
+
+async def has_another_way(ctx: Context) -> str:
+    """What has failed may be done in another way, under its key."""
+
+    async def by_card(amount: int) -> str:
+        ctx.deps.append(f"card {amount}")
+        raise ValueError("declined")
+
+    def in_cash(amount: int) -> str:
+        ctx.deps.append(f"cash {amount}")
+        return "cash"
+
+    try:
+        paid = await once("pay", by_card, 10)
+    except ValueError:
+        paid = await once("pay", in_cash, 9)
+    return f"{paid} {await interrupt(response_type=str)}"
+
+
+@dataclass
+class Slip:
+    """No function says that it returns one."""
+
+    number: int
+
+
+async def is_not_declared(ctx: Context) -> str:
+    def charge(done: Done):
+        done.append("it")
+        return Slip(1)
+
+    return str(await once("charge", charge, ctx.deps))
+
+
+async def is_declared(ctx: Context) -> str:
+    def charge() -> Slip:
+        return Slip(1)
+
+    return str(await once("charge", charge))
+
+
 class Receipt(BaseModel):
     number: int
     total: Decimal
@@ -406,6 +472,13 @@ SCENARIOS: dict[str, Callable[[Context], Awaitable[str]]] = {
         is_nested,
         in_a_circle,
         leaves,
+        has_a_key_for_several,
+        has_a_key_for_several_at_once,
+        has_a_key_for_two,
+        sees_another_state,
+        has_another_way,
+        is_not_declared,
+        is_declared,
         is_typed,
         cannot_be_written,
         is_odd,

@@ -376,6 +376,24 @@ async def test_a_failure_again_and_at_last() -> None:
     assert calls == [30]
 
 
+@pytest.mark.parametrize(
+    ("answer", "cure"),
+    [
+        (Retry, "Retry is a class; say Retry()."),
+        (Abort, "Abort is a class; say Abort()."),
+        (Skip, "Skip is a class; say Skip(...)."),
+        (Command(resume=Retry, update={"amount": 1}), "Retry is a class; say Retry()."),
+        (Claim, "Claim is a class; say Claim(...)."),
+    ],
+)
+async def test_a_class_is_no_answer(answer: Any, cure: str) -> None:
+    run = await failed()
+    with pytest.raises(GraphInputError) as caught:
+        await run.resume(answer)
+    assert str(caught.value) == f"The answer: {cure}"
+    assert len(run.pending_interrupts()) == 1
+
+
 @pytest.mark.parametrize("answer", [Skip(5), Retry(inputs="many"), "retry", None, True])
 async def test_what_a_failure_does_not_take(answer: Any) -> None:
     run = await failed()
@@ -499,6 +517,20 @@ async def test_a_fork_waits_anew() -> None:
     assert question.deadline == question.created_at + 72 * HOUR
     assert [entry.kind for entry in other.audit()] == ["asked", "forked"]
     assert (await other.pass_time(72 * HOUR)).output == "declined via timeout by None"
+
+
+async def test_what_is_said_with_an_answer_is_in_the_audit() -> None:
+    run = graphs.vote.local()
+    await run.proceed(from_node=Vote(), state=Claim())
+    assert (await run.resume({"approved": True}, interrupt_id="Vote:2", actor="ann", comment="ahead")).is_early
+    await run.resume({"approved": True}, actor="ann", comment="fine")
+    await run.proceed({"approved": False}, actor="bob", comment="too dear")
+    other = graphs.vote.local()
+    await other.proceed(from_node=Vote(), state=Claim())
+    await other.resume_all({"Vote:1": {"approved": True}}, actor="ann", comment="with others")
+    await other.proceed(from_node=Vote(approved=False), actor="bob", comment="in the node")
+    said = [[entry.comment for entry in one.audit()] for one in (run, other)]
+    assert said == [[None, "fine", "too dear"], [None, "with others", "in the node"]]
 
 
 async def test_changes_and_the_end_are_in_the_audit() -> None:

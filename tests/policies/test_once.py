@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from temporal_graph import GraphRunError, Retry, Skip, TemporalGraph
+from temporal_graph import Command, GraphRunError, Retry, Skip, TemporalGraph
 from tests.policies import once_graphs as graphs
 from tests.policies.conftest import Serve
 from tests.policies.once_graphs import Charge, Tally
@@ -167,6 +167,94 @@ async def test_a_function_that_cannot_work(
         assert message in asked.value["error"]["message"]
         assert asked.value["attempts"] == attempts
     assert done == doings
+
+
+SEVERAL = (
+    "Two calls of once() in one run of a node have the key 'mail': both of do(), with other arguments. The second "
+    "would get what the first returned; give each a key of its own, such as f'mail-{i}' in a loop."
+)
+TWO = SEVERAL.replace("mail", "it").replace(
+    "both of do(), with other arguments", "one of do(), and one of do_at_once()"
+)
+
+
+@AS_ACTIVITIES
+@pytest.mark.parametrize(
+    ("scenario", "message", "doings"),
+    [
+        ("has_a_key_for_several", SEVERAL, ["mail ann"]),
+        ("has_a_key_for_several_at_once", SEVERAL.replace("do()", "do_slowly()"), ["mail ann"]),
+        ("has_a_key_for_two", TWO, ["it"]),
+    ],
+)
+async def test_a_key_stands_for_one_call(
+    serve: Serve, task_queue: str, graph: Graph, scenario: str, message: str, doings: list[str]
+) -> None:
+    """Another attempt would not help, and is not made."""
+    done: list[str] = []
+    async with serve(graph, deps=done) as client:
+        run = await graph.start(client, inputs=scenario, state=Tally(), id=task_queue, task_queue=task_queue)
+        if scenario == "has_a_key_for_two":
+            await run.wait()
+            await run.resume("yes")
+        [asked] = (await run.wait()).interrupts
+        assert asked.value["error"] == {"type": "InterruptError", "message": message}
+        assert asked.value["attempts"] == 1
+        assert await is_unharmed(client, run.id)
+    assert done == doings
+
+
+async def test_a_key_stands_for_one_call_in_this_process() -> None:
+    done: list[str] = []
+    run = graphs.activity.local(deps=done)
+    [asked] = (await run.proceed(inputs="has_a_key_for_several", state=Tally())).interrupts
+    assert asked.value["error"]["message"] == SEVERAL
+    assert done == ["mail ann"]
+
+
+@AS_ACTIVITIES
+async def test_a_node_that_runs_again_may_give_it_something_else(serve: Serve, task_queue: str, graph: Graph) -> None:
+    done: list[str] = []
+    async with serve(graph, deps=done) as client:
+        run = await graph.start(
+            client, inputs="sees_another_state", state=Tally(), id=task_queue, task_queue=task_queue
+        )
+        await run.wait()
+        assert (await run.proceed(Command(resume="yes", update={"log": ["edited"]}))).output == "1 1 ['edited']"
+        assert await is_unharmed(client, run.id)
+    assert done == ["it with 0", "try", "try"]
+
+
+@AS_ACTIVITIES
+async def test_what_has_failed_may_be_done_in_another_way(serve: Serve, task_queue: str, graph: Graph) -> None:
+    done: list[str] = []
+    async with serve(graph, deps=done) as client:
+        run = await graph.start(client, inputs="has_another_way", state=Tally(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        assert (await run.proceed("yes")).output == "cash yes"
+    assert done == ["card 10", "cash 9"]
+
+
+async def test_a_function_that_does_not_say_what_it_returns() -> None:
+    done: list[str] = []
+    run = graphs.activity.local(deps=done)
+    [asked] = (await run.proceed(inputs="is_not_declared", state=Tally())).interrupts
+    message = asked.value["error"]["message"]
+    assert message.startswith(
+        "'charge' was done, and is not done again, but what it returned is lost: Slip(number=1) is"
+    )
+    assert message.endswith("Declare what charge() returns: def charge(...) -> Slip")
+    assert "the step" not in message
+    assert done == ["it"]
+
+
+async def test_what_another_run_has_declared_in_this_process_goes_for_that_run_alone() -> None:
+    """A process that takes over has met none of it, and could not read what was written."""
+    declared = graphs.activity.local(deps=[])
+    assert (await declared.proceed(inputs="is_declared", state=Tally())).output == "Slip(number=1)"
+    run = graphs.activity.local(deps=[])
+    [asked] = (await run.proceed(inputs="is_not_declared", state=Tally())).interrupts
+    assert "what it returned is lost" in asked.value["error"]["message"]
 
 
 async def test_a_node_in_the_workflow_has_steps_instead(serve: Serve, task_queue: str) -> None:

@@ -502,6 +502,7 @@ OF_EACH: dict[str, dict[str, list[Any]]] = {
             ]
         ],
         "bad id": [[{"interrupt_id": 1, "value": {"verdict": "yes"}}]],
+        "comment": [[{"interrupt_id": "Review:1", "value": {"verdict": "yes"}, "comment": 5}]],
     },
     "resume": {
         "nothing": [],
@@ -510,6 +511,8 @@ OF_EACH: dict[str, dict[str, list[Any]]] = {
         "goto of nothing": [{"goto": {"node_id": None}}],
         "goto deep": [deep(900, b'{"goto": {"node_id": "Draft", "data": %s}}')],
         "update deep": [deep(900, b'{"value": {"verdict": "no"}, "state_update": {"lines": %s}}')],
+        "comment": [{"value": {"verdict": "yes"}, "comment": ["fine"]}],
+        "comment that is true": [{"value": {"verdict": "yes"}, "comment": True}],
     },
     "no_such_request": {"nothing": [], "object": [{"value": 1}]},
 }
