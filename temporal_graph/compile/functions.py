@@ -239,14 +239,6 @@ class CompiledFunctions:
         policy = self._policies.of(node_id, kind)
         return None if policy is None else self._policies.dump(policy, context())
 
-    def quorum(self, node_id: str) -> int:
-        """See `Functions.quorum`."""
-        if self._kept is None:
-            policy = self._policies.of(node_id, "node")
-            return 1 if policy is None else policy.quorum
-        _, kept = self._kept.find(node_id, "node")
-        return (kept or {}).get("quorum", 1)
-
     def keeping(self, kept: KeptPolicies | None) -> CompiledFunctions:
         """The same functions for a run that has kept the policies with which it began; None for one that has not."""
         functions = copy.copy(self)

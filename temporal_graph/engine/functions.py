@@ -72,10 +72,6 @@ class Functions(Protocol):
         """How a question is asked at a node that does not say so itself: `Policy.dump`; None for nothing special."""
         ...
 
-    def quorum(self, node_id: str) -> int:
-        """How many people must answer an interrupt node's own question."""
-        ...
-
     def after(self, calendar: Json, since: str, seconds: float) -> str:
         """When so many seconds have passed since a moment: in a calendar's working time, or (None) at all times."""
         ...

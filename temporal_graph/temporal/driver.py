@@ -344,9 +344,10 @@ class Driver:
         return length + count if since == length else length
 
     async def _leave(self) -> str | None:
+        await self.notifying.settle()
+        # Not before: who is sent away comes again at once.
         self.is_leaving = True
         self.events.drain()
-        await self.notifying.settle()
         if not workflow.all_handlers_finished():
             await workflow.wait_condition(workflow.all_handlers_finished)
         if self.engine.status != "running":

@@ -123,10 +123,6 @@ class Toy:
     def policy(self, node_id: str, kind: str, value: Encoded, state: Any) -> dict[str, Any] | None:
         return self.policies.get(f"{node_id} {kind}", self.policies.get(node_id))
 
-    def quorum(self, node_id: str) -> int:
-        policy = self.policies.get(f"{node_id} node", self.policies.get(node_id))
-        return 1 if policy is None else policy.get("quorum", 1)
-
     def after(self, calendar: Any, since: str, seconds: float) -> str:
         return (datetime.fromisoformat(since) + timedelta(seconds=seconds)).isoformat()
 

@@ -36,7 +36,7 @@ from tests.notify.receiving import SECRET, Receiver
 from tests.replay.serving import chain, until
 from tests.server.conftest import Serve
 from tests.server.conftest import serve as serve  # a fixture
-from tests.server.looking import is_unharmed
+from tests.server.looking import UPDATED, is_unharmed
 
 
 @dataclass
@@ -277,6 +277,11 @@ async def test_what_is_on_its_way_goes_along_when_a_run_continues_as_new(
         await run.resume("end")
         await run.result()
         await hanging.hears(20)
+        # Who waits while the run lingers waits on, and does not ask again and again: 20 calls, and once more each time
+        # that the run continued as new.
+        histories = await chain(client, run.id)
+        updates = [event for history in histories for event in history.events if event.event_type == UPDATED]
+        assert len(updates) < 20 + len(histories)
     expected = [f"{event} Ask:{number}.0" for number in range(1, 11) for event in ("opened", "answered")]
     assert sorted(hanging.said) == sorted(expected)
     assert len(hanging.by_id) == 20
