@@ -72,6 +72,7 @@ class Accepted:
         is_early: The question is not open yet, and the answer is kept for it; it is checked when the question opens.
         via: Which way it came: `signal`, `update`, or `timeout` for what stands in for an answer that nobody gave.
         missing: How many more people must answer before the question has its answer.
+        comment: What was said with it, in notifications; elsewhere None, the audit has it.
     """
 
     interrupt_id: str
@@ -82,6 +83,7 @@ class Accepted:
     is_early: bool = False
     via: str | None = None
     missing: int = 0
+    comment: str | None = None
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,8 @@ class Notification:
             said = _said(asked, answer.value)
             if said:
                 yield _fact("Default" if by_default else "Answer", said)
+            if answer.comment:
+                yield _fact("Comment", _shown(answer.comment, _LONGEST_ANSWER))
             if answer.actor:
                 yield _fact("Answered by", _line(answer.actor))
             yield _fact("Taken" if by_default else "Answered", _minute(answer.answered_at))

@@ -109,6 +109,7 @@ class Notifying:
                 "answer_id": _name(entry.data.get("answer_id")),
                 "value": entry.data.get("value"),
                 "via": entry.via,
+                **({} if entry.comment is None else {"comment": entry.comment}),
             }
         self._unsent[message["id"]] = message
         self._waiting.append(message["id"])

@@ -253,7 +253,9 @@ def test_its_text() -> None:
 
 def test_the_text_of_an_answer() -> None:
     told = notification(
-        event="answered", interrupt=question(value="Pay?"), answer=accepted(actor="ann", value={"ok": True, "why": "x"})
+        event="answered",
+        interrupt=question(value="Pay?"),
+        answer=accepted(actor="ann", value={"ok": True, "why": "x"}, comment="at last"),
     )
     assert told.text == (
         "Pay?\n"
@@ -261,6 +263,7 @@ def test_the_text_of_an_answer() -> None:
         "Answer:\n"
         "  ok: yes\n"
         "  why: x\n"
+        "Comment: at last\n"
         "Answered by: ann\n"
         "Answered: 2026-11-21 10:00 UTC\n"
         "Asked: anybody\n"

@@ -118,7 +118,7 @@ async def test_what_a_question_is_and_what_was_answered(serve: Serve, task_queue
         run = await graphs.asking.start(client, Ask({"a": 1}), state=Log(), id=task_queue, task_queue=task_queue)
         await run.wait()
         [asked] = await run.pending_interrupts()
-        await run.resume("end", actor="ann")
+        await run.resume("end", actor="ann", comment="at last")
         await run.result()
         await told.hears(2)
         audit = await run.audit()
@@ -130,6 +130,7 @@ async def test_what_a_question_is_and_what_was_answered(serve: Serve, task_queue
     assert answered.answer is not None
     assert (answered.answer.value, answered.answer.actor, answered.answer.via) == ("end", "ann", "update")
     assert answered.answer.answered_at == answered.at
+    assert answered.answer.comment == "at last"
     assert [entry.kind for entry in audit] == ["asked", "answered"]
 
 
