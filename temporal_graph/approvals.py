@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -21,7 +22,7 @@ from .views import Accepted, Interrupt, read_accepted, read_interrupts
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from .temporal.visibility_client import Found, Waiting
+    from .temporal.visibility_client import Asking, Found, Waiting
 
 __all__ = ["ApprovalQueue", "Pending", "PendingPage", "register_search_attributes"]
 
@@ -35,6 +36,8 @@ FETCHED = 200
 """How many runs are fetched at once where the caller does not say."""
 LARGEST_PAGE = 1_000
 """As servers are set up, they give no more at once."""
+NAMED = 10
+"""How many of the runs that are missing the log names."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +136,14 @@ class ApprovalQueue:
         """
         look = _Look.of(graph, assignee, overdue)
         if _order(order) is None:
-            token = b""
-            while True:
-                items, token = await self._fetch(look, FETCHED, token)
-                for item in items:
-                    yield item
-                if not token:
-                    return
+            with self._asking() as asking:
+                token = b""
+                while True:
+                    items, token = await self._fetch(asking, look, FETCHED, token)
+                    for item in items:
+                        yield item
+                    if not token:
+                        return
         for item in await self._sorted(look, cast("Order", order)):
             yield item
 
@@ -175,9 +179,10 @@ class ApprovalQueue:
         look, order = _Look.of(graph, assignee, overdue), _order(order)
         after = _read_token(token, order)
         if order is None:
-            items, rest = await self._fetch(look, size, cast("bytes", after))
-            while rest and not items:
-                items, rest = await self._fetch(look, size, rest)
+            with self._asking() as asking:
+                items, rest = await self._fetch(asking, look, size, cast("bytes", after))
+                while rest and not items:
+                    items, rest = await self._fetch(asking, look, size, rest)
             return PendingPage(items, _token("page", base64.b64encode(rest).decode()) if rest else None)
         items = await self._sorted(look, order)
         if after:
@@ -402,7 +407,25 @@ class ApprovalQueue:
 
     # -- Fetching ---------------------------------------------------------------------------------------------------
 
-    async def _fetch(self, look: _Look, size: int, token: bytes) -> tuple[list[Pending], bytes]:
+    @contextlib.contextmanager
+    def _asking(self) -> Generator[Asking]:
+        """For one listing, of however many pages; says at its end what it lacks."""
+        asking = self._visibility.Asking(self._client)
+        try:
+            yield asking
+        finally:
+            if asking.silent:
+                names = sorted(asking.silent)
+                rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+                logger.warning(
+                    "%d of the runs that were asked are missing in the queue, or some of their questions, because no "
+                    "worker said what they wait for: %s%s",
+                    len(names),
+                    ", ".join(map(repr, names[:NAMED])),
+                    rest,
+                )
+
+    async def _fetch(self, asking: Asking, look: _Look, size: int, token: bytes) -> tuple[list[Pending], bytes]:
         waiting = self._waiting(look)
         try:
             found, token = await self._visibility.page(self._client, waiting.query(), size, token)
@@ -412,27 +435,25 @@ class ApprovalQueue:
             self._warn(f"{_CURE} Until then every run is asked what it waits for, which is slow.")
             found, token = await self._visibility.page(self._client, waiting.running(), size, token)
         known = [run for run in found if waiting.has(run.graph)]
-        runs, silent = await self._visibility.asked(self._client, known)
+        runs = await asking.of(known)
         if is_registered and any(run.questions and not run.is_shown for run in runs):
             self._warn(_UNSHOWN)
-        if silent:
-            named = ", ".join(map(repr, silent[:3])) + (", ..." if len(silent) > 3 else "")
-            logger.warning("No worker could say what these %d runs wait for: %s", len(silent), named)
         return [item for run in runs for item in _items(run) if look.has(item)], token
 
     async def _sorted(self, look: _Look, order: Order) -> list[Pending]:
         items: list[Pending] = []
         token = b""
-        while True:
-            more, token = await self._fetch(look, FETCHED, token)
-            items += more
-            if len(items) > MOST_SORTED:
-                raise GraphInputError(
-                    f"More than {MOST_SORTED:,} questions are open, too many to sort. Look for some of them, with "
-                    "graph=, assignee= or overdue=True, or leave order= out."
-                )
-            if not token:
-                return sorted(items, key=lambda item: _place(item, order))
+        with self._asking() as asking:
+            while True:
+                more, token = await self._fetch(asking, look, FETCHED, token)
+                items += more
+                if len(items) > MOST_SORTED:
+                    raise GraphInputError(
+                        f"More than {MOST_SORTED:,} questions are open, too many to sort. Look for some of them, with "
+                        "graph=, assignee= or overdue=True, or leave order= out."
+                    )
+                if not token:
+                    return sorted(items, key=lambda item: _place(item, order))
 
     def _waiting(self, look: _Look, *, is_exact: bool = False) -> Waiting:
         return self._visibility.Waiting(

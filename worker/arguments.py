@@ -37,6 +37,7 @@ class Arguments:
 
     graph: list[str]
     deps: str | None
+    notify: str | None
     task_queue: str
     graceful_shutdown: float
     max_cached_workflows: int
@@ -123,6 +124,12 @@ def _work(group: Group) -> None:
         "--deps",
         metavar="MODULE:ATTRIBUTE",
         help="what nodes see as ctx.deps: a value, a function that makes it, or an async context manager",
+    )
+    group.add_argument(
+        "--notify",
+        metavar="MODULE:ATTRIBUTE",
+        help="who is told what happens to the questions of runs: an async function of a Notification, a Webhook, an "
+        "AppriseNotifier, or several as one, each(...)",
     )
     group.add_argument("--task-queue", default="graphs", type=_text, metavar="NAME", help="default: %(default)s")
     group.add_argument(

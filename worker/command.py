@@ -8,7 +8,7 @@ import logging
 from . import logs
 from .arguments import parse
 from .failure import WorkerError, one_line
-from .loading import load, load_graphs
+from .loading import load, load_graphs, load_notifier
 from .serving import serve
 from .stopping import Stop
 
@@ -32,7 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         graphs = load_graphs(arguments.graph)
         deps = None if arguments.deps is None else load("--deps", arguments.deps)
-        return asyncio.run(serve(arguments, graphs, deps, stop))
+        notify = None if arguments.notify is None else load_notifier(arguments.notify)
+        return asyncio.run(serve(arguments, graphs, deps, notify, stop))
     except WorkerError as error:
         logs.event(logging.ERROR, one_line(error))
         return 2

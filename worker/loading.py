@@ -1,4 +1,4 @@
-"""Graphs and deps by what the command line calls them: `MODULE:ATTRIBUTE`."""
+"""Graphs, deps and notifiers by what the command line calls them: `MODULE:ATTRIBUTE`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any, cast
 from pydantic_graph import BaseNode, Graph, GraphBuilder
 
 from temporal_graph import TemporalGraph
+from temporal_graph.notify import each
 
 from .failure import WorkerError, describe
 
@@ -61,6 +62,20 @@ def _load_graph(name: str) -> AnyGraph:
     )
 
 
+def load_notifier(name: str) -> Any:
+    """The notifier of this name; whether it is one, `GraphPlugin` looks.
+
+    Raises:
+        WorkerError: It cannot be loaded, or is None, which would be no notifier without a word.
+    """
+    value = load("--notify", name)
+    if value is None:
+        raise WorkerError(
+            f"--notify {name!r} is None; it must be an async function of a Notification, or such as Webhook(...)"
+        )
+    return value
+
+
 def load(flag: str, name: str) -> Any:
     """What `MODULE:ATTRIBUTE` stands for.
 
@@ -84,8 +99,7 @@ def load(flag: str, name: str) -> Any:
             value = getattr(value, part)
         except AttributeError:
             owner = repr(module_name) if value is module else _what(value)
-            choice = _deps_in(module) if flag == "--deps" else _graphs_in(module)
-            raise WorkerError(f"{flag} {name!r}: {owner} has no {part!r}. {choice}") from None
+            raise WorkerError(f"{flag} {name!r}: {owner} has no {part!r}. {_CHOICES[flag](module)}") from None
         except Exception as error:  # a property, or a module's __getattr__
             raise WorkerError(f"{flag} {name!r}: reading {part!r} failed with {describe(error)}") from error
     return value
@@ -174,6 +188,25 @@ def _deps_in(module: ModuleType) -> str:
     if not names:
         return f"There is nothing in {module.__name__!r} that deps could be"
     return f"What deps could be in {module.__name__!r}: {', '.join(names)}"
+
+
+def _notifiers_in(module: ModuleType) -> str:
+    """A sentence that says which notifiers a module has: functions of its own or made by ours, and objects."""
+    names = [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and callable(value)
+        and not inspect.isclass(value)
+        and inspect.iscoroutinefunction(value if inspect.isroutine(value) else type(value).__call__)
+        and (not inspect.isroutine(value) or value.__module__ in (module.__name__, each.__module__))
+    ]
+    if not names:
+        return f"There is nothing in {module.__name__!r} that could be a notifier"
+    return f"What could be a notifier in {module.__name__!r}: {', '.join(names)}"
+
+
+_CHOICES = {"--graph": _graphs_in, "--deps": _deps_in, "--notify": _notifiers_in}
 
 
 def _what(value: object) -> str:

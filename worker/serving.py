@@ -14,7 +14,8 @@ from temporalio.envconfig import ClientConnectConfig
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import Worker
 
-from temporal_graph import GraphError, GraphPlugin, register_search_attributes
+from temporal_graph import GraphDefinitionError, GraphError, GraphPlugin, register_search_attributes
+from temporal_graph.notify import Notifier
 
 from .arguments import Arguments
 from .connection import connect, connection
@@ -29,13 +30,14 @@ LEAST_GRACE = timedelta(milliseconds=1)
 """`GraphPlugin` takes none at all for not given, and would put its own default in its place."""
 
 
-async def serve(arguments: Arguments, graphs: list[AnyGraph], deps: Any, stop: Stop) -> int:
+async def serve(arguments: Arguments, graphs: list[AnyGraph], deps: Any, notify: Notifier | None, stop: Stop) -> int:
     """Run a worker until it is asked to stop.
 
     Args:
         arguments: The command line.
         graphs: What it runs.
         deps: What nodes see as `ctx.deps`, in every form that `GraphPlugin` takes.
+        notify: Who is told what happens to the questions of runs, if anybody is.
         stop: Says when to stop.
 
     Returns:
@@ -45,14 +47,21 @@ async def serve(arguments: Arguments, graphs: list[AnyGraph], deps: Any, stop: S
         WorkerError: It could not start.
     """
     stop.attach()
+    plugin = _plugin(arguments, graphs, deps, notify)
     try:
         async with _server(arguments, stop) as server:
-            plugin = GraphPlugin(*graphs, deps=deps, search_attributes=arguments.search_attributes)
             code = await _serve(arguments, plugin, server, stop)
     except StopRequestedError:
         code = 0
     event(logging.INFO, "stopped", exit_code=code)
     return code
+
+
+def _plugin(arguments: Arguments, graphs: list[AnyGraph], deps: Any, notify: Notifier | None) -> GraphPlugin:
+    try:
+        return GraphPlugin(*graphs, deps=deps, notify=notify, search_attributes=arguments.search_attributes)
+    except GraphDefinitionError as error:
+        raise WorkerError(one_line(error)) from error
 
 
 @contextlib.asynccontextmanager

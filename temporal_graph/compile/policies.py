@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-from pydantic_graph import StepContext
+from pydantic_graph import BaseNode, StepContext
 
-from ..codec import ValueCodec
+from ..codec import DecodeError, ValueCodec
 from ..codec.text import compact
 from ..commands import NOTHING, Abort, Command, Retry, Skip
 from ..engine.actions import action_of, read_action
@@ -38,6 +38,8 @@ PEOPLE = ("assignees", "not_by")
 """The fields of a policy for which a function may find people."""
 SIDES = ("before", "after")
 """Where breakpoints are, and what their questions are called."""
+OWN_RULES = ("value_error", "assertion_error")
+"""What the user's own validators say, which may look at other fields."""
 GOES_ON = "At a breakpoint any answer lets the run go on"
 FoundT = TypeVar("FoundT")
 
@@ -404,7 +406,41 @@ class Policies:
             known = ", ".join(repr(name) for name in self._state_fields)
             names = ", ".join(repr(name) for name in unknown)
             raise GraphInputError(f"The state of graph {self._graph!r} has no field {names}; its fields: {known}.")
+        self._check_values(update or {})
+        self._check_arrival(end.get("goto"))
         return end
+
+    def _check_values(self, update: Mapping[str, Json]) -> None:
+        """Refuse changes of the state whose types are wrong; what a validator says may depend on the rest of it."""
+        if self._state is None or not update:
+            return
+        try:
+            self._state.load_python(update)
+        except DecodeError as error:
+            given = [each for each in error.errors if each["loc"] and each["loc"][0] in update]
+            wrong = [each for each in given if each["type"] not in OWN_RULES]
+            if wrong:
+                raise GraphInputError(
+                    f"The state of graph {self._graph!r} cannot take update={shown(update)}: {worded(wrong)}."
+                ) from error
+        except Exception:  # of a validator of the user's, which is given a part of the state
+            return
+
+    def _check_arrival(self, goto: Mapping[str, Json] | None) -> None:
+        """Refuse to lead to a node that takes an input, without one."""
+        if goto is None or goto["node_id"] == END or goto["data"] is not None:
+            return
+        node_id = str(goto["node_id"])
+        codec = self._targets[node_id]
+        is_node = isinstance(codec.type, type) and issubclass(codec.type, BaseNode)
+        try:
+            codec.load_python({} if is_node else None)
+        except DecodeError as error:
+            example = f"{node_id}(...)" if is_node else f"Send({node_id!r}, ...)"
+            raise GraphInputError(
+                f"goto leads to node {node_id!r}, which takes {codec.name}, and brings nothing: "
+                f"{worded(error.errors)}. Give it something: goto={example}."
+            ) from error
 
 
 class KeptPolicies:
@@ -492,7 +528,7 @@ def never(pattern: Json, errors: list[dict[str, Any]]) -> str | None:
 
 def _is_certain(pattern: Json, loc: list[Any], kind: str) -> bool:
     """Whether something that is wrong with a pattern is wrong with every answer that matches it."""
-    if kind in ("value_error", "assertion_error"):  # of the user's own code, which may look at the rest of the answer
+    if kind in OWN_RULES:
         return False
     if not loc:
         return not isinstance(pattern, dict | list) or kind.endswith("_type")

@@ -16,8 +16,10 @@ def interrupts(engine: Engine) -> list[dict[str, Json]]:
 
 
 def standing(engine: Engine) -> dict[str, Any]:
-    """Where a run stands."""
+    """Where a run stands; of one that has ended, also which votes it knows, for it refuses all updates."""
+    votes = {"votes": [vote.public() for vote in engine.questions.votes.values()]} if engine.questions.closed else {}
     return {
+        **votes,
         "status": engine.standing,
         "values": engine.state,
         "version": engine.shared.version,

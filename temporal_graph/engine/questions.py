@@ -246,10 +246,16 @@ class Questions:
             that is not open yet.
 
         Raises:
-            Refused: There is no such question.
+            Refused: There is no such question; or somebody else's answer has the same `answer_id`.
         """
         known = self.known(answer)
         if known is not None:
+            if None not in (known.actor, answer.actor) and known.actor != answer.actor:
+                raise Refused(
+                    "invalid",
+                    f"answer_id {answer.answer_id!r} is that of the answer of {known.actor} to {known.interrupt_id!r}. "
+                    "Give each answer an id of its own.",
+                )
             return known
         if self.closed:
             raise Refused("closed", "The run has ended; it asks nothing any more.")

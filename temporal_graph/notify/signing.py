@@ -84,14 +84,18 @@ def verify(
         What the request tells.
 
     Raises:
-        SignatureError: A header is missing, no signature fits, or it was not signed just now.
+        SignatureError: A header is missing or no text, no signature fits, or it was not signed just now.
         ValueError: It was signed, but is no notification. `SignatureError` is a ValueError too.
         GraphDefinitionError: A secret is no text or bytes, or is too short.
-        TypeError: The body is not bytes.
+        TypeError: The body is not bytes, or `max_age` is no timedelta.
     """
     secrets = read_secrets(secret)
     if not isinstance(body, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"body is of type {type(body).__name__}; it must be the bytes of the request as they came.")
+    if not isinstance(max_age, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f"max_age is of type {type(max_age).__name__}; it must be a timedelta, such as timedelta(minutes=5)."
+        )
     moment = datetime.now(UTC) if now is None else now
     if moment.utcoffset() is None:
         raise ValueError(f"now is {now!r}; it must know its time zone, such as datetime.now(UTC).")
@@ -117,9 +121,12 @@ def verify(
 
 
 def _header(headers: Headers, name: str) -> str:
-    values = [value for key, value in headers.items() if key.lower() == name.lower()]
+    values = [value for key, value in headers.items() if str(key).lower() == name.lower()]
     if not values:
         raise SignatureError(f"The header {name} is missing; every request of a Webhook has it.")
+    for value in values:
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SignatureError(f"The header {name} is of type {type(value).__name__}; it must be text, as it came.")
     return ",".join(values)
 
 
@@ -142,6 +149,8 @@ def _read_json(body: bytes) -> Mapping[str, Any]:
         data = json.loads(body)
     except ValueError as error:
         raise ValueError(f"This is no notification: {error}") from None
+    except RecursionError:
+        raise ValueError("This is no notification: it is nested too deeply.") from None
     if not isinstance(data, dict):
         raise ValueError(f"This is no notification: it is of type {type(data).__name__}.")
     return cast("dict[str, Any]", data)

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 
 from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError
@@ -28,6 +28,7 @@ from ..messages import dump_result, load_input
 from ..options import NodeOptions
 from ..registry import Registry
 from .emitter import Emitter
+from .heartbeats import heartbeats
 from .kept import told, told_in
 from .names import PAYLOAD_TOO_LARGE, activity_name
 from .notifying import notify_activity
@@ -35,8 +36,6 @@ from .payloads import PayloadTooLargeError, from_raw, to_raw
 
 Activity = Callable[[RawValue], Awaitable[RawValue]]
 
-BEAT = 3
-"""Seconds between two signs of life, at most: a node hears that it is cancelled with the answer to one."""
 MOST_KEPT = 200_000
 """Characters of JSON that a node may have done once: they go with every sign of life."""
 MOST_LOCAL = 1_000
@@ -70,7 +69,7 @@ def _step(registry: Registry, name: str, function: StepFunction) -> Activity:
     async def run_step(message: RawValue) -> RawValue:
         graph = registry[name]
         with _errors(graph.options[function.name]):
-            async with _heartbeats():
+            async with heartbeats():
                 result = await function.call(from_raw(message))
             try:
                 return to_raw(result, f"What function {function.name!r} returned", graph.payload_limit)
@@ -92,7 +91,7 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
         with _errors(options, kept if options.on_failure == "interrupt" else None):
             given = load_input(text)
             given = dataclasses.replace(given, once={**given.once, **kept.so_far})
-            async with _heartbeats(kept), Emitter(node_id, given.task_id) as emitter:
+            async with heartbeats(kept.told), Emitter(node_id, given.task_id) as emitter:
                 hooks = Hooks(remember=kept.remember)
                 result = await graph.compiled.runner.run(node_id, given, deps.value, hooks, emitter.emit)
             what = f"The result of node {node_id!r} (its output and changes to the state)"
@@ -253,26 +252,3 @@ def _can_be_sent(error: BaseException | None) -> bool:
 def _final(error: BaseException, type_: str | None = None) -> ApplicationError:
     """An error that another attempt would only repeat."""
     return ApplicationError(_short(message_of(error)), type=type_ or type(error).__name__, non_retryable=True)
-
-
-@contextlib.asynccontextmanager
-async def _heartbeats(kept: Kept | None = None) -> AsyncGenerator[None]:
-    """Give signs of life while a node runs, so that a lost worker is noticed, and a cancellation arrives."""
-    timeout = activity.info().heartbeat_timeout
-    if timeout is None:
-        yield
-        return
-
-    async def beat() -> None:
-        while True:
-            await asyncio.sleep(min(timeout.total_seconds() / 3, BEAT))
-            if kept is not None:
-                activity.heartbeat(kept.told())  # one without it would let the server forget
-            else:
-                activity.heartbeat()
-
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()

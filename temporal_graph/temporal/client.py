@@ -214,8 +214,11 @@ async def _taken_before(
     """The acceptance of the same answer by a run that has ended since; None where there is none."""
     if answer is None or error.status != RPCStatusCode.NOT_FOUND:
         return None
-    answered = (await _last_state(handle)).get("answered", [])
-    return next((taken for taken in answered if taken["answer_id"] == answer["answer_id"]), None)
+    state = await _last_state(handle)
+    known = [*state.get("answered", ()), *state.get("votes", ())]
+    same = (each for each in known if each["answer_id"] == answer["answer_id"])
+    actor = answer.get("actor")
+    return next((each for each in same if None in (actor, each["actor"]) or actor == each["actor"]), None)
 
 
 async def _end(handle: WorkflowHandle[Any, Any], given: Mapping[str, str] | None) -> Mapping[str, Any]:

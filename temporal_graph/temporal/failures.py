@@ -36,6 +36,12 @@ from .names import (
 ANSWERS = (RESUME, RESUME_ALL, PROCEED)
 
 
+_UNANSWERED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.RESOURCE_EXHAUSTED)
+"""What a server says where no worker answers; "exhausted" is its queue of queries that wait for one."""
+_NO_POLLER = "no poller seen for task queue recently"
+"""What it says, as a failed precondition, where it knows that there is none."""
+
+
 def refusal(name: str, reason: str, message: str, errors: Iterable[dict[str, Any]] = ()) -> RefusedError:
     """Why what was sent with a request was not taken."""
     kind = AnswerRefusedError if name in ANSWERS else RefusedError
@@ -63,8 +69,7 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
         ) from error
     if error.status == RPCStatusCode.UNAVAILABLE:
         raise GraphError(f"The Temporal server cannot be reached: {error.message}") from error
-    # "Exhausted" is a server's queue of queries that wait for a worker.
-    if error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.RESOURCE_EXHAUSTED):
+    if error.status in _UNANSWERED or _NO_POLLER in error.message:
         raise GraphError(
             f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?"
         ) from error

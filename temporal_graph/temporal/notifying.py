@@ -24,6 +24,7 @@ from ..notify.errors import NotifyError
 from ..notify.notification import Notification
 from ..notify.several import call
 from ..registry import Registry
+from .heartbeats import heartbeats
 from .names import DELIVER, NOTIFIES, notify_name
 from .payloads import NOTHING, from_raw, to_raw
 from .summaries import summary
@@ -39,6 +40,8 @@ LEAST = timedelta(hours=1)
 """For how long it is tried at least, whenever that begins."""
 ATTEMPT = timedelta(minutes=2)
 """How long a notifier may take."""
+HEARTBEAT = timedelta(seconds=30)
+"""What a run has left behind must not go on for long in a worker, where it would take the place of its nodes."""
 LINGER = timedelta(seconds=2)
 """How long a history waits at its end for what is on its way."""
 AT_ONCE = 20
@@ -275,6 +278,7 @@ async def send(message: Message, retries: RetryPolicy) -> ApplicationError | Non
             notify_name(message["graph"]),
             to_raw(compact({name: value for name, value in message.items() if name != "later"}), "", None),
             start_to_close_timeout=ATTEMPT,
+            heartbeat_timeout=HEARTBEAT,
             schedule_to_close_timeout=limit,
             retry_policy=retries,
             summary=summary(f"notify: {message['event']} {_question(message)}"),
@@ -383,7 +387,7 @@ def notify_activity(registry: Registry, graph: str) -> Callable[[RawValue], Any]
         notification = Notification.from_json(json.loads(from_raw(message)))
         limit = asyncio.timeout(ATTEMPT.total_seconds() - 1)
         try:
-            async with limit:
+            async with limit, heartbeats():
                 await call(notifier, notification)
         except BaseException as error:
             if is_the_runtimes(error) or (isinstance(error, asyncio.CancelledError) and activity.is_cancelled()):

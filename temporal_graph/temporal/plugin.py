@@ -30,7 +30,8 @@ from .. import calendars as calendars  # before workflows run: in their sandbox 
 from ..deps import Deps
 from ..errors import GraphDefinitionError
 from ..registry import RegisteredGraph, Registry
-from .activities import BEAT, activities
+from .activities import activities
+from .heartbeats import BEAT
 from .names import FIND_GRAPH
 from .notifying import Deliver
 from .payloads import limit_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,10 +48,15 @@ ALL_OF_THEM = (
 SET_THEM = "GraphPlugin(search_attributes=True) has them set without that."
 WAIT = timedelta(seconds=10)
 """How long a server may take to say which attributes it has."""
-PATIENCE = timedelta(seconds=5)
-"""How long a run may take to say what it waits for, where each has to be asked."""
+PATIENCE = timedelta(seconds=12)
+"""How long a run may take to say what it waits for, where each has to be asked: for up to 10 s after a worker was
+killed, a server keeps for it what is asked of its runs, whatever other workers there are."""
 AT_ONCE = 20
 """How many runs are asked at once."""
+WAITED_FOR = 60
+"""For how many runs that do not answer a listing waits that long: for these, little more than half a minute."""
+HASTE = timedelta(seconds=2)
+"""How long the others may take then: no worker can have been killed so recently."""
 TAKEN = 60
 """Seconds until all of a server has heard of a new attribute: it looks for them now and then."""
 FINER = timedelta(seconds=1)
@@ -268,6 +274,7 @@ class Found:
         questions: What it waits for, as far as the list says.
         is_whole: Whether that is all; if not, the run has to be asked.
         is_shown: Whether the list says anything.
+        task_queue: Where its workers look for work.
     """
 
     run_id: str
@@ -275,6 +282,7 @@ class Found:
     questions: Sequence[Mapping[str, Any]] = ()
     is_whole: bool = False
     is_shown: bool = False
+    task_queue: str = ""
 
 
 async def page(client: Client, query: str, size: int, token: bytes) -> tuple[list[Found], bytes]:
@@ -321,9 +329,10 @@ async def _read(execution: WorkflowExecution) -> Found:
     try:
         memo = await execution.memo_value(GRAPH_PENDING, None, type_hint=RawValue)
         if memo is None:
-            return Found(execution.id, execution.workflow_type)
+            return Found(execution.id, execution.workflow_type, task_queue=execution.task_queue)
         read: Any = json.loads(from_raw(memo))
-        return Found(execution.id, execution.workflow_type, read["questions"], not read["more"], True)
+        questions, is_whole = read["questions"], not read["more"]
+        return Found(execution.id, execution.workflow_type, questions, is_whole, True, execution.task_queue)
     except Exception as error:  # of a codec, too
         raise GraphError(
             f"What run {execution.id!r} waits for cannot be read ({type(error).__name__}: {error}). Does this client "
@@ -331,32 +340,68 @@ async def _read(execution: WorkflowExecution) -> Found:
         ) from error
 
 
-async def asked(client: Client, runs: Sequence[Found]) -> tuple[list[Found], list[str]]:
-    """Ask each run what it waits for of which the list does not say it all; some at once.
+class Asking:
+    """Asks runs what they wait for of which the list does not say it all; for all the pages of one listing.
 
-    Returns:
-        Those that are runs of graphs; and the ids of those for which nobody answered, of whose questions some may lack.
+    Some are asked at once. Where one has not answered in time, and no other has on its task queue meanwhile, nobody
+    works there: those that are still to be asked there are not.
+
+    Attributes:
+        silent: The ids of the runs for which nobody answered, of whose questions some may lack.
     """
-    at_once = asyncio.Semaphore(AT_ONCE)
-    silent: list[str] = []
 
-    async def ask(run: Found) -> Found | None:
+    def __init__(self, client: Client) -> None:
+        self.silent: set[str] = set()
+        self._client = client
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._answers: Counter[str] = Counter()
+        self._deserted: set[str] = set()
+        self._waited_for = 0
+
+    async def of(self, runs: Sequence[Found]) -> list[Found]:
+        """The same runs with all that they wait for, without those that are of no graph."""
+        found = await asyncio.gather(*(self._ask(run) for run in runs))
+        return [run for run in found if run is not None]
+
+    async def _ask(self, run: Found) -> Found | None:
         if run.is_whole:
             return run
-        async with at_once:
+        async with self._at_once:
+            if run.task_queue in self._deserted:
+                return self._lost(run)
+            before = self._answers[run.task_queue]
+            patience = PATIENCE if self._waited_for < WAITED_FOR else HASTE
             try:
-                questions: Any = await handle_of(client, run.run_id).query(PENDING_INTERRUPTS, rpc_timeout=PATIENCE)
-            except WorkflowQueryFailedError:
-                return None  # no run of a graph
-            except RPCError as error:
-                if error.status == RPCStatusCode.NOT_FOUND:
+                # The client would try again when its own time is over.
+                async with asyncio.timeout(patience.total_seconds()):
+                    questions: Any = await handle_of(self._client, run.run_id).query(
+                        PENDING_INTERRUPTS, rpc_timeout=PATIENCE
+                    )
+            except WorkflowQueryFailedError as error:
+                self._heard(run)
+                # Every SDK names the query that a workflow does not have. Else the run is one that got stuck, say.
+                return None if PENDING_INTERRUPTS in str(error) else self._lost(run)
+            except (RPCError, TimeoutError) as error:
+                if isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND:
                     return None  # it is over, and forgotten
-                silent.append(run.run_id)
-                return run
-        return Found(run.run_id, run.graph, [listed(question) for question in questions], True, run.is_shown)
+                if isinstance(error, TimeoutError) or error.status in _TOO_LATE:
+                    self._waited_for += 1
+                    if self._answers[run.task_queue] == before:
+                        self._deserted.add(run.task_queue)
+                return self._lost(run)
+        self._heard(run)
+        return replace(run, questions=[listed(question) for question in questions], is_whole=True)
 
-    found = await asyncio.gather(*(ask(run) for run in runs))
-    return [run for run in found if run is not None], sorted(silent)
+    def _heard(self, run: Found) -> None:
+        self._answers[run.task_queue] += 1
+        self._deserted.discard(run.task_queue)
+
+    def _lost(self, run: Found) -> Found:
+        self.silent.add(run.run_id)
+        return run
+
+
+_TOO_LATE = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
 async def refresh(client: Client, waiting: Waiting) -> int:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 import pytest
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext
 
 from temporal_graph import (
@@ -471,6 +471,11 @@ CURE = " An answer is Command(resume={'approved': ...}); Command(goto=...) leads
             Command(update={"amont": 1, "amount": 2}, goto="Done"),
             "The state of graph 'claims' has no field 'amont'; its fields: 'amount', 'by'.",
         ),
+        (
+            Command(update={"amount": "much", "by": "ann"}, goto="Done"),
+            "The state of graph 'claims' cannot take update={'amount': 'much', 'by': 'ann'}: amount: Input should be a "
+            "valid integer",
+        ),
     ],
 )
 def test_what_cannot_be_done(end: Any, says: str) -> None:
@@ -573,6 +578,66 @@ def test_fields_by_the_names_that_the_state_has() -> None:
     stateful(Aliased, {"amount": 2})
     with pytest.raises(GraphDefinitionError, match="its fields: 'amount'"):
         stateful(Aliased, {"theAmount": 2})
+
+
+class Checked(BaseModel):
+    low: int = 0
+    high: int = 9
+
+    @field_validator("high")
+    @classmethod
+    def is_higher(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("low", 10):
+            raise ValueError("it is not higher")
+        return value
+
+
+def test_what_a_validator_says_of_a_part_of_the_state_counts_for_nothing() -> None:
+    stateful(Checked, {"high": 5})
+
+
+@dataclass
+class Bill(BaseNode[None, None, str]):
+    amount: int
+
+    async def run(self, ctx: GraphRunContext[None]) -> End[str]:
+        return End(str(self.amount))
+
+
+def leading(goto: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    g = GraphBuilder(name="calls", output_type=str, auto_instrument=False)
+
+    @g.step
+    async def ask(ctx: StepContext[None, None, None]) -> int:
+        return await interrupt("Well?", response_type=int)
+
+    @g.step
+    async def write(ctx: StepContext[None, None, int]) -> str:
+        return str(ctx.inputs)
+
+    g.add(g.edge_from(g.start_node).to(ask), g.edge_from(ask).to(write), g.edge_from(write).to(g.end_node))
+    g.add(g.node(Bill))
+    policy = InterruptPolicy(timeout=HOUR, on_timeout=Command(goto=goto))
+    return TemporalGraph(g.build(validate_graph_structure=False), node_options={"ask": NodeOptions(policy=policy)})
+
+
+@pytest.mark.parametrize(
+    ("goto", "says"),
+    [
+        ("write", "'write', which takes int, and brings nothing: value: Input should be a valid integer"),
+        ("Bill", "'Bill', which takes Bill, and brings nothing: amount: Field required"),
+        (Bill, "'Bill', which takes Bill, and brings nothing: amount: Field required"),
+    ],
+)
+def test_a_node_that_gets_no_input(goto: Any, says: str) -> None:
+    message = refused(lambda: leading(goto))
+    assert message.startswith(f"The policy of node 'ask', on_timeout: goto leads to node {says}")
+    assert message.endswith("Give it something: goto=" + ("Send('write', ...)." if goto == "write" else "Bill(...)."))
+
+
+@pytest.mark.parametrize("goto", ["ask", Send("write", 1), Bill(5), End("no")])
+def test_a_node_that_gets_its_input(goto: Any) -> None:
+    leading(goto)
 
 
 def test_no_state_to_change() -> None:

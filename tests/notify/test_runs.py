@@ -243,13 +243,22 @@ async def test_what_is_on_its_way_waits_for_a_worker_that_has_a_notifier(
         await graphs.asking.start(client, Ask(), state=Log(), id=task_queue, task_queue=task_queue)
         await until(_has_begun(hanging))
     async with serve(graphs.asking, max_cached_workflows=0) as client:
-        await graphs.asking.get_run(client, task_queue).get_state()
-        async with serve(graphs.asking, notify=told, max_cached_workflows=0):
-            await told.hears(1)
-            await graphs.asking.get_run(client, task_queue).cancel()
-            with pytest.raises(RunCancelledError):
-                await graphs.asking.get_run(client, task_queue).result()
+        await until(lambda: _has_come_to_nobody(client, task_queue))
+    async with serve(graphs.asking, notify=told, max_cached_workflows=0) as client:
+        await told.hears(1)
+        await graphs.asking.get_run(client, task_queue).cancel()
+        with pytest.raises(RunCancelledError):
+            await graphs.asking.get_run(client, task_queue).result()
     assert {each.id for each in hanging.began} == {each.id for each in told.got}
+
+
+async def _has_come_to_nobody(client: Client, run_id: str) -> bool:
+    described = await client.get_workflow_handle(run_id).describe()
+    return any("has no notifier" in each.last_failure.message for each in described.raw_description.pending_activities)
+
+
+async def _hang(notifier: Told, most: int) -> bool:
+    return notifier.at_once <= most
 
 
 def _has_begun(notifier: Told, count: int = 1) -> Callable[[], Any]:
@@ -272,6 +281,8 @@ async def test_what_is_on_its_way_goes_along_when_a_run_continues_as_new(
             await run.resume("on")
         await run.wait()
         assert len(await chain(client, run.id)) > 2
+        # What a history has left behind hangs for a few seconds more, and not for the two minutes that it may.
+        await until(lambda: _hang(hanging, 19), timeout=30)
         hanging.is_open.set()
         await hanging.hears(19)
         await run.wait()

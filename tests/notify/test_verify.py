@@ -240,6 +240,38 @@ def test_what_is_signed_but_no_notification(body: bytes) -> None:
     assert not isinstance(caught.value, SignatureError)
 
 
+@pytest.mark.parametrize("around", ["{}", '{{"interrupt": {{"value": {}}}}}'])
+def test_what_is_nested_very_deeply(around: str) -> None:
+    body = around.format("[" * 100_000 + "]" * 100_000).encode()
+    with pytest.raises(ValueError, match="This is no notification: it is nested too deeply") as caught:
+        check(signed(body=body), body)
+    assert not isinstance(caught.value, SignatureError)
+
+
+@pytest.mark.parametrize("name", [*signed()])
+@pytest.mark.parametrize("make", [lambda value: [value], str.encode, lambda value: None])
+def test_a_header_that_is_no_text(name: str, make: Any) -> None:
+    headers = signed()
+    value = make(headers[name])
+    with pytest.raises(SignatureError, match=f"The header {name} is of type {type(value).__name__}; it must be text"):
+        check({**headers, name: value})
+
+
+def test_a_name_of_a_header_that_is_no_text() -> None:
+    assert check({**signed(), 5: "five", None: "nothing"}) == notification()
+    with pytest.raises(SignatureError, match="The header Temporal-Graph-Timestamp is missing"):
+        check({name.encode(): value for name, value in signed().items()})
+
+
+@pytest.mark.parametrize("max_age", [300, 0.5, None, "5m"])
+def test_a_max_age_that_is_no_timedelta(max_age: Any) -> None:
+    says = f"max_age is of type {type(max_age).__name__}; it must be a timedelta, such as"
+    with pytest.raises(TypeError, match=says):
+        check(signed(), max_age=max_age)
+    with pytest.raises(TypeError, match=says):  # a mistake of the receiver's, whoever sends
+        check({}, max_age=max_age)
+
+
 def test_a_body_that_was_read() -> None:
     with pytest.raises(TypeError, match="body is of type str; it must be the bytes"):
         check(signed(), BODY.decode())  # type: ignore[arg-type]

@@ -112,6 +112,26 @@ async def test_in_this_process_it_says_so_too_and_an_escalation_mends_it() -> No
     assert ["problem" in entry.data for entry in run.audit()] == [True, False]
 
 
+async def test_a_vote_that_is_sent_again_is_the_same_one_even_when_the_run_has_ended(
+    serve: Serve, task_queue: str
+) -> None:
+    async with serve(board) as client:
+        run = await board.start(client, Vote(), state=Board(["ann", "bob"]), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        first = await run.resume({"approved": True}, actor="ann", answer_id="of ann")
+        # Somebody else's vote would be lost.
+        with pytest.raises(RefusedError, match="answer_id 'of ann' is that of the answer of ann") as caught:
+            await run.resume({"approved": True}, actor="bob", answer_id="of ann")
+        assert caught.value.reason == "invalid"
+        assert await run.resume({"approved": True}, actor="ann", answer_id="of ann") == first
+        await run.resume({"approved": True}, actor="bob", answer_id="of bob")
+        assert (await run.result()).output == "ann True, bob True"
+        assert await run.resume({"approved": True}, actor="ann", answer_id="of ann") == first
+        with pytest.raises(RefusedError) as caught:
+            await run.resume({"approved": True}, actor="bob", answer_id="of ann")
+        assert caught.value.reason == "closed"
+
+
 async def test_votes_ahead_of_the_questions_are_all_counted(serve: Serve, task_queue: str) -> None:
     async with serve(board) as client:
         run = await board.start(

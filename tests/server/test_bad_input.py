@@ -560,6 +560,14 @@ def test_what_a_server_refuses() -> None:
         raise_rpc("x", RPCError("no admission", RPCStatusCode.PERMISSION_DENIED, b""))
 
 
+def test_a_server_that_has_seen_no_worker_for_some_time() -> None:
+    """In its own words, which it has half a minute after the last worker was there."""
+    said = "no poller seen for task queue recently, worker may be down"
+    with pytest.raises(GraphError) as nobody:
+        raise_rpc("x", RPCError(said, RPCStatusCode.FAILED_PRECONDITION, b""))
+    assert str(nobody.value) == "No worker answered for run 'x'. Is one running on its task queue, with this graph?"
+
+
 # -- What callers cannot send ---------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,8 @@ from pydantic_graph import BaseNode, End, Graph, GraphBuilder, GraphRunContext, 
 from temporalio import activity
 from temporalio.common import RetryPolicy
 
-from temporal_graph import InterruptibleGraph, NodeOptions, TemporalGraph
+from temporal_graph import InterruptibleGraph, NodeOptions, TemporalGraph, interrupt
+from temporal_graph.notify import Notification, Notifier, Webhook, each
 
 NO_GRAPH = 42
 
@@ -124,6 +125,34 @@ async def tools() -> AsyncGenerator[Tools]:
     logging.getLogger("tools").info("tools open")
     yield Tools("hammer")
     logging.getLogger("tools").info("tools closed")
+
+
+_a = GraphBuilder(name="asking", input_type=str, output_type=str)
+
+
+@_a.step
+async def ask(ctx: StepContext[None, None, str]) -> str:
+    """Asks somebody."""
+    return await interrupt(ctx.inputs, response_type=str)
+
+
+_a.add(_a.edge_from(_a.start_node).to(ask), _a.edge_from(ask).to(_a.end_node))
+asking = TemporalGraph(_a.build())
+
+
+async def to_file(notification: Notification) -> None:
+    """Writes into the file whose name the question is."""
+    with Path(notification.interrupt.value).open("a") as told:
+        told.write(f"{notification.event} {notification.run_id}\n")
+
+
+def to_nobody(notification: Notification) -> None:
+    """Is not async."""
+
+
+webhook = Webhook("https://example.com/hook", secret="a secret for tests, and long enough")
+several: Notifier = each(to_file, webhook)
+no_notifier = None
 
 
 def broken_tools() -> Tools:

@@ -11,7 +11,7 @@ from tests.support.server import free_port
 from tests.worker.command import GRAPHS, refused
 from worker.arguments import parse
 from worker.failure import WorkerError
-from worker.loading import load, load_graphs
+from worker.loading import load, load_graphs, load_notifier
 
 GRAPH = f"{GRAPHS}:waiting"
 
@@ -131,7 +131,7 @@ def test_deps_that_are_not_there() -> None:
         load("--deps", f"{GRAPHS}:tool")
     assert str(caught.value) == (
         f"--deps '{GRAPHS}:tool': '{GRAPHS}' has no 'tool'. What deps could be in '{GRAPHS}': NO_GRAPH, Namespace, "
-        "Tools, tools, broken_tools"
+        "Tools, tools, to_file, to_nobody, no_notifier, broken_tools"
     )
     with pytest.raises(WorkerError, match=r"There is nothing in 'tests\.worker' that deps could be"):
         load("--deps", "tests.worker:tool")
@@ -173,6 +173,36 @@ def test_deps_that_cannot_be_had(server_address: str) -> None:
     assert "ConnectionError: the database is away (at tests/worker/graphs.py:" in line
     assert "declares deps of type Tools" in refused(*flags)
     assert "declares deps of type Tools" in refused(*flags, "--deps", f"{GRAPHS}:NO_GRAPH")
+
+
+def test_a_notifier_that_is_not_there() -> None:
+    assert f"--notify '{GRAPHS}:nobody': '{GRAPHS}' has no 'nobody'" in refused(
+        "--graph", GRAPH, "--notify", f"{GRAPHS}:nobody"
+    )
+    with pytest.raises(WorkerError) as caught:
+        load_notifier(f"{GRAPHS}:nobody")
+    assert str(caught.value) == (
+        f"--notify '{GRAPHS}:nobody': '{GRAPHS}' has no 'nobody'. What could be a notifier in '{GRAPHS}': to_file, "
+        "webhook, several"
+    )
+    with pytest.raises(WorkerError, match=r"There is nothing in 'tests\.worker' that could be a notifier"):
+        load_notifier("tests.worker:nobody")
+    with pytest.raises(WorkerError, match=r"there is no module 'tests\.worker\.nowhere'"):
+        load_notifier("tests.worker.nowhere:to_file")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("to_nobody", "which is no async function. Define it with `async def`; it must be an async function of a"),
+        ("NO_GRAPH", "notify is 42; it must be an async function of a Notification, or such as Webhook(url, secret="),
+        ("Tools", "notify is the class 'Tools' itself; it must be an async function"),
+        ("no_notifier", f"--notify '{GRAPHS}:no_notifier' is None; it must be an async function"),
+    ],
+)
+def test_a_notifier_that_is_none(name: str, says: str) -> None:
+    # There is no server there: it is refused before one is looked for.
+    assert says in refused("--graph", GRAPH, "--notify", f"{GRAPHS}:{name}", "--address", "127.0.0.1:1")
 
 
 def test_the_line_is_json_if_the_log_is() -> None:

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from tests.server.graphs import Chat, Greet, WaitForName, greet, parallel
 from tests.support.process import ROOT
 from tests.worker.command import GRAPHS, TEXT_LINE, event, events, worker
-from tests.worker.graphs import failing, tooled
+from tests.worker.graphs import asking, failing, tooled
 
 GREET = "tests.server.graphs:greet"
 
@@ -131,6 +131,18 @@ async def test_deps_are_there_while_it_runs(
     order = [line["event"] for line in events(process)]
     assert order[:2] == ["tools open", "connected"]
     assert order[-3:] == ["stopping", "tools closed", "stopped"]
+
+
+async def test_a_notifier_is_told(client: Client, server_address: str, task_queue: str, tmp_path: Path) -> None:
+    flags: list[object] = ["--graph", f"{GRAPHS}:asking", "--notify", f"{GRAPHS}:to_file"]
+    told = tmp_path / "told"
+    async with worker(tmp_path, *flags, "--task-queue", task_queue, "--address", server_address) as process:
+        run = await asking.start(client, inputs=str(told), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        await run.resume("yes")
+        assert (await run.result()).output == "yes"  # it waits for what is on its way
+        assert await process.stop() == 0
+    assert sorted(told.read_text().splitlines()) == [f"answered {task_queue}", f"opened {task_queue}"]
 
 
 async def test_a_graph_in_a_file_elsewhere_that_imports_its_neighbour(
