@@ -1070,14 +1070,14 @@ def check_seen(counts: Counter[str]) -> None:
     """Enough has happened."""
     unseen = [what for what in (*ALWAYS, *OFTEN) if not any(counts[seen] and seen.startswith(what) for seen in counts)]
     assert not set(ALWAYS) & set(unseen), unseen
-    assert len(unseen) <= len(OFTEN) / 3, unseen
+    assert len(unseen) <= len(OFTEN) / 4, unseen
     assert counts["lost by the server"] <= counts["end: finished"] / 4
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.timeout(600)
 def test_a_run_does_what_the_model_says(tmp_path: Path) -> None:
-    check_seen(run_at_random(tmp_path, 1, is_killed=False, examples=6))
+    check_seen(run_at_random(tmp_path, 12, is_killed=False, examples=6))
 
 
 @pytest.mark.slow
