@@ -38,6 +38,8 @@ ANSWERS = (RESUME, RESUME_ALL, PROCEED)
 
 _UNANSWERED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.RESOURCE_EXHAUSTED)
 """What a server says where no worker answers; "exhausted" is its queue of queries that wait for one."""
+TASK_LOST = "unexpected workflow task failure"
+"""What it says of an update whose task it has ended, because too many signals came; it may be sent again."""
 _NO_POLLER = "no poller seen for task queue recently"
 """What it says, as a failed precondition, where it knows that there is none."""
 

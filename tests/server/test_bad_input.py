@@ -449,7 +449,7 @@ async def test_early_answers_that_do_not_fit(serve: Serve, task_queue: str) -> N
         await run.resume("green", interrupt_id="ask_thrice:1.1", actor="eve")
         await run.resume(4, interrupt_id="ask_thrice:1.2", actor="ana")
         with pytest.raises(AnswerRefusedError, match=r"already_answered.*thrice:1.1' is not open yet, and was"):
-            await run.resume("red", interrupt_id="ask_thrice:1.1")
+            await run.resume("red", interrupt_id="ask_thrice:1.1", actor="eve")
         stop = await run.proceed({"approved": True}, interrupt_id="ask_thrice:1.0")
         assert [question.value for question in stop.interrupts] == ["colour?"]
         [rejected] = (await run.get_state()).rejected
