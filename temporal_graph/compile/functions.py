@@ -239,6 +239,18 @@ class CompiledFunctions:
         policy = self._policies.of(node_id, kind)
         return None if policy is None else self._policies.dump(policy, context())
 
+    def most_ahead(self, node_id: str) -> int | None:
+        """See `Functions.most_ahead`."""
+        if self._kept is None:
+            policy = self._policies.of(node_id, "node")
+            if policy is None:
+                return 1
+            return None if policy.only_assignees or policy.not_by else policy.quorum
+        _, found = self._kept.find(node_id, "node")
+        kept = found or {}
+        is_for_some = kept.get("only_assignees") or kept.get("not_by") or "not_by" in kept.get("finds", ())
+        return None if is_for_some else kept.get("quorum", 1)
+
     def keeping(self, kept: KeptPolicies | None) -> CompiledFunctions:
         """The same functions for a run that has kept the policies with which it began; None for one that has not."""
         functions = copy.copy(self)

@@ -192,7 +192,7 @@ class Answering(Walker):
         if isinstance(found, Accepted):
             return found
         if found is None:
-            self.questions.check_ahead(answer)
+            self.questions.check_ahead(answer, self._most_ahead(answer))
             if answer.goto is not None or answer.state_update is not None:
                 message = f"{answer.interrupt_id!r} is not open yet; an answer with goto or state_update cannot wait."
                 raise Refused("unknown_interrupt", message)
@@ -239,6 +239,11 @@ class Answering(Walker):
         asked = {task.id: task.asked for task in self.tasks.values()}
         found = self.questions.find(answer, self.visits, asked, will_ask)
         return (found, self.tasks[found.task_id]) if isinstance(found, Interrupt) else found
+
+    def _most_ahead(self, answer: Answer) -> int | None:
+        """How many answers are kept for a question that is not open; None for all: a call says who may when it asks."""
+        node_id, _, visit = (answer.interrupt_id or "").rpartition(":")
+        return None if "." in visit else self.functions.most_ahead(node_id)
 
     def _will_ask(self, task: Task) -> bool:
         """Whether it is an interrupt node which has yet to ask: it stands at a breakpoint, or composes its question."""

@@ -72,6 +72,10 @@ class Functions(Protocol):
         """How a question is asked at a node that does not say so itself: `Policy.dump`; None for nothing special."""
         ...
 
+    def most_ahead(self, node_id: str) -> int | None:
+        """How many answers to an interrupt node's own question count; None where some people's do not."""
+        ...
+
     def after(self, calendar: Json, since: str, seconds: float) -> str:
         """When so many seconds have passed since a moment: in a calendar's working time, or (None) at all times."""
         ...

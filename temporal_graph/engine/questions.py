@@ -349,20 +349,26 @@ class Questions:
         self.early.setdefault(answer.interrupt_id, []).append(accepted)
         return accepted
 
-    def check_ahead(self, answer: Answer) -> None:
-        """Refuse an answer to a question that is not open, where the same person's is kept for it, or too many are.
+    def check_ahead(self, answer: Answer, most: int | None) -> None:
+        """Refuse an answer to a question that is not open, where enough are kept for it, or too many altogether.
 
-        Those of several people are kept: who may answer, and how many must, is known when the question opens.
+        Args:
+            answer: The answer.
+            most: How many people must answer the question; None where that is not known.
 
         Raises:
             Refused: It is not kept.
         """
-        own = [kept for kept in self.early.get(answer.interrupt_id or "", ()) if kept.actor == answer.actor]
-        if own:
-            by = f" by {answer.actor}" if answer.actor is not None else ""
+        kept = self.early.get(answer.interrupt_id or "", [])
+        own = [item for item in kept if item.actor == answer.actor]
+        named = [item for item in kept if item.actor is not None]
+        is_enough = most is not None and (most == 1 or len(named) >= most)  # one of several must say who they are
+        if kept and (answer.actor is None or own or is_enough):
+            by = ", ".join(item.actor for item in own or kept if item.actor is not None)
             raise Refused(
                 "already_answered",
-                f"{answer.interrupt_id!r} is not open yet, and was answered ahead{by} at {own[-1].answered_at}.",
+                f"{answer.interrupt_id!r} is not open yet, and was answered ahead{f' by {by}' if by else ''} at "
+                f"{kept[-1].answered_at}.",
             )
         self.check_room([answer])
 

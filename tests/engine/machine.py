@@ -123,6 +123,12 @@ class Toy:
     def policy(self, node_id: str, kind: str, value: Encoded, state: Any) -> dict[str, Any] | None:
         return self.policies.get(f"{node_id} {kind}", self.policies.get(node_id))
 
+    def most_ahead(self, node_id: str) -> int | None:
+        policy = self.policies.get(f"{node_id} node", self.policies.get(node_id))
+        if policy is None:
+            return 1
+        return None if policy.get("only_assignees") or policy.get("not_by") else policy.get("quorum", 1)
+
     def after(self, calendar: Any, since: str, seconds: float) -> str:
         return (datetime.fromisoformat(since) + timedelta(seconds=seconds)).isoformat()
 

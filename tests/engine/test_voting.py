@@ -449,14 +449,18 @@ def test_early_answers_may_be_all_that_it_needs(new_run: Make) -> None:
     assert (run.engine.questions.early, run.engine.questions.rejected) == ({}, [])
 
 
-def test_early_answers_are_of_different_people(new_run: Make) -> None:
+def test_early_answers_are_of_different_people_and_no_more_than_it_needs(new_run: Make) -> None:
     run = new_run(ONE, Toy(policies={"q": Policy(quorum=2).dump()}))
     run.answer({"n": 1}, "q:1", actor="ann")
-    error = refused(lambda: run.answer({"n": 2}, "q:1", actor="ann"))
-    assert (error.reason, error.message) == (
-        "already_answered",
-        f"'q:1' is not open yet, and was answered ahead by ann at {LATER}.",
-    )
+    for actor in ("ann", None):
+        error = refused(lambda actor=actor: run.answer({"n": 2}, "q:1", actor=actor))
+        assert (error.reason, error.message) == (
+            "already_answered",
+            f"'q:1' is not open yet, and was answered ahead by ann at {LATER}.",
+        )
+    run.answer({"n": 2}, "q:1", actor="bob")
+    error = refused(lambda: run.answer({"n": 3}, "q:1", actor="cid"))
+    assert error.message == f"'q:1' is not open yet, and was answered ahead by ann, bob at {LATER}."
 
 
 def test_somebody_who_did_not_say_who_they_are_keeps_nobody_from_voting_ahead(new_run: Make) -> None:

@@ -577,7 +577,17 @@ class Model:
 
     def _is_room(self, sent: Sent) -> bool:
         """Whether an early answer is kept besides those that are."""
-        return sent.actor not in [each.actor for each, _ in self.early.get(sent.interrupt_id, [])]
+        kept = [each.actor for each, _ in self.early.get(sent.interrupt_id, [])]
+        if not kept:
+            return True
+        if sent.actor is None or sent.actor in kept:
+            return False
+        if "." in sent.interrupt_id:
+            return True  # how many people will be asked is not known before it asks
+        rules = ASKING[sent.interrupt_id.partition(":")[0]]
+        if rules.only_assignees or rules.not_by:
+            return True  # nor who may answer then
+        return rules.quorum > 1 and len([actor for actor in kept if actor is not None]) < rules.quorum
 
     def is_to_come(self, interrupt_id: str) -> bool:
         """Whether it is a question that is not open yet, and will be."""
