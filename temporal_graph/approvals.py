@@ -6,7 +6,7 @@ import base64
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -135,17 +135,14 @@ class ApprovalQueue:
             GraphError: The server does not answer, or the list cannot be read.
         """
         look = _Look.of(graph, assignee, overdue)
-        if _order(order) is None:
-            with self._asking() as asking:
-                token = b""
-                while True:
-                    items, token = await self._fetch(asking, look, FETCHED, token)
-                    for item in items:
-                        yield item
-                    if not token:
-                        return
-        for item in await self._sorted(look, cast("Order", order)):
-            yield item
+        if _order(order) is not None:
+            for item in await self._sorted(look, cast("Order", order)):
+                yield item
+            return
+        async with contextlib.aclosing(self._pages(look)) as pages:
+            async for page in pages:
+                for item in page:
+                    yield item
 
     async def page(
         self,
@@ -440,20 +437,25 @@ class ApprovalQueue:
             self._warn(_UNSHOWN)
         return [item for run in runs for item in _items(run) if look.has(item)], token
 
+    async def _pages(self, look: _Look) -> AsyncGenerator[list[Pending]]:
+        with self._asking() as asking:
+            items, token = await self._fetch(asking, look, FETCHED, b"")
+            yield items
+            while token:
+                items, token = await self._fetch(asking, look, FETCHED, token)
+                yield items
+
     async def _sorted(self, look: _Look, order: Order) -> list[Pending]:
         items: list[Pending] = []
-        token = b""
-        with self._asking() as asking:
-            while True:
-                more, token = await self._fetch(asking, look, FETCHED, token)
-                items += more
+        async with contextlib.aclosing(self._pages(look)) as pages:
+            async for page in pages:
+                items += page
                 if len(items) > MOST_SORTED:
                     raise GraphInputError(
                         f"More than {MOST_SORTED:,} questions are open, too many to sort. Look for some of them, with "
                         "graph=, assignee= or overdue=True, or leave order= out."
                     )
-                if not token:
-                    return sorted(items, key=lambda item: _place(item, order))
+        return sorted(items, key=lambda item: _place(item, order))
 
     def _waiting(self, look: _Look, *, is_exact: bool = False) -> Waiting:
         return self._visibility.Waiting(

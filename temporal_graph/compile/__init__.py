@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any
@@ -137,12 +137,13 @@ class _Compiler:
         }
         targets = {**takes, **{join_id: join.inputs for join_id, join in joins.items()}}
         forms = self._forms(spec, steps)
-        policies = self._policies(steps, takes, forms, state, plan)
+        nodes_of_classes = frozenset(node_id for node_id, step in steps.items() if isinstance(step, NodeStep))
+        policies = self._policies(steps, takes, nodes_of_classes, forms, state, plan)
         known = step_functions(functions, self.codec, self.name, steps)
         compiled = CompiledFunctions(
             self.codec,
             inputs=takes,
-            nodes=frozenset(node_id for node_id, step in steps.items() if isinstance(step, NodeStep)),
+            nodes=nodes_of_classes,
             items=self._items(),
             transforms=self._transforms(spec, transforms),
             decisions={node.id: node for node in self.graph.nodes.values() if isinstance(node, Decision)},
@@ -175,6 +176,7 @@ class _Compiler:
         self,
         steps: Mapping[str, Step[Any, Any, Any, Any]],
         takes: Mapping[str, ValueCodec],
+        nodes: Collection[str],
         forms: Mapping[str, AnswerForm],
         state: ValueCodec | None,
         plan: Plan,
@@ -186,7 +188,7 @@ class _Compiler:
                 policy = own_policy(step.node_type)
                 if policy is not None:
                     own[node_id] = policy
-        return Policies(self.name, takes, own, forms, state, plan)
+        return Policies(self.name, takes, nodes, own, forms, state, plan)
 
     def _codec_of(self, type_: Any, what: str) -> ValueCodec:
         try:

@@ -27,6 +27,7 @@ from .contexts import DriverReducerContext, DriverStepContext, StateCell
 from .editing import edited
 from .failures import failure_schema
 from .policies import KeptPolicies, Policies, after, own_method
+from .targets import arriving
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,9 +280,9 @@ class CompiledFunctions:
     def arrive(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
         """See `Functions.arrive`."""
         reader = self._inputs[node_id]
-        given: Json = {} if data is None and node_id in self._nodes else data
         try:
-            return Encoded(reader.dump(reader.load(compact(given))).decode()), []
+            value = arriving(reader, data, is_node=node_id in self._nodes)
+            return Encoded(reader.dump(value).decode()), []
         except DecodeError as error:
             return None, error.errors
 

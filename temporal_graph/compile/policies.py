@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-from pydantic_graph import BaseNode, StepContext
+from pydantic_graph import StepContext
 
 from ..codec import DecodeError, ValueCodec
 from ..codec.text import compact
@@ -29,7 +29,7 @@ from ..errors import GraphDefinitionError, GraphInputError
 from ..interrupts import InterruptNode
 from ..policies import Every, InterruptPolicy, People, names_of
 from .answers import AnswerForm
-from .targets import dump_command, shown, to_json
+from .targets import arriving, dump_command, shown, to_json
 
 if TYPE_CHECKING:
     from ..calendars import Calendar
@@ -152,6 +152,7 @@ class Policies:
         self,
         graph: str,
         targets: Mapping[str, ValueCodec],
+        nodes: Collection[str],
         own: Mapping[str, InterruptPolicy],
         forms: Mapping[str, AnswerForm],
         state: ValueCodec | None,
@@ -159,6 +160,7 @@ class Policies:
     ) -> None:
         self._graph = graph
         self._targets = targets
+        self._nodes = nodes
         self._own = own
         self._parts: dict[str, Mapping[str, InterruptPolicy]] = {"own": own, "others": {}, **{s: {} for s in SIDES}}
         self._forms = forms
@@ -432,9 +434,9 @@ class Policies:
             return
         node_id = str(goto["node_id"])
         codec = self._targets[node_id]
-        is_node = isinstance(codec.type, type) and issubclass(codec.type, BaseNode)
+        is_node = node_id in self._nodes
         try:
-            codec.load_python({} if is_node else None)
+            arriving(codec, None, is_node=is_node)
         except DecodeError as error:
             example = f"{node_id}(...)" if is_node else f"Send({node_id!r}, ...)"
             raise GraphInputError(

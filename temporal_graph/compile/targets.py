@@ -49,6 +49,20 @@ def dump_goto(graph: str, targets: Mapping[str, ValueCodec], target: Any) -> dic
     return {"node_id": node_id, "data": None if data is NOTHING else _dump(targets[node_id], node_id, data)}
 
 
+def arriving(codec: ValueCodec, data: Json, *, is_node: bool) -> Any:
+    """What a node gets to which a run is sent.
+
+    Args:
+        codec: What it takes.
+        data: What is brought, None for nothing.
+        is_node: Whether it is a `BaseNode`, which is made of nothing then.
+
+    Raises:
+        DecodeError: It does not take this.
+    """
+    return codec.load_python({} if data is None and is_node else data)
+
+
 def _dump(codec: ValueCodec, node_id: str, value: Any) -> Json:
     try:
         return json.loads(codec.dump(value))

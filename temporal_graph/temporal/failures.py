@@ -36,7 +36,9 @@ from .names import (
 ANSWERS = (RESUME, RESUME_ALL, PROCEED)
 
 
-_UNANSWERED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.RESOURCE_EXHAUSTED)
+TOO_LATE = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+"""What is said where no answer came in time."""
+_UNANSWERED = (*TOO_LATE, RPCStatusCode.RESOURCE_EXHAUSTED)
 """What a server says where no worker answers; "exhausted" is its queue of queries that wait for one."""
 TASK_LOST = "unexpected workflow task failure"
 """What it says of an update whose task it has ended, because too many signals came; it may be sent again."""

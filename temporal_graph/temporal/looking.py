@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from ..codec.text import members
 from ..errors import GraphError, GraphInputError, RunNotFoundError
 from ..starting import no_checkpoint
-from .failures import TASK_LOST, raise_failure, raise_rpc
+from .failures import TASK_LOST, TOO_LATE, raise_failure, raise_rpc
 from .names import AUDIT, HISTORY, SNAPSHOT
 from .payloads import from_raw
 from .streaming import TOPIC
@@ -94,9 +94,8 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
             raise GraphError(f"Run {id!r} could not tell its last events: {error}") from error
         except RPCError as error:
             # A query may be lost when a worker lets go of a run.
-            is_lost = error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
             failures += 1
-            if failures > 3 or not (is_lost or TASK_LOST in error.message):
+            if failures > 3 or not (error.status in TOO_LATE or TASK_LOST in error.message):
                 raise_rpc(id, error)
 
 

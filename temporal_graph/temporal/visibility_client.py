@@ -18,7 +18,7 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..errors import GraphError, GraphInputError
-from .failures import raise_rpc
+from .failures import TOO_LATE, raise_rpc
 from .looking import handle_of
 from .names import (
     GRAPH_ASSIGNEES,
@@ -384,7 +384,7 @@ class Asking:
             except (RPCError, TimeoutError) as error:
                 if isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND:
                     return None  # it is over, and forgotten
-                if isinstance(error, TimeoutError) or error.status in _TOO_LATE:
+                if isinstance(error, TimeoutError) or error.status in TOO_LATE:
                     self._waited_for += 1
                     if self._answers[run.task_queue] == before:
                         self._deserted.add(run.task_queue)
@@ -399,9 +399,6 @@ class Asking:
     def _lost(self, run: Found) -> Found:
         self.silent.add(run.run_id)
         return run
-
-
-_TOO_LATE = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
 async def refresh(client: Client, waiting: Waiting) -> int:
