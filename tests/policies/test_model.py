@@ -1074,7 +1074,6 @@ def check_seen(counts: Counter[str]) -> None:
     assert counts["lost by the server"] <= counts["end: finished"] / 2
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.timeout(600)
 def test_a_run_does_what_the_model_says(tmp_path: Path) -> None:
     check_seen(run_at_random(tmp_path, 12, is_killed=False, examples=6))

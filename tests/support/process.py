@@ -48,6 +48,7 @@ class Process:
         self.log = log
         self.env = dict(env or {})
         self._child: subprocess.Popen[bytes] | None = None
+        self._begins = 0
 
     def start(self) -> None:
         """Starts the child.
@@ -63,6 +64,7 @@ class Process:
         python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         env = {**os.environ, "PYTHONPATH": python_path, "PYTHONUNBUFFERED": "1", **self.env}
         with self.log.open("ab") as output:
+            self._begins = output.tell()
             self._child = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=env
             )
@@ -77,9 +79,18 @@ class Process:
         """The id of the process started last."""
         return self._started().pid
 
+    @property
+    def returncode(self) -> int | None:
+        """The exit code of the process started last, negative for a signal; None while it runs."""
+        return self._started().poll()
+
     def output(self) -> str:
         """Everything it has written so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def output_since_start(self) -> str:
+        """What it has written since it was started last."""
+        return self.log.read_bytes()[self._begins :].decode(errors="replace") if self.log.exists() else ""
 
     def kill(self) -> None:
         """Kills it with SIGKILL, as a power cut would, and waits until it is gone. Does nothing if it has ended."""
@@ -132,7 +143,7 @@ class Process:
         while text not in self.output():
             # Asked before reading once more: what it wrote just before it ended counts.
             if not self.running and text not in self.output():
-                raise self.failure(f"ended with {self._started().returncode} before it wrote {text!r}")
+                raise self.failure(f"ended with {self.returncode} before it wrote {text!r}")
             if time.monotonic() > deadline:
                 raise self.failure(f"did not write {text!r} within {timeout:g} s")
             await asyncio.sleep(0.02)

@@ -4,7 +4,10 @@ Nothing is downloaded by the SDK.
 """
 
 import asyncio
+import contextlib
+import itertools
 import json
+import os
 import shutil
 import socket
 import sys
@@ -43,11 +46,20 @@ def program(name: str) -> Path:
     return Path(found).absolute()
 
 
+_PORTS = itertools.cycle(range(first := 10_000 + os.getpid() % 22 * 1_000, first + 1_000))
+"""Each test process has its own, and all are below those that the kernel gives to connections (32,768 and up).
+
+So nobody takes the port of a server that was killed and is to come back.
+"""
+
+
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in itertools.islice(_PORTS, 1_000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 class DevServer:
@@ -106,7 +118,7 @@ class DevServer:
             # Looked at even if somebody answered: it may be another server, which took the port first.
             if not self.process.running:
                 raise self.process.failure("ended while it was starting")
-            if answers:
+            if answers and f"localhost:{self.port}" in self.process.output_since_start():
                 return
             if time.monotonic() > deadline:
                 raise self.process.failure(f"was not healthy after {timeout:g} s")
@@ -132,7 +144,12 @@ class DevServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends the process. Its data is thrown away, so nothing is gained by asking politely."""
+        """Ends the process. Its data is thrown away, so nothing is gained by asking politely.
+
+        An error is told if the server had ended before.
+        """
+        if error is not None and not self.process.running:
+            error.add_note(str(self.process.failure(f"ended with {self.process.returncode}")))
         self.kill()
 
 

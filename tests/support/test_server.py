@@ -114,3 +114,19 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
         port: int = taken.getsockname()[1]
         with pytest.raises(ProcessFailed, match=f"(?s)ended while it was starting.*{port}"):
             await DevServer(tmp_path, port=port).start(timeout=20)
+
+
+async def test_a_server_is_not_taken_for_another_one_on_its_port(own_server: DevServer, tmp_path: Path) -> None:
+    (folder := tmp_path / "other").mkdir()
+    with pytest.raises(ProcessFailed, match=f"(?s)ended while it was starting.*{own_server.port}"):
+        await DevServer(folder, port=own_server.port).start(timeout=20)
+
+
+async def test_an_error_tells_that_the_server_had_ended(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as caught:  # noqa: PT012
+        async with DevServer(tmp_path) as server:
+            server.kill()
+            raise RuntimeError
+    [note] = caught.value.__notes__
+    assert "ended with -9" in note
+    assert "Temporal Server" in note
