@@ -249,10 +249,14 @@ class NodeAsker:
         """See `temporal_graph.interrupts.Asker`."""
         found = next((known for known in self._steps.values() if known.function is function), None)
         if found is None:
-            name = getattr(function, "__name__", "function")
-            known = ", ".join(self._steps) or "none"
+            # Without the function itself: where in memory it is, another process would tell otherwise.
+            name, known = name_of(function), ", ".join(self._steps) or "none"
+            if isinstance(function, functools.partial):
+                raise InterruptError(
+                    f"step() got a functools.partial of {name}(). Call step({name}, ...) with its arguments."
+                )
             raise InterruptError(
-                f"step() got {function!r}, which the graph does not know; it knows: {known}. Give it to the graph, "
+                f"step() got {name}(), which the graph does not know; it knows: {known}. Give it to the graph, "
                 f"TemporalGraph(..., steps=[{name}]), so that workers have it as an activity."
             )
         if self._hooks.do is None:

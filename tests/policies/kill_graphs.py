@@ -61,7 +61,8 @@ class Ledger:
 
     def lines(self) -> list[Line]:
         text = self.path.read_text() if self.path.exists() else ""
-        return [Line(**json.loads(line)) for line in text.splitlines()]
+        whole = text[: text.rfind("\n") + 1]  # one may be half-written as this is read
+        return [Line(**json.loads(line)) for line in whole.splitlines()]
 
 
 @dataclass

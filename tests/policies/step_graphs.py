@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -177,6 +178,11 @@ async def asks_for_the_unknown(ctx: Context) -> str:
     return "never"
 
 
+async def asks_for_a_partial(ctx: Context) -> str:
+    await step(functools.partial(note, ctx.inputs.path), "noted")
+    return "never"
+
+
 async def gives_what_does_not_fit(ctx: Context) -> str:
     await step(note, ctx.inputs.path, 3)  # type: ignore[arg-type]
     return "never"
@@ -256,6 +262,7 @@ SCENARIOS: dict[str, Callable[[Context], Awaitable[str]]] = {
         handles,
         does_not,
         asks_for_the_unknown,
+        asks_for_a_partial,
         gives_what_does_not_fit,
         gives_too_many,
         gives_too_much,

@@ -171,12 +171,17 @@ async def test_an_error_that_is_not_caught_is_the_nodes(serve: Serve, task_queue
 @pytest.mark.parametrize(
     ("scenario", "type_", "message"),
     [
-        ("asks_for_the_unknown", "InterruptError", "it knows: note, note_later, hold, bill, fail"),
+        (
+            "asks_for_the_unknown",
+            "InterruptError",
+            "step() got unknown(), which the graph does not know; it knows: note, note_later, hold, bill, fail",
+        ),
+        ("asks_for_a_partial", "InterruptError", "Call step(note, ...) with its arguments"),
         ("gives_what_does_not_fit", "TypeError", "step(note, ...): text is 3"),
         ("gives_too_many", "TypeError", "too many positional arguments"),
         ("gives_too_much", "PayloadTooLargeError", "gives to 'note' is 3,0"),
     ],
-    ids=["unknown", "misfit", "too_many", "too_much"],
+    ids=["unknown", "partial", "misfit", "too_many", "too_much"],
 )
 async def test_what_cannot_be_called(
     serve: Serve, task_queue: str, path: str, scenario: str, type_: str, message: str
