@@ -22,7 +22,6 @@ from .errors import (
 )
 from .graph import InterruptibleGraph, TemporalGraph
 from .interrupts import Answered, InterruptNode, Required, answers, interrupt, once, step
-from .local import LocalRun
 from .merge import Merge
 from .options import NodeOptions
 from .policies import Escalate, Every, InterruptPolicy
@@ -31,6 +30,7 @@ from .views import Accepted, AuditEntry, Checkpoint, GraphResult, Interrupt, Run
 if TYPE_CHECKING:
     from .approvals import ApprovalQueue, Pending, PendingPage, register_search_attributes
     from .calendars import Calendar
+    from .local import LocalRun
     from .plugin import GraphPlugin
 
 __all__ = [
@@ -92,6 +92,7 @@ _LATER = {
     "PendingPage": "approvals",
     "register_search_attributes": "approvals",
     "Calendar": "calendars",
+    "LocalRun": "local",
 }
 """What a module of nodes does not need, by where it is: loaded when it is asked for."""
 

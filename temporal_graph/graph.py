@@ -17,7 +17,6 @@ from .compile import CompiledGraph, compile_graph, with_options
 from .compile.hints import Namespace
 from .engine.breakpoints import NO_BREAKPOINTS, Breakpoints
 from .errors import GraphDefinitionError, GraphInputError, RunNotFoundError
-from .local import LocalRun
 from .naming import assigned_name, checked_name
 from .node_classes import graph_of
 from .options import NodeOptions
@@ -39,6 +38,8 @@ from .views import GraphResult, Stop, read_stop
 
 if TYPE_CHECKING:
     from temporalio.client import Client
+
+    from .local import LocalRun
 
 __all__ = ["InterruptibleGraph", "TemporalGraph"]
 
@@ -281,6 +282,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         """
         breakpoints = read_breakpoints(interrupt_before, interrupt_after)
         check_breakpoints(self._compiled, breakpoints or NO_BREAKPOINTS)
+        from .local import LocalRun  # here, because modules of nodes do without
+
         return LocalRun(self.registered, deps, breakpoints)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_graph import BaseNode
 
@@ -15,12 +15,13 @@ from .compile import CompiledGraph
 from .compile.targets import shown
 from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
 from .engine.events import Encoded, Start, clipped
-from .engine.questions import Refused
-from .engine.recording import RecordingEngine
 from .engine.spec import StepSpec
 from .engine.state import Json
 from .errors import GraphDefinitionError, GraphInputError, RefusedError
 from .policies import InterruptPolicy
+
+if TYPE_CHECKING:
+    from .engine.recording import RecordingEngine
 
 
 def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) -> dict[str, str | None]:
@@ -227,6 +228,10 @@ def forked(graph: CompiledGraph, data: dict[str, Any], update: Json, now: str) -
         GraphInputError: The other run had ended by then.
         RefusedError: The state does not take the update, or a question that was open cannot be asked anew.
     """
+    # Here, because modules of nodes do without.
+    from .engine.questions import Refused
+    from .engine.recording import RecordingEngine
+
     engine = RecordingEngine(graph.spec, graph.functions, graph.plan, data)
     try:
         engine.fork(update, now)

@@ -16,6 +16,7 @@ from typing import Any, cast, get_args, get_origin
 
 from pydantic_core import PydanticSerializationError, ValidationError
 
+from ..engine.events import listed
 from . import dynamic
 from .answers import answer_schema
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
@@ -84,7 +85,7 @@ class ValueCodec:
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             errors = readable([{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found])
-            raise DecodeError(f"this is no {self.name}: {_listed(errors)}", errors) from error
+            raise DecodeError(f"this is no {self.name}: {listed(errors)}", errors) from error
         except UnknownTagError as error:
             wrong: list[dict[str, Any]] = [{"loc": [], "msg": str(error), "type": "unknown_type"}]
             raise DecodeError(f"this is no {self.name}: {error}", wrong) from error
@@ -210,7 +211,3 @@ _CALLS = re.compile(
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:197]}..."
-
-
-def _listed(errors: list[dict[str, Any]]) -> str:
-    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'value'}: {e['msg']}" for e in errors)

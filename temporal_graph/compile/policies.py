@@ -19,10 +19,9 @@ from ..codec.text import compact
 from ..commands import NOTHING, Abort, Command, Retry, Skip
 from ..engine.actions import action_of, read_action
 from ..engine.breakpoints import ANY
-from ..engine.events import clipped, message_of
+from ..engine.events import clipped, listed, message_of
 from ..engine.functions import Functions
 from ..engine.policies import Policy
-from ..engine.questions import listed as worded
 from ..engine.spec import END
 from ..engine.state import Json, Plan
 from ..errors import GraphDefinitionError, GraphInputError
@@ -252,7 +251,7 @@ class Policies:
             brings = ", ".join(f"{name!r}: ..." for name in form.fields)
             raise GraphDefinitionError(
                 f"The policy of node {node_id!r}, on_timeout: {shown(policy.on_timeout)} does not answer the node: "
-                f"{worded(errors)}. An answer is Command(resume={{{brings}}}); Command(goto=...) leads elsewhere."
+                f"{listed(errors)}. An answer is Command(resume={{{brings}}}); Command(goto=...) leads elsewhere."
             )
 
     def _check_failure(self, node_id: str, policy: InterruptPolicy, functions: Functions) -> None:
@@ -265,7 +264,7 @@ class Policies:
             wrong = "it says neither Retry nor Skip nor Abort"
         else:
             _, errors = read_action(functions, node_id, action, end["value"])
-            wrong = worded(errors)
+            wrong = listed(errors)
         if wrong:
             takes = [option["properties"]["action"]["const"] for option in functions.failure_schema(node_id)["oneOf"]]
             words = {"retry": "Command(resume=Retry())", "skip": "Command(resume=Skip(output))"}
@@ -349,15 +348,15 @@ class Policies:
             asked there, in which `*` stands for every node. Whom functions find is not in it: `finds` says of which
             fields that is so.
         """
-        listed: list[InterruptPolicy] = []
+        kept: list[InterruptPolicy] = []
         for policy in self._all():
-            if not any(policy is known for known in listed):
-                listed.append(policy)
-        if not listed:
+            if not any(policy is known for known in kept):
+                kept.append(policy)
+        if not kept:
             return {}
 
         def number(policy: InterruptPolicy) -> int:
-            return next(index for index, known in enumerate(listed) if known is policy)
+            return next(index for index, known in enumerate(kept) if known is policy)
 
         parts = {
             part: {name: number(policy) for name, policy in policies.items()} for part, policies in self._parts.items()
@@ -366,7 +365,7 @@ class Policies:
         if len(set(others.values())) == 1 and all(node_id in others for node_id in self._targets if node_id != END):
             parts["others"] = {ANY: next(iter(others.values()))}
         given = {part: numbers for part, numbers in parts.items() if numbers or part not in SIDES}
-        return {"list": [self._dump_fixed(policy) for policy in listed], **given}
+        return {"list": [self._dump_fixed(policy) for policy in kept], **given}
 
     def _dump_fixed(self, policy: InterruptPolicy) -> dict[str, Json]:
         finds = [name for name in PEOPLE if callable(getattr(policy, name))]
@@ -423,7 +422,7 @@ class Policies:
             wrong = [each for each in given if each["type"] not in OWN_RULES]
             if wrong:
                 raise GraphInputError(
-                    f"The state of graph {self._graph!r} cannot take update={shown(update)}: {worded(wrong)}."
+                    f"The state of graph {self._graph!r} cannot take update={shown(update)}: {listed(wrong)}."
                 ) from error
         except Exception:  # of a validator of the user's, which is given a part of the state
             return
@@ -441,7 +440,7 @@ class Policies:
             example = f"{node_id}(...)" if is_node else f"Send({node_id!r}, ...)"
             raise GraphInputError(
                 f"goto leads to node {node_id!r}, which takes {codec.name}, and brings nothing: "
-                f"{worded(error.errors)}. Give it something: goto={example}."
+                f"{listed(error.errors)}. Give it something: goto={example}."
             ) from error
 
 
@@ -525,7 +524,7 @@ def never(pattern: Json, errors: list[dict[str, Any]]) -> str | None:
         errors: What is wrong with the pattern, taken as an answer.
     """
     told = [error for error in errors if _is_certain(pattern, error["loc"], error["type"])]
-    return worded(told) or None
+    return listed(told) or None
 
 
 def _is_certain(pattern: Json, loc: list[Any], kind: str) -> bool:

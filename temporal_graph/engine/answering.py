@@ -19,8 +19,9 @@ from .events import (
     RunFailedError,
     SetTimer,
     is_the_runtimes,
+    listed,
 )
-from .questions import Accepted, Answer, Interrupt, Refused, describe, invalid, listed
+from .questions import Accepted, Answer, Interrupt, Refused, describe, invalid
 from .spec import START, EndSpec, StepSpec
 from .state import Json
 from .voting import check_actor, is_one_of_several, votes_for

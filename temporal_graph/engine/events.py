@@ -56,6 +56,11 @@ def clipped(text: str, limit: int = LONGEST_MESSAGE) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+def listed(errors: list[dict[str, Any]]) -> str:
+    """What is wrong with a value, in one line."""
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'value'}: {e['msg']}" for e in errors)
+
+
 def failure_of(node_id: str, error: BaseException) -> Failure:
     """Why a run cannot go on: an exception of the user's."""
     return Failure(node_id, type(error).__name__, message_of(error))

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from .audit import Audit
-from .events import clipped
+from .events import clipped, listed
 from .policies import Due, Policy, too_few
 from .state import Json
 
@@ -530,11 +530,6 @@ def _remember(memory: dict[str, Accepted], name: str, accepted: Accepted) -> Non
 def describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
     """What is said of an answer that does not fit."""
     return f"The answer does not fit {interrupt_id!r}: {listed(errors)}."
-
-
-def listed(errors: list[dict[str, Any]]) -> str:
-    """What is wrong, in one line."""
-    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'value'}: {e['msg']}" for e in errors)
 
 
 def shortened(value: Json) -> Json:

@@ -28,11 +28,12 @@ from .events import (
     SetTimer,
     failure_of,
     is_the_runtimes,
+    listed,
 )
 from .forks import ForkRuns, Joining, Runs
 from .functions import Functions, Value
 from .policies import Policy, schedule
-from .questions import Interrupt, Questions, listed
+from .questions import Interrupt, Questions
 from .shared import Base, SharedState
 from .spec import END, DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, Path, StartSpec, StepSpec
 from .state import AUTO, Json, Plan

@@ -39,7 +39,7 @@ from ..engine.events import (
 from ..engine.policies import Due
 from ..engine.questions import Accepted, Answer, Interrupt, Refused
 from ..engine.recording import RecordingEngine
-from ..engine.spec import END
+from ..engine.spec import END, StepSpec
 from ..engine.state import Json
 from ..errors import GraphInputError
 from ..messages import NodeInput, Question, asked, dump_input, dump_result, load_result, node_input
@@ -52,7 +52,7 @@ from .names import FIRST_TASK, MARK, PAYLOAD_TOO_LARGE, activity_name
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 from .streaming import Events
-from .summaries import details, summary
+from .summaries import details, node_summary, summary
 from .telling import Teller
 from .timers import Timers
 from .visibility import Showing
@@ -501,8 +501,7 @@ class Driver:
                 future: asyncio.Future[Any] = asyncio.ensure_future(self._run_here(work, message))
             else:
                 argument = self.to_raw(text, f"What node {work.node_id!r} gets (its input and the state)")
-                said = f"compose {work.task_id}" if work.composes else work.task_id
-                future = self._start_activity(work.node_id, argument, options, said)
+                future = self._start_activity(work.node_id, argument, options, self._said_of(work))
         except PayloadTooLargeError as error:
             failure = Failure(work.node_id, PAYLOAD_TOO_LARGE, str(error))
             self._arrived.append(
@@ -519,13 +518,20 @@ class Driver:
     def _on_done(self, number: int, task_id: str, future: asyncio.Future[Any]) -> None:
         self._arrived.append((number, task_id, future))
 
-    def _start_activity(self, node_id: str, argument: RawValue, options: NodeOptions, said: str) -> asyncio.Future[Any]:
+    def _said_of(self, work: Work) -> str | None:
+        node = self.graph.compiled.spec.nodes[work.node_id]
+        return node_summary(work, is_interrupt=isinstance(node, StepSpec) and node.waits)
+
+    def _start_activity(
+        self, node_id: str, argument: RawValue, options: NodeOptions, said: str | None
+    ) -> asyncio.Future[Any]:
+        text = options.summary or said
         common: dict[str, Any] = {
             "result_type": RawValue,
             "start_to_close_timeout": options.start_to_close_timeout or DEFAULT_TIMEOUT,
             "schedule_to_close_timeout": options.schedule_to_close_timeout,
             "retry_policy": options.retry_policy or DEFAULT_RETRIES,
-            "summary": summary(options.summary or said),
+            "summary": None if text is None else summary(text),
         }
         self._command()
         name = activity_name(self.graph.name, node_id)

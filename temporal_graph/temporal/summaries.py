@@ -6,7 +6,7 @@ import json
 from datetime import UTC
 
 from ..engine.engine import Engine
-from ..engine.events import clipped
+from ..engine.events import Work, clipped
 from ..engine.policies import Due, moment
 from ..engine.questions import Interrupt
 
@@ -22,6 +22,13 @@ def summary(text: str) -> str:
     while len(json.dumps(text)) > LONGEST:
         text = text[: len(text) * 3 // 4] + "…"
     return text
+
+
+def node_summary(work: Work, *, is_interrupt: bool) -> str | None:
+    """What an activity is for, where its type, the node, does not say it: a worker spends time on each summary."""
+    if work.composes:
+        return f"compose {work.task_id}"
+    return work.task_id if is_interrupt or not work.task_id.endswith(":1") else None
 
 
 def due_summary(interrupt_id: str, due: Due) -> str:
