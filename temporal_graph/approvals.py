@@ -438,12 +438,13 @@ class ApprovalQueue:
         return [item for run in runs for item in _items(run) if look.has(item)], token
 
     async def _pages(self, look: _Look) -> AsyncGenerator[list[Pending]]:
+        token = b""
         with self._asking() as asking:
-            items, token = await self._fetch(asking, look, FETCHED, b"")
-            yield items
-            while token:
+            while True:
                 items, token = await self._fetch(asking, look, FETCHED, token)
                 yield items
+                if not token:
+                    return
 
     async def _sorted(self, look: _Look, order: Order) -> list[Pending]:
         items: list[Pending] = []

@@ -280,10 +280,10 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             DepsError: The deps are a context manager that was used up.
             GraphInputError: There is no such node to stop at.
         """
-        breakpoints = read_breakpoints(interrupt_before, interrupt_after)
-        check_breakpoints(self._compiled, breakpoints or NO_BREAKPOINTS)
         from .local import LocalRun  # here, because modules of nodes do without
 
+        breakpoints = read_breakpoints(interrupt_before, interrupt_after)
+        check_breakpoints(self._compiled, breakpoints or NO_BREAKPOINTS)
         return LocalRun(self.registered, deps, breakpoints)
 
 

@@ -243,12 +243,9 @@ class CompiledFunctions:
     def most_ahead(self, node_id: str) -> int | None:
         """See `Functions.most_ahead`."""
         if self._kept is None:
-            policy = self._policies.of(node_id, "node")
-            if policy is None:
-                return 1
-            return None if policy.only_assignees or policy.not_by else policy.quorum
-        _, found = self._kept.find(node_id, "node")
-        kept = found or {}
+            kept = self._policies.fixed(node_id, "node") or {}
+        else:
+            kept = self._kept.find(node_id, "node")[1] or {}
         is_for_some = kept.get("only_assignees") or kept.get("not_by") or "not_by" in kept.get("finds", ())
         return None if is_for_some else kept.get("quorum", 1)
 

@@ -367,6 +367,11 @@ class Policies:
         given = {part: numbers for part, numbers in parts.items() if numbers or part not in SIDES}
         return {"list": [self._dump_fixed(policy) for policy in kept], **given}
 
+    def fixed(self, node_id: str, kind: str) -> dict[str, Json] | None:
+        """The policy for a kind of question at a node, as a run keeps it."""
+        policy = self.of(node_id, kind)
+        return None if policy is None else self._dump_fixed(policy)
+
     def _dump_fixed(self, policy: InterruptPolicy) -> dict[str, Json]:
         finds = [name for name in PEOPLE if callable(getattr(policy, name))]
         fixed = replace(policy, only_assignees=False, **dict.fromkeys(finds, ())) if finds else policy

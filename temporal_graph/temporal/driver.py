@@ -39,7 +39,7 @@ from ..engine.events import (
 from ..engine.policies import Due
 from ..engine.questions import Accepted, Answer, Interrupt, Refused
 from ..engine.recording import RecordingEngine
-from ..engine.spec import END, StepSpec
+from ..engine.spec import END
 from ..engine.state import Json
 from ..errors import GraphInputError
 from ..messages import NodeInput, Question, asked, dump_input, dump_result, load_result, node_input
@@ -501,7 +501,8 @@ class Driver:
                 future: asyncio.Future[Any] = asyncio.ensure_future(self._run_here(work, message))
             else:
                 argument = self.to_raw(text, f"What node {work.node_id!r} gets (its input and the state)")
-                future = self._start_activity(work.node_id, argument, options, self._said_of(work))
+                said = node_summary(work, self.graph.compiled.spec.nodes[work.node_id])
+                future = self._start_activity(work.node_id, argument, options, said)
         except PayloadTooLargeError as error:
             failure = Failure(work.node_id, PAYLOAD_TOO_LARGE, str(error))
             self._arrived.append(
@@ -517,10 +518,6 @@ class Driver:
 
     def _on_done(self, number: int, task_id: str, future: asyncio.Future[Any]) -> None:
         self._arrived.append((number, task_id, future))
-
-    def _said_of(self, work: Work) -> str | None:
-        node = self.graph.compiled.spec.nodes[work.node_id]
-        return node_summary(work, is_interrupt=isinstance(node, StepSpec) and node.waits)
 
     def _start_activity(
         self, node_id: str, argument: RawValue, options: NodeOptions, said: str | None

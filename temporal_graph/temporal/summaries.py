@@ -9,6 +9,7 @@ from ..engine.engine import Engine
 from ..engine.events import Work, clipped
 from ..engine.policies import Due, moment
 from ..engine.questions import Interrupt
+from ..engine.spec import NodeSpec, StepSpec
 
 LONGEST = 200
 """Bytes of a summary as JSON, and letters of a name. The limit is 400, and a payload codec may make more of them."""
@@ -24,10 +25,11 @@ def summary(text: str) -> str:
     return text
 
 
-def node_summary(work: Work, *, is_interrupt: bool) -> str | None:
+def node_summary(work: Work, node: NodeSpec) -> str | None:
     """What an activity is for, where its type, the node, does not say it: a worker spends time on each summary."""
     if work.composes:
         return f"compose {work.task_id}"
+    is_interrupt = isinstance(node, StepSpec) and node.waits
     return work.task_id if is_interrupt or not work.task_id.endswith(":1") else None
 
 

@@ -37,6 +37,14 @@ def test_importing_it_loads_nothing_beside_its_dependencies() -> None:
     assert {name for name in added if not name.startswith("_")} - sys.stdlib_module_names <= ALSO_IMPORTED
 
 
+def test_importing_it_loads_no_more_than_modules_of_nodes_need() -> None:
+    code = "import json, sys, temporal_graph; print(json.dumps([*sys.modules]))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    loaded = {name.removeprefix("temporal_graph.") for name in json.loads(run.stdout)}
+    assert "graph" in loaded
+    assert not {"engine.engine", "local", "plugin", "approvals", "temporal.client", "temporal.driver"} & loaded
+
+
 def test_it_needs_three_packages_and_nothing_else() -> None:
     assert {re.split(r"[<>=!~\[; ]", requirement)[0] for requirement in PROJECT["dependencies"]} == DEPENDENCIES
 

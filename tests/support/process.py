@@ -90,7 +90,7 @@ class Process:
 
     def output_since_start(self) -> str:
         """What it has written since it was started last."""
-        return self.log.read_bytes()[self._begins :].decode(errors="replace") if self.log.exists() else ""
+        return self.log.read_bytes()[self._begins :].decode(errors="replace")
 
     def kill(self) -> None:
         """Kills it with SIGKILL, as a power cut would, and waits until it is gone. Does nothing if it has ended."""

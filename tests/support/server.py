@@ -46,8 +46,9 @@ def program(name: str) -> Path:
     return Path(found).absolute()
 
 
-_PORTS = itertools.cycle(range(first := 10_000 + os.getpid() % 22 * 1_000, first + 1_000))
-"""Each test process has its own, and all are below those that the kernel gives to connections (32,768 and up).
+_FIRST = 10_000 + os.getpid() % 22 * 1_000
+_PORTS = itertools.cycle(range(_FIRST, _FIRST + 1_000))
+"""Others than those of the test processes beside this one, and below those that Linux gives to connections.
 
 So nobody takes the port of a server that was killed and is to come back.
 """
