@@ -232,7 +232,7 @@ class ApprovalQueue:
 
         Raises:
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         handle = self._looks.handle_of(self._client, run_id)
         return read_interrupts(await self._looks.query(handle, PENDING_INTERRUPTS))

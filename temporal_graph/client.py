@@ -77,7 +77,7 @@ class GraphRun(Generic[OutputT, StateT]):
 
         Raises:
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         return read_interrupts(await self._looks.query(self._handle, PENDING_INTERRUPTS))
 
@@ -86,7 +86,7 @@ class GraphRun(Generic[OutputT, StateT]):
 
         Raises:
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         return read_run_state(self._graph, await self._looks.query(self._handle, GET_STATE))
 
@@ -120,7 +120,7 @@ class GraphRun(Generic[OutputT, StateT]):
             AnswerRefusedError: It was not; `reason` says why, and the run is as it was.
             GraphInputError: A command leads to no node of the graph, or gives it what it does not take.
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         return read_accepted(
             await self._calls.resume(
@@ -145,7 +145,7 @@ class GraphRun(Generic[OutputT, StateT]):
             AnswerRefusedError: One of them does not fit; the run is as it was.
             GraphInputError: There are none.
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         answers = sending.answers(self._graph, values, actor, self._calls.new_id, comment)
         return [read_accepted(item) for item in await self._calls.ask(self._client, self.id, RESUME_ALL, answers)]
@@ -212,7 +212,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RefusedError: The state does not take it (`invalid`), or is another one by now (`conflict`), or the run has
                 ended (`closed`). Nothing has changed.
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         sent = {"values": dump_fields(update), **sending.conditions(expected_version, actor)}
         changed = await self._calls.ask(self._client, self.id, UPDATE_STATE, sent)
@@ -235,7 +235,7 @@ class GraphRun(Generic[OutputT, StateT]):
             GraphInputError: These are no names.
             RefusedError: There is no such question, or they are too few for its quorum, or may not answer it.
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         sent = sending.reassignment(to, interrupt_id, actor)
         return read_interrupts([await self._calls.ask(self._client, self.id, REASSIGN, sent)])[0]
@@ -263,7 +263,7 @@ class GraphRun(Generic[OutputT, StateT]):
             GraphInputError: It is neither, or both.
             RefusedError: There is no such question, or it waits for ever anyway, or that moment has passed.
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         sent = sending.extension(by, until, interrupt_id, actor)
         return read_interrupts([await self._calls.ask(self._client, self.id, EXTEND, sent)])[0]
@@ -332,7 +332,7 @@ class GraphRun(Generic[OutputT, StateT]):
         Raises:
             GraphInputError: `after` is no number of an event.
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         return self._events(sending.event_number(after))
 
@@ -350,7 +350,7 @@ class GraphRun(Generic[OutputT, StateT]):
 
         Raises:
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         for run_id, page in await self._looks.past(self._client, self.id):
             state = page["state"]
@@ -372,7 +372,7 @@ class GraphRun(Generic[OutputT, StateT]):
 
         Raises:
             RunNotFoundError: There is no such run.
-            GraphError: No worker answers.
+            NoWorkerError: No worker answers.
         """
         return read_audit(await self._looks.audit(self._client, self.id))
 
@@ -400,7 +400,8 @@ class GraphRun(Generic[OutputT, StateT]):
             The new run.
 
         Raises:
-            GraphInputError: There is no such checkpoint, or the run had ended by then, or the id is taken.
+            GraphInputError: There is no such checkpoint, or the run had ended by then.
+            RunExistsError: The id is taken.
             RefusedError: The state does not take the update, or a question that was open cannot be asked anew.
             RunNotFoundError: There is no such run.
         """

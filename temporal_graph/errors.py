@@ -3,12 +3,17 @@
 GraphError
 ├── GraphDefinitionError     a graph, or the options given with it, cannot run on Temporal
 ├── GraphInputError          a run cannot be started with what was given
+│   └── RunExistsError       ... because there is one of this id
 ├── GraphRunError            a run failed
 │   └── StateConflictError   ... because parallel branches changed the same part of the state
 ├── RefusedError             a run did not take what it was sent, and is as it was
 │   └── AnswerRefusedError   ... which was an answer
 ├── RunNotFoundError         there is no run with this id
 ├── RunCancelledError        a run was cancelled or terminated
+├── UnavailableError         it could not be done now; the Temporal server cannot be reached, or:
+│   ├── NoWorkerError        ... no worker is there for the run
+│   ├── RunBlockedError      ... the workers that are there cannot go on with the run
+│   └── RunBusyError         ... too much is asked of the run at once
 ├── DepsError                `ctx.deps` was touched where there are none, or they are of the wrong type
 ├── NotifyError              a notifier could not tell somebody (`temporal_graph.notify`)
 ├── SignatureError           a notification has no signature that fits (`temporal_graph.notify`)
@@ -28,10 +33,15 @@ __all__ = [
     "GraphInputError",
     "GraphRunError",
     "InterruptError",
+    "NoWorkerError",
     "RefusedError",
+    "RunBlockedError",
+    "RunBusyError",
     "RunCancelledError",
+    "RunExistsError",
     "RunNotFoundError",
     "StateConflictError",
+    "UnavailableError",
 ]
 
 
@@ -53,6 +63,10 @@ class GraphInputError(GraphError, ValueError):
     def __init__(self, message: str, errors: Iterable[dict[str, Any]] = ()) -> None:
         super().__init__(message)
         self.errors = list(errors)
+
+
+class RunExistsError(GraphInputError):
+    """A run cannot be started, for there is one of this id, open or ended; or it was started with something else."""
 
 
 class GraphRunError(GraphError, RuntimeError):
@@ -108,6 +122,22 @@ class RunNotFoundError(GraphError, LookupError):
 
 class RunCancelledError(GraphError):
     """A run was cancelled, terminated or timed out before it had an output."""
+
+
+class UnavailableError(GraphError):
+    """It could not be done now, and may be later: the Temporal server cannot be reached, or what a subclass says."""
+
+
+class NoWorkerError(UnavailableError):
+    """No worker answers for a run: none that has its graph looks at its task queue."""
+
+
+class RunBlockedError(UnavailableError):
+    """A run stands still: the workers that are there cannot go on with it. The message says why, as far as is known."""
+
+
+class RunBusyError(UnavailableError):
+    """More is asked of a run at once than the Temporal server lets be under way; nothing was done."""
 
 
 class DepsError(GraphError):

@@ -143,8 +143,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             The run.
 
         Raises:
-            GraphInputError: The inputs or the state are not what the graph declares, or the id is taken. Nothing was
-                started.
+            GraphInputError: The inputs or the state are not what the graph declares. Nothing was started.
+            RunExistsError: The id is taken.
         """
         from .temporal import client as calls  # see GraphRun
 
@@ -225,7 +225,8 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
 
         Raises:
             AnswerRefusedError: The answer is not taken; the run is as it was.
-            GraphInputError: The run cannot be started with this, or was started with other inputs or another state.
+            GraphInputError: The run cannot be started with this.
+            RunExistsError: It was started with other inputs or another state.
             GraphRunError: The run failed.
             RunNotFoundError: There is no such run, and no task queue to start one on.
         """

@@ -15,6 +15,7 @@ import pytest
 
 import temporal_graph
 from temporal_graph import errors
+from temporal_graph.notify import errors as notify_errors
 from tests.support.process import ROOT
 
 NAMES = [
@@ -44,14 +45,18 @@ NAMES = [
     "InterruptibleGraph",
     "LocalRun",
     "Merge",
+    "NoWorkerError",
     "NodeOptions",
     "Pending",
     "PendingPage",
     "RefusedError",
     "Required",
     "Retry",
+    "RunBlockedError",
+    "RunBusyError",
     "RunCancelledError",
     "RunEvent",
+    "RunExistsError",
     "RunNotFoundError",
     "RunState",
     "Send",
@@ -59,6 +64,7 @@ NAMES = [
     "StateConflictError",
     "Stop",
     "TemporalGraph",
+    "UnavailableError",
     "answers",
     "emit",
     "interrupt",
@@ -78,6 +84,11 @@ BASES: dict[str, tuple[type[BaseException], ...]] = {
     "AnswerRefusedError": (errors.RefusedError,),
     "RunNotFoundError": (errors.GraphError, LookupError),
     "RunCancelledError": (errors.GraphError,),
+    "RunExistsError": (errors.GraphInputError,),
+    "UnavailableError": (errors.GraphError,),
+    "NoWorkerError": (errors.UnavailableError,),
+    "RunBlockedError": (errors.UnavailableError,),
+    "RunBusyError": (errors.UnavailableError,),
     "DepsError": (errors.GraphError,),
     "InterruptError": (errors.GraphError,),
 }
@@ -109,6 +120,12 @@ def test_each_error_has_its_bases() -> None:
         assert getattr(temporal_graph, name).__bases__ == bases
     assert errors.__doc__ is not None
     assert all(name in errors.__doc__ for name in BASES), "the tree in the module's docstring has all of them"
+
+
+def test_the_page_of_errors_has_all_of_them() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+    assert all(f"`{name}`" in page for name in [*BASES, *notify_errors.__all__])
+    assert all(issubclass(getattr(notify_errors, name), errors.GraphError) for name in notify_errors.__all__)
 
 
 def test_errors_carry_what_they_say() -> None:

@@ -23,7 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from ..codec.text import compact
 from ..engine.events import clipped
-from ..errors import GraphError, GraphInputError, GraphRunError, RunCancelledError
+from ..errors import GraphError, GraphInputError, GraphRunError, NoWorkerError, RunCancelledError, RunExistsError
 from ..starting import is_another, other_start
 from .failures import ANSWERS, is_continued, raise_refusal, raise_rpc, refusal
 from .looking import WAIT, handle_of, query, result
@@ -53,14 +53,14 @@ async def start(client: Client, graph: str, argument: RawValue, *, id: str, task
     """Start a run.
 
     Raises:
-        GraphInputError: A run of this id is there already.
+        RunExistsError: A run of this id is there already.
         GraphError: The server does not take it.
     """
     options.setdefault("id_reuse_policy", WorkflowIDReusePolicy.REJECT_DUPLICATE)  # or the old one could not be seen
     try:
         await client.start_workflow(graph, argument, id=id, task_queue=task_queue, **options)
     except WorkflowAlreadyStartedError as error:
-        raise GraphInputError(
+        raise RunExistsError(
             f"A run with id {id!r} exists already, open or ended. Give the new one an id of its own; to go on with the "
             f"other, use get_run(client, {id!r}), and its resume() or proceed() to answer it."
         ) from error
@@ -114,7 +114,7 @@ async def _ask(client: Client, run_id: str, name: str, sent: Json, answer: Mappi
             again = (
                 "" if answer is None else f"; sent again with answer_id={answer['answer_id']!r}, it is the same answer"
             )
-            raise GraphError(
+            raise NoWorkerError(
                 f"No worker answered for run {handle.id!r} in {WAIT} seconds. Is one running on its task queue, with "
                 f"this graph? One that comes later may still take what was sent{again}."
             ) from error
@@ -180,7 +180,7 @@ async def proceed(
 
     Raises:
         AnswerRefusedError: The answer is not taken.
-        GraphInputError: The run was started with something else.
+        RunExistsError: The run was started with something else.
         GraphRunError: The run has failed.
         RunNotFoundError: There is no such run.
     """
@@ -224,7 +224,7 @@ async def _taken_before(
 async def _end(handle: WorkflowHandle[Any, Any], given: Mapping[str, str] | None) -> Mapping[str, Any]:
     """The last stop of a run that has ended."""
     if given and is_another((await _last_state(handle)).get("given", {}), given):
-        raise GraphInputError(other_start(handle.id))
+        raise RunExistsError(other_start(handle.id))
     outcome = await result(handle)
     return {
         "status": "finished",
@@ -258,7 +258,8 @@ async def start_or_proceed(
 
     Raises:
         AnswerRefusedError: The answer is not taken.
-        GraphInputError: The run was started with something else, or with what its graph cannot take.
+        RunExistsError: The run was started with something else.
+        GraphInputError: It was started with what its graph cannot take.
     """
     operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
         graph,

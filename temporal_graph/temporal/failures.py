@@ -15,9 +15,13 @@ from ..errors import (
     GraphError,
     GraphInputError,
     GraphRunError,
+    NoWorkerError,
     RefusedError,
+    RunBlockedError,
     RunCancelledError,
+    RunExistsError,
     RunNotFoundError,
+    UnavailableError,
 )
 from ..views import raise_run_error
 from .names import (
@@ -72,13 +76,13 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
             f"There is no run with id {run_id!r}, or it ended so long ago that the server has forgotten it."
         ) from error
     if error.status == RPCStatusCode.UNAVAILABLE:
-        raise GraphError(f"The Temporal server cannot be reached: {error.message}") from error
+        raise UnavailableError(f"The Temporal server cannot be reached: {error.message}") from error
     if error.status in _UNANSWERED or _NO_POLLER in error.message:
-        raise GraphError(
+        raise NoWorkerError(
             f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?"
         ) from error
     if "Workflow Task in failed state" in error.message:
-        raise GraphError(
+        raise RunBlockedError(
             f"No worker can go on with run {run_id!r}: what they have tried last failed. Does the worker on its task "
             "queue know its graph, in the release that the run needs? Its log says why, and Temporal's UI."
         ) from error
@@ -104,7 +108,7 @@ def raise_refusal(error: WorkflowUpdateFailedError, name: str) -> NoReturn:
     if isinstance(cause, ApplicationError) and cause.type == ANSWER_REFUSED and cause.details:
         details: Mapping[str, Any] = cause.details[0]
         if details["reason"] == STARTED:
-            raise GraphInputError(details["message"]) from error
+            raise RunExistsError(details["message"]) from error
         raise refusal(name, details["reason"], details["message"], details["errors"]) from error
     if isinstance(cause, ApplicationError) and cause.type == RUN_CANCELLED:
         raise RunCancelledError(cause.message) from error

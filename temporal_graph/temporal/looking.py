@@ -61,7 +61,7 @@ async def query(handle: WorkflowHandle[Any, Any], name: str, *args: Any) -> Any:
 
     Raises:
         RunNotFoundError: There is no such run.
-        GraphError: No worker answers.
+        NoWorkerError: No worker answers.
     """
     try:
         return await handle.query(name, *args, rpc_timeout=timedelta(seconds=WAIT))
@@ -76,7 +76,7 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
 
     Raises:
         RunNotFoundError: There is no such run.
-        GraphError: No worker answers.
+        NoWorkerError: No worker answers.
     """
     stream = WorkflowStreamClient.create(client, id)
     failures = 0
@@ -118,7 +118,7 @@ async def checkpoints(client: Client, id: str, run_id: str | None, after: int) -
 
     Raises:
         RunNotFoundError: There is no such run, or the server has forgotten it.
-        GraphError: No worker answers.
+        NoWorkerError: No worker answers.
     """
     return await query(client.get_workflow_handle(id, run_id=run_id), HISTORY, after)
 
@@ -128,7 +128,7 @@ async def past(client: Client, id: str) -> list[tuple[str, Mapping[str, Any]]]:
 
     Raises:
         RunNotFoundError: There is no such run.
-        GraphError: No worker answers.
+        NoWorkerError: No worker answers.
     """
     pages: list[tuple[str, Mapping[str, Any]]] = []
     run_id: str | None = None
@@ -151,7 +151,7 @@ async def audit(client: Client, id: str) -> list[Mapping[str, Any]]:
 
     Raises:
         RunNotFoundError: There is no such run.
-        GraphError: No worker answers.
+        NoWorkerError: No worker answers.
     """
     entries: list[Mapping[str, Any]] = []
     run_id: str | None = None
@@ -186,7 +186,7 @@ async def snapshot_at(client: Client, id: str, checkpoint_id: str) -> dict[str, 
     Raises:
         GraphInputError: There is no such checkpoint.
         RunNotFoundError: There is no such run.
-        GraphError: No worker answers.
+        NoWorkerError: No worker answers.
     """
     is_number = checkpoint_id.isdecimal() and checkpoint_id.isascii() and len(checkpoint_id) < 16
     number = int(checkpoint_id) if is_number else 0

@@ -17,7 +17,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowQueryFailedErro
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
-from ..errors import GraphError, GraphInputError
+from ..errors import GraphError, GraphInputError, UnavailableError
 from .failures import TOO_LATE, raise_rpc
 from .looking import handle_of
 from .names import (
@@ -321,7 +321,7 @@ def _error(error: RPCError, has_token: bool) -> Exception:
     if has_token and error.status in (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.UNKNOWN, RPCStatusCode.INTERNAL):
         return GraphInputError(f"The Temporal server does not know this token of a page: {error.message}")
     if error.status == RPCStatusCode.UNAVAILABLE:
-        return GraphError(f"The Temporal server cannot be reached: {error.message}")
+        return UnavailableError(f"The Temporal server cannot be reached: {error.message}")
     return GraphError(f"The Temporal server does not list its runs: {error.message}")
 
 

@@ -16,6 +16,7 @@ from temporal_graph import (
     GraphRun,
     GraphRunError,
     RefusedError,
+    RunExistsError,
     Stop,
     TemporalGraph,
 )
@@ -305,7 +306,7 @@ async def test_the_id_of_a_run_that_is_open_is_taken(serve: Serve, task_queue: s
     async with serve(desk) as client:
         run = await desk.start(client, Draft("a"), state=Desk(), id=task_queue, task_queue=task_queue)
         await run.wait()
-        with pytest.raises(GraphInputError, match="exists already"):
+        with pytest.raises(RunExistsError, match="exists already"):
             await run.fork("1", id=run.id, task_queue=task_queue)
         await run.cancel()
 

@@ -14,6 +14,7 @@ from temporal_graph import (
     GraphError,
     GraphInputError,
     RunCancelledError,
+    RunExistsError,
     RunNotFoundError,
     TemporalGraph,
 )
@@ -196,7 +197,7 @@ async def test_what_would_start_another_run(serve: Serve, task_queue: str, graph
         async def others_are_refused() -> None:
             before = len(await events(client, task_queue, UPDATED))
             for queue in (task_queue, None):
-                with pytest.raises(GraphInputError, match="already, and it was started with other"):
+                with pytest.raises(RunExistsError, match="already, and it was started with other"):
                     await proceed(Desk(amount=2), queue=queue)
             assert len(await events(client, task_queue, UPDATED)) == before, "nothing was written"
 
@@ -225,9 +226,9 @@ async def test_an_id_is_used_once(serve: Serve, task_queue: str) -> None:
         await run.cancel()
         with pytest.raises(RunCancelledError):
             await run.result()
-        with pytest.raises(GraphInputError, match="exists already, open or ended"):
+        with pytest.raises(RunExistsError, match="exists already, open or ended"):
             await desk.start(client, Draft("b"), state=Desk(), id=task_queue, task_queue=task_queue)
-        with pytest.raises(GraphInputError, match="exists already, open or ended"):
+        with pytest.raises(RunExistsError, match="exists already, open or ended"):
             await run.fork("1", id=task_queue, task_queue=task_queue)
         assert (await run.get_state()).status == "cancelled"
         again = WorkflowIDReusePolicy.ALLOW_DUPLICATE
