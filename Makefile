@@ -65,8 +65,8 @@ types: $(READY) ## check the types
 demo: $(READY) ## run a graph that waits for you, on a server of its own (YES=1: it answers by itself)
 	$(PY) -m examples.publish.demo
 
-bench: $(READY) ## measure speed and memory against workflows written by hand
-	$(PY) -m benchmarks
+bench: $(READY) ## measure speed and memory against workflows written by hand (ARGS="local events": of these only)
+	$(PY) -m benchmarks $(ARGS)
 
 bench-queue: $(READY) ## measure how long it takes to list 2,000 runs that wait (ARGS="--runs 10000": more)
 	$(PY) -m benchmarks.queue $(ARGS)

@@ -10,13 +10,13 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from benchmarks import graphs
-from temporal_graph import GraphPlugin
+from temporal_graph import GraphPlugin, forwarding_runtime
 
 
 async def main(address: str, task_queue: str) -> None:
     """Run until the parent kills this process."""
     plugin = GraphPlugin(graphs.chain, graphs.local_chain, graphs.fan, graphs.answers, graphs.telling)
-    client = await Client.connect(address, plugins=[plugin])
+    client = await Client.connect(address, plugins=[plugin], runtime=forwarding_runtime())
     worker = Worker(
         client,
         task_queue=task_queue,

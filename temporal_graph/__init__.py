@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .calendars import Calendar
     from .local import LocalRun
     from .plugin import GraphPlugin
+    from .temporal.runtime import forwarding_runtime
 
 __all__ = [
     "Abort",
@@ -87,6 +88,7 @@ __all__ = [
     "UnavailableError",
     "answers",
     "emit",
+    "forwarding_runtime",
     "interrupt",
     "once",
     "register_search_attributes",
@@ -97,6 +99,7 @@ __all__ = [
 
 _LATER = {
     "GraphPlugin": "plugin",
+    "forwarding_runtime": "temporal.runtime",
     "ApprovalQueue": "approvals",
     "Pending": "approvals",
     "PendingPage": "approvals",

@@ -21,6 +21,9 @@ __all__ = ["GraphPlugin"]
 class GraphPlugin(Plugin):
     """A Temporal plugin that brings graphs: give it to `Client.connect`, and the client's workers run them.
 
+        client = await Client.connect(..., plugins=[GraphPlugin(graph)], runtime=forwarding_runtime())
+        await Worker(client, task_queue="graphs").run()
+
     Args:
         graphs: The graphs.
         deps: What their nodes see as `ctx.deps`: a value; or a function or class that makes one, awaited if need be; or

@@ -67,6 +67,7 @@ NAMES = [
     "UnavailableError",
     "answers",
     "emit",
+    "forwarding_runtime",
     "interrupt",
     "once",
     "register_search_attributes",

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import sys
+import threading
 import traceback
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from temporalio import activity, workflow
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import Runtime
+
+from temporal_graph import forwarding_runtime
 
 from .failure import blame, one_line
 
 LOGGER = logging.getLogger("temporal_graph.worker")
+
+PATIENCE = 1
+"""Seconds that whoever ends the process waits for who reads the log, if that one reads nothing."""
 
 LOGGED = "_temporal_graph_worker_logged"
 """Attribute of an exception that was logged where it was raised, so that the SDK's line about it is left out."""
@@ -40,7 +49,7 @@ def set_up(log_format: str, level: str) -> None:
         level: Lower-case name of the least level that is shown; `debug` shows tracebacks in text, too.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LineHandler(sys.stderr.fileno())
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(tracebacks=level == "debug"))
     handler.addFilter(_not_logged_already)
     logging.basicConfig(handlers=[handler], level=number, force=True)
@@ -55,21 +64,99 @@ def set_up(log_format: str, level: str) -> None:
     workflow.logger.workflow_info_on_message = False
 
 
+def flush() -> None:
+    """Have what was logged written, as far as somebody reads it."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
 def runtime() -> Runtime:
     """A runtime for the SDK's core that writes to this log, not to the console in a format of its own."""
-    forwarding = LogForwardingConfig(
-        logger=logging.getLogger("temporalio.core"),
-        append_target_to_name=False,
-        prepend_target_on_message=False,
-        append_log_fields_to_message=False,
-    )
-    levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
-    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=levels, forwarding=forwarding)))
+    return forwarding_runtime("temporalio.core", has_fields=False)
 
 
 def _not_logged_already(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     return not (record.name.startswith("temporalio") and getattr(error, LOGGED, False))
+
+
+class LineHandler(logging.Handler):
+    """Writes the lines of the log in a thread of its own, so that nobody who logs waits for who should read them.
+
+    A pipe that nobody reads is full one day, and so is a disk: runs go on all the same, and lines are dropped. How many
+    were, the log says when it can.
+
+    Args:
+        file: The file descriptor that they go to.
+        most: How many lines may wait.
+    """
+
+    def __init__(self, file: int, *, most: int = 10_000) -> None:
+        super().__init__()
+        assert self.lock is not None
+        self._file = file
+        self._most = most
+        self._lines: deque[str] = deque()
+        self._dropped = 0
+        self._is_writing = False
+        self._changed = threading.Condition(self.lock)  # which `logging` holds around `emit`, and renews in a fork
+        self._pid = os.getpid()
+        threading.Thread(target=self._write_all, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See base class."""
+        line = self._line(record)
+        if os.getpid() != self._pid:  # a child that a node has forked has no such thread, and nobody else to hold up
+            self._write(line)
+        elif len(self._lines) < self._most:
+            self._lines.append(line)
+            self._changed.notify_all()
+        else:
+            self._dropped += 1
+
+    def flush(self) -> None:
+        """Wait until all lines are written; but not for who reads none of them."""
+        if not self._changed.acquire(timeout=PATIENCE):
+            return
+        try:
+            left = -1
+            while os.getpid() == self._pid and (self._lines or self._is_writing) and left != len(self._lines):
+                left = len(self._lines)
+                self._changed.wait_for(lambda: not self._lines and not self._is_writing, timeout=PATIENCE)
+        finally:
+            self._changed.release()
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record) + "\n"
+        except Exception as error:  # of what somebody has given to a message
+            what = f"a log record cannot be written: {type(error).__name__}: {error}"
+            return self.format(_record(logging.ERROR, what)) + "\n"
+
+    def _write_all(self) -> None:
+        while True:
+            with self._changed:
+                self._is_writing = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: bool(self._lines))
+                self._is_writing = True
+                line = self._lines.popleft()
+                if self._dropped and not self._lines:
+                    what = "log lines were dropped: nobody read them in time"
+                    self._lines.append(self._line(_record(logging.WARNING, what, lines=self._dropped)))
+                    self._dropped = 0
+            self._write(line)
+
+    def _write(self, line: str) -> None:
+        data = line.encode(errors="backslashreplace")
+        with contextlib.suppress(OSError):  # nobody will ever read it
+            while data:
+                data = data[os.write(self._file, data) :]
+
+
+def _record(level: int, what: str, **fields: object) -> logging.LogRecord:
+    """A record about the log itself."""
+    return LOGGER.makeRecord(LOGGER.name, level, __file__, 0, what, (), None, extra={"fields": fields})
 
 
 class JsonFormatter(logging.Formatter):

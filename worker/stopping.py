@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
 
-from .logs import event
+from .logs import PATIENCE, event, flush
 
 T = TypeVar("T")
 
@@ -31,10 +31,17 @@ def leave(code: int) -> NoReturn:
     work is done (sdk-python #300). Whatever must be closed is closed before.
     """
     logging.shutdown()
+    # In a thread, since it would wait for ever for who does not read.
+    flushing = threading.Thread(target=_flush, daemon=True)
+    flushing.start()
+    flushing.join(PATIENCE)
+    os._exit(code)
+
+
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
             stream.flush()
-    os._exit(code)
 
 
 class Stop:
@@ -109,7 +116,8 @@ class Stop:
         if self._requested is not None:
             for end in self.at_once:
                 end()
-            # Nothing is flushed: that could wait for a lock. The log is flushed with each line.
+            flush()
+            # What was printed is not: that could wait for a lock.
             os._exit(128 + number)
         self._requested = number
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process is about to end

@@ -1,12 +1,13 @@
 """Child processes that tests start, watch, stop and kill."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,17 +37,29 @@ class Process:
     dies with the thread that started it.
     """
 
-    def __init__(self, argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+    ) -> None:
         """Starts nothing yet.
 
         Args:
             argv: Program (an absolute path) and arguments.
             log: The file that stdout and stderr are appended to, also over several starts.
             env: Variables to set or replace in this process's environment.
+            stdout: A file descriptor that stdout goes to instead.
+            stderr: A file descriptor that stderr goes to instead.
         """
         self.argv = [str(arg) for arg in argv]
         self.log = log
         self.env = dict(env or {})
+        self._stdout = stdout
+        self._stderr = stderr
         self._child: subprocess.Popen[bytes] | None = None
         self._begins = 0
 
@@ -66,7 +79,12 @@ class Process:
         with self.log.open("ab") as output:
             self._begins = output.tell()
             self._child = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=env
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output if self._stdout is None else self._stdout,
+                stderr=output if self._stderr is None else self._stderr,
+                cwd=ROOT,
+                env=env,
             )
 
     @property
@@ -167,3 +185,22 @@ class Process:
     ) -> None:
         """Kills it if it still runs."""
         self.kill()
+
+
+@contextlib.contextmanager
+def full_pipe() -> Generator[int]:
+    """The end of a pipe that is full, and that nobody reads: whoever writes to it waits for ever."""
+    reader, writer = os.pipe()
+    try:
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4_096)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x")
+        os.set_blocking(writer, True)  # a child has it in the same way
+        yield writer
+    finally:
+        os.close(writer)
+        os.close(reader)
