@@ -1,4 +1,4 @@
-"""The deps of a worker: made once when it starts, let go when it stops."""
+"""The deps of workers: made once for each event loop when its first worker starts, let go when its last one stops."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import threading
 from collections.abc import AsyncGenerator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin
@@ -28,34 +29,52 @@ class Deps:
     def __init__(self, source: Any) -> None:
         _check_unused(source)
         self._source = source
-        self._workers = 0
-        self._turn = asyncio.Lock()
-        self._stack = contextlib.AsyncExitStack()
-        self.value: Any = None
+        self._made: dict[asyncio.AbstractEventLoop, _Made] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def value(self) -> Any:
+        """The deps of the event loop that this is asked in."""
+        return self._made[asyncio.get_running_loop()].value
 
     @contextlib.asynccontextmanager
     async def running(self, registry: Registry) -> AsyncGenerator[None]:
-        """Have the deps while a worker runs; several workers share them.
+        """Have the deps while a worker runs; several workers of one event loop share them.
 
         Raises:
             DepsError: They are not what a graph declares, or a context manager that was used up.
         """
-        async with self._turn:
-            if self._workers == 0:
-                self.value = await self._make()
-            self._workers += 1
-        try:
+        async with self._shared() as made:
             for graph in registry:
-                _check(graph.name, graph.compiled.graph.deps_type, self.value)
+                _check(graph.name, graph.compiled.graph.deps_type, made.value)
             yield
-        finally:
-            async with self._turn:
-                self._workers -= 1
-                if self._workers == 0:
-                    self.value = None
-                    await self._stack.aclose()
 
-    async def _make(self) -> Any:
+    @contextlib.asynccontextmanager
+    async def _shared(self) -> AsyncGenerator[_Made]:
+        # What belongs to an event loop, as connections do, is of no use in another one, so each has its own.
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            made = self._made.setdefault(loop, _Made())
+            made.workers += 1
+        try:
+            async with made.turn:
+                if not made.is_there:
+                    made.value = await self._make(made.stack)
+                    made.is_there = True
+            yield made
+        finally:
+            async with made.turn:
+                made.workers -= 1
+                if not made.workers:
+                    made.is_there, made.value = False, None
+                    try:
+                        await made.stack.aclose()
+                    finally:
+                        with self._lock:
+                            if not made.workers:  # none has come meanwhile
+                                del self._made[loop]
+
+    async def _make(self, stack: contextlib.AsyncExitStack) -> Any:
         source = self._source
         made = source() if _makes(source) else source
         if made is not source and inspect.isawaitable(made):
@@ -65,8 +84,29 @@ class Deps:
             # It can be entered once, and workers come and go: they get another one each time, made by the same call.
             made = type(source)(source.func, source.args, source.kwds)
         if isinstance(made, contextlib.AbstractAsyncContextManager):
-            return await self._stack.enter_async_context(cast("contextlib.AbstractAsyncContextManager[Any]", made))
+            if made is source:
+                self._check_alone()
+            return await stack.enter_async_context(cast("contextlib.AbstractAsyncContextManager[Any]", made))
         return made
+
+    def _check_alone(self) -> None:
+        with self._lock:
+            if len(self._made) > 1:
+                raise DepsError(
+                    f"The deps are {self._source!r}, which the worker of another event loop has entered and not left "
+                    "yet. Give the function or class that makes it: each event loop gets one of its own."
+                )
+
+
+class _Made:
+    """What was made for the workers of one event loop."""
+
+    def __init__(self) -> None:
+        self.workers = 0
+        self.turn = asyncio.Lock()
+        self.stack = contextlib.AsyncExitStack()
+        self.is_there = False
+        self.value: Any = None
 
 
 _OF_FUNCTION: Any = contextlib._AsyncGeneratorContextManager  # pyright: ignore[reportPrivateUsage]

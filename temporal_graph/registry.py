@@ -69,12 +69,17 @@ class Registry:
         """The graph of this name, if there is one."""
         return self._graphs.get(name)
 
-    def limit_payloads(self, limit: int | None) -> None:
-        """Note how many bytes of JSON go into one payload of this worker; None for any number."""
-        self._graphs = {name: replace(graph, payload_limit=limit) for name, graph in self._graphs.items()}
+    def of_worker(self, payload_limit: int | None) -> Registry:
+        """The same graphs for one worker alone: another one may have another server, namespace or data converter.
+
+        Args:
+            payload_limit: How many bytes of JSON go into one payload of this worker; None for any number.
+        """
+        limited = (replace(graph, payload_limit=payload_limit) for graph in self)
+        return Registry(limited, self.notifier)
 
     def show(self, shows: bool | None) -> None:
-        """Note whether runs are to set the search attributes; None where nobody knows whether they can."""
+        """Note whether a worker's runs are to set the search attributes; None where nobody knows whether they can."""
         self._graphs = {name: replace(graph, shows=shows) for name, graph in self._graphs.items()}
 
     def __getitem__(self, name: str) -> RegisteredGraph:

@@ -49,7 +49,11 @@ PASSED_THROUGH = ("temporal_graph", "pydantic_graph", "anyio", "sniffio", "logfi
 
 
 class Plugin(SimplePlugin):
-    """Gives workers the workflow and the activities of some graphs; several of them can be on one client."""
+    """Gives workers the workflow and the activities of some graphs; several of them can be on one client.
+
+    One of them can be on several clients, and serve several workers: what differs between these is in the registry that
+    each of them gets for itself, never here.
+    """
 
     def __init__(self, registry: Registry, deps: Any, search_attributes: bool | None) -> None:
         self._registry = registry
@@ -59,8 +63,6 @@ class Plugin(SimplePlugin):
         initialize(
             "temporal_graph.GraphPlugin",
             workflows=_add_workflow,
-            activities=activities(registry, self._deps),
-            interceptors=[_FindGraph(registry)],
             workflow_runner=self._runner,
         )
 
@@ -75,30 +77,31 @@ class Plugin(SimplePlugin):
         Raises:
             GraphDefinitionError: Another plugin of the worker has one of the graphs.
         """
-        if self._is_in(cast("dict[str, Any]", config).get("interceptors") or ()):
+        found = cast("dict[str, Any]", config)
+        if self._is_in(found.get("interceptors") or ()):
             return config  # given to the worker, too, though those of its client come with it
-        config = super().configure_worker(config)
-        client = cast("dict[str, Any]", config).get("client")
-        if client is not None:
-            self._registry.limit_payloads(limit_of(client.data_converter))
-        if not cast("dict[str, Any]", config).get("graceful_shutdown_timeout"):
-            config["graceful_shutdown_timeout"] = GRACE
+        registry = self._registry.of_worker(limit_of(found["client"].data_converter))
+        found = cast("dict[str, Any]", super().configure_worker(config))
+        found["activities"] = [*(found.get("activities") or ()), *activities(registry, self._deps)]
+        found["interceptors"] = [*(found.get("interceptors") or ()), _FindGraph(self, registry)]
+        if not found.get("graceful_shutdown_timeout"):
+            found["graceful_shutdown_timeout"] = GRACE
         # The SDK holds signs of life back for up to 60 seconds; a node hears of its cancellation with them.
-        cast("dict[str, Any]", config).setdefault("max_heartbeat_throttle_interval", THROTTLE)
-        return config
+        found.setdefault("max_heartbeat_throttle_interval", THROTTLE)
+        return cast("WorkerConfig", found)
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         """See base class."""
-        self._registry.limit_payloads(
-            limit_of(cast("dict[str, Any]", config).get("data_converter", DataConverter.default))
-        )
-        return super().configure_replayer(config)
+        found = cast("dict[str, Any]", super().configure_replayer(config))
+        registry = self._registry.of_worker(limit_of(found.get("data_converter", DataConverter.default)))
+        found["interceptors"] = [*(found.get("interceptors") or ()), _FindGraph(self, registry)]
+        return cast("ReplayerConfig", found)
 
     def _is_in(self, interceptors: Sequence[Any]) -> bool:
         """Whether a worker has this very plugin already."""
         for other in interceptors:
             if isinstance(other, _FindGraph):
-                if other.registry is self._registry:
+                if other.plugin is self:
                     return True
                 for name in self.names:
                     if name in other.registry.names:
@@ -116,14 +119,20 @@ class Plugin(SimplePlugin):
             GraphError: Runs are to set search attributes that the server does not have.
             Exception: Whatever was raised where they are made.
         """
+        registry = self._registry_of(worker)
         try:
-            async with self._deps.running(self._registry):
-                self._registry.show(await are_registered(worker.client, wanted=self._search_attributes))
+            async with self._deps.running(registry):
+                registry.show(await are_registered(worker.client, wanted=self._search_attributes))
                 await next(worker)
         except BaseException as error:
             if not worker.is_running and not worker.is_shutdown:
                 await _never_started(worker, error)
             raise
+
+    def _registry_of(self, worker: Worker) -> Registry:
+        interceptors = cast("dict[str, Any]", worker.config(active_config=True)).get("interceptors") or ()
+        mine = (found for found in interceptors if isinstance(found, _FindGraph) and found.plugin is self)
+        return next(mine).registry
 
     def run_replayer(  # pyright: ignore[reportIncompatibleMethodOverride] - the base class names a private type
         self,
@@ -178,9 +187,10 @@ def _add_workflow(existing: Sequence[type] | None) -> Sequence[type]:
 
 
 class _FindGraph(Interceptor):
-    """Lets workflows find the worker's graphs, from inside the sandbox."""
+    """Lets workflows find the graphs of one worker, from inside the sandbox."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, plugin: Plugin, registry: Registry) -> None:
+        self.plugin = plugin
         self.registry = registry
 
     def workflow_interceptor_class(
