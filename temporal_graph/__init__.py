@@ -30,7 +30,7 @@ from .interrupts import Answered, InterruptNode, Required, answers, interrupt, o
 from .merge import Merge
 from .options import NodeOptions
 from .policies import Escalate, Every, InterruptPolicy
-from .views import Accepted, AuditEntry, Checkpoint, GraphResult, Interrupt, RunEvent, RunState, Stop
+from .views import Accepted, AuditEntry, Checkpoint, Interrupt, RunEvent, RunState, Stop
 
 if TYPE_CHECKING:
     from .approvals import ApprovalQueue, Pending, PendingPage, register_search_attributes
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .local import LocalRun
     from .plugin import GraphPlugin
     from .temporal.runtime import forwarding_runtime
+    from .views import GraphResult
 
 __all__ = [
     "Abort",
@@ -100,6 +101,7 @@ __all__ = [
 _LATER = {
     "GraphPlugin": "plugin",
     "forwarding_runtime": "temporal.runtime",
+    "GraphResult": "temporal.results",
     "ApprovalQueue": "approvals",
     "Pending": "approvals",
     "PendingPage": "approvals",

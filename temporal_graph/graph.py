@@ -148,11 +148,48 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         """
         from .temporal import client as calls  # see GraphRun
 
-        message = dump_start(self._compiled, from_node, inputs, state)
-        message.update(self._dump_breakpoints(interrupt_before, interrupt_after))
+        message = self._dump_start(from_node, inputs, state, interrupt_before, interrupt_after)
         argument = calls.start_argument(client, message)
         await calls.start(client, self.name, argument, id=id, task_queue=task_queue, **start_options)
         return self.get_run(client, id)
+
+    def start_argument(
+        self,
+        from_node: BaseNode[StateT, Any, Any] | None = None,
+        *,
+        inputs: InputT | None = None,
+        state: StateT | None = None,
+        interrupt_before: Sequence[str] | str | None = None,
+        interrupt_after: Sequence[str] | str | None = None,
+    ) -> dict[str, Any]:
+        """What a run is started with where something else than `start` does it.
+
+        The workflow of a run has the graph's name for a type, and takes one argument: this. It is for child workflows
+        and schedules, and as JSON for clients in other languages. What the graph says of its questions and breakpoints
+        is in it, as of now.
+
+        Args:
+            from_node: See `start`.
+            inputs: See `start`.
+            state: See `start`.
+            interrupt_before: See `start`.
+            interrupt_after: See `start`.
+
+        Returns:
+            A JSON object. Give it to Temporal's Python SDK as it is, not as a copy: of a `dict` of another kind that
+            sorts the keys.
+
+        Raises:
+            GraphInputError: The inputs or the state are not what the graph declares.
+        """
+        from .temporal.payloads import start_argument  # see GraphRun
+
+        return start_argument(self._dump_start(from_node, inputs, state, interrupt_before, interrupt_after))
+
+    def _dump_start(self, from_node: Any, inputs: Any, state: Any, before: Any, after: Any) -> dict[str, str | None]:
+        message = dump_start(self._compiled, from_node, inputs, state)
+        message.update(self._dump_breakpoints(before, after))
+        return message
 
     def _dump_breakpoints(self, before: Any, after: Any) -> dict[str, str]:
         given = read_breakpoints(before, after)

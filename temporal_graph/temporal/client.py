@@ -28,7 +28,7 @@ from ..starting import is_another, other_start
 from .failures import ANSWERS, is_continued, raise_refusal, raise_rpc, refusal
 from .looking import WAIT, handle_of, query, result
 from .names import GET_STATE, PROCEED, RESUME
-from .payloads import PayloadTooLargeError, limit_of, to_raw
+from .payloads import PayloadTooLargeError, limit_of, start_text, to_raw
 
 Json = Any
 
@@ -42,9 +42,9 @@ def start_argument(client: Client, message: Mapping[str, str | None]) -> RawValu
     Raises:
         GraphInputError: It is larger than Temporal takes.
     """
-    text = "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in message.items() if value is not None) + "}"
+    what = "What the run is started with (inputs and state)"
     try:
-        return to_raw(text, "What the run is started with (inputs and state)", limit_of(client.data_converter))
+        return to_raw(start_text(message), what, limit_of(client.data_converter))
     except PayloadTooLargeError as error:
         raise GraphInputError(str(error)) from error
 

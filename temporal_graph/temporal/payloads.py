@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.converter import DataConverter
+
+from ..codec.text import compact
 
 LIMIT = 2 * 1024 * 1024
 """Bytes that Temporal takes in one payload, as its servers are set up (limit.blobSize.error)."""
@@ -17,6 +23,21 @@ NOTHING = RawValue(Payload(metadata={"encoding": b"binary/null"}))
 """No argument."""
 
 
+class StartArgument(dict[str, Any], RawValue):
+    """What a run is started with: a dict of JSON, which Temporal's Python SDK sends as it stands.
+
+    Of a plain dict the SDK sorts the keys, also those of what is in it, so that a state would begin in another order.
+    """
+
+    @property
+    def payload(self) -> Payload:  # pyright: ignore[reportIncompatibleVariableOverride] - made anew from what is in it
+        """What is sent."""
+        return to_raw(compact(self), "", None).payload
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StartArgument, (dict(self),)
+
+
 class PayloadTooLargeError(ValueError):
     """Something is larger than Temporal takes."""
 
@@ -26,6 +47,16 @@ def limit_of(converter: DataConverter) -> int | None:
     if converter.external_storage is not None:
         return None
     return PLAIN if converter.payload_codec is None else CODED
+
+
+def start_text(message: Mapping[str, str | None]) -> str:
+    """The argument of a run, as JSON text: JSON texts by field."""
+    return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in message.items() if value is not None) + "}"
+
+
+def start_argument(message: Mapping[str, str | None]) -> StartArgument:
+    """The argument of a run, for whoever starts it: JSON texts by field."""
+    return StartArgument(json.loads(start_text(message)))
 
 
 def to_raw(text: str, what: str, limit: int | None) -> RawValue:
