@@ -113,7 +113,7 @@ class CompiledFunctions:
                 return Encoded(value.data)
             if node_id != END and node_id not in self._nodes:
                 return value
-        elif value.codec is not None and not self._fits(reader, value):
+        elif node_id != END and value.codec is not None and not self._fits(reader, value):
             return Encoded(value.codec.dump(value.value).decode(), value.codec.name)
         return Encoded(reader.dump(self._load(value)).decode())
 
