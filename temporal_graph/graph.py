@@ -17,6 +17,7 @@ from .compile import CompiledGraph, compile_graph, with_options
 from .compile.hints import Namespace
 from .engine.breakpoints import NO_BREAKPOINTS, Breakpoints
 from .errors import GraphDefinitionError, GraphInputError, RunNotFoundError
+from .merge import Merge
 from .naming import assigned_name, checked_name
 from .node_classes import graph_of
 from .options import NodeOptions
@@ -70,6 +71,9 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             where that is None, it is the one of `"*"`, or else that of the node's options.
         interrupt_after: Ids of the nodes after which it does, likewise.
         steps: The functions that nodes with `execution="workflow"` call with `step()`.
+        numbers: How parallel branches merge the numbers of the state that do not say so themselves: `Merge.sum` adds up
+            what each of them has added, as where they share one state. Default: a number that two of them changed is a
+            conflict.
 
     Attributes:
         name: The graph's name.
@@ -91,6 +95,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         interrupt_before: Breaks = (),
         interrupt_after: Breaks = (),
         steps: Sequence[Callable[..., Any]] = (),
+        numbers: Merge | None = None,
     ) -> None:
         if not isinstance(graph, Graph):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise GraphDefinitionError(
@@ -99,7 +104,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             )
         self.name = _name(name, graph)
         self.graph = graph
-        compiled = compile_graph(graph, self.name, _callers_names(), steps)
+        compiled = compile_graph(graph, self.name, _callers_names(), steps, numbers)
         _check_events(max_history_events)
         resolved = _resolve_options(compiled, options, node_options or {})
         self._compiled = with_options(compiled, resolved)
@@ -340,6 +345,7 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         interrupt_before: See `TemporalGraph`.
         interrupt_after: See `TemporalGraph`.
         steps: See `TemporalGraph`.
+        numbers: See `TemporalGraph`.
     """
 
     def __init__(
@@ -356,6 +362,7 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
         interrupt_before: Breaks = (),
         interrupt_after: Breaks = (),
         steps: Sequence[Callable[..., Any]] = (),
+        numbers: Merge | None = None,
     ) -> None:
         name = _name(name)
         graph = graph_of(nodes, name, state_type, deps_type, output_type)
@@ -368,6 +375,7 @@ class InterruptibleGraph(TemporalGraph[StateT, DepsT, Any, OutputT]):
             interrupt_before=interrupt_before,
             interrupt_after=interrupt_after,
             steps=steps,
+            numbers=numbers,
         )
 
 

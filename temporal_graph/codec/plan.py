@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias, cast
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from enum import Enum
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
-from ..engine.state import AUTO, Json, Plan
+from pydantic_core import core_schema
+
+from ..engine.state import AUTO, Json, Key, Plan
 from ..merge import MERGE, Merge
+from .dynamic import BUILTINS
 from .schema import ANY, CLASS, PAIRS, SUBCLASSES, TAGS, tools
 from .text import compact
 
 Schema: TypeAlias = dict[str, Any]
 
-_SET, _PAIRS = Plan("set"), Plan("pairs")
-_ANYTHING = Plan(tags={"set": _SET, "frozenset": _SET, "dict": _PAIRS, "tuple": Plan("atomic")})
-_PAIRS.each = _ANYTHING.each = _ANYTHING
+_SET, _ATOMIC, _NUMBER = Plan("set"), Plan("atomic"), Plan("number")
+_NUMBERS = frozenset({"int", "float", "decimal", "fraction", "complex", "timedelta"})
+_NAMES = frozenset({"enum", "literal", "bool"})
+"""What may be written as a number, and counts nothing."""
+_LISTS = frozenset({"list", "deque"})
+_DICTS = frozenset({"dict", "ordered-dict", "frozendict"})
 
 
 class Schemas(Protocol):
@@ -25,32 +34,76 @@ class Schemas(Protocol):
         """The schema that the values of a type are written by."""
         ...
 
+    def class_of(self, name: str) -> type | None:
+        """The class of a name, among those that a value may be of where nothing is declared."""
+        ...
 
-def plan_of(type_: Any, schemas: Schemas) -> Plan:
+    def dump_any(self, value: Any) -> Any:
+        """A value of which nothing is declared, as JSON."""
+        ...
+
+
+def plan_of(type_: Any, schemas: Schemas, numbers: Merge | None = None) -> Plan:
     """How the values of a type merge.
 
     Args:
         type_: The type.
-        schemas: Where its schema is, and those of subclasses.
+        schemas: Where its schema is, and those of other classes.
+        numbers: How the numbers merge that do not say so themselves; None for those that only one branch may change.
     """
-    return _Planner(schemas, {}).plan(schemas.schema_of(type_))
+    return _Planner(schemas, numbers, _Anything(schemas, numbers)).plan(schemas.schema_of(type_))
+
+
+class _Anything(Mapping[str, Plan]):
+    """The plans of what is tagged where nothing is declared, by tag; each is made when it is asked for.
+
+    Attributes:
+        plan: The plan of anything.
+        classes: The plans of classes.
+    """
+
+    def __init__(self, schemas: Schemas, numbers: Merge | None) -> None:
+        self._schemas = schemas
+        self._numbers = numbers
+        self.classes: dict[type, Plan] = {}
+        self.plan = Plan(tags=self, merge=None if numbers is None else self._by_json(numbers))
+        self.plan.each = self.plan
+        pairs = Plan("pairs", each=self.plan)
+        self._plans: dict[str, Plan] = {"set": _SET, "frozenset": _SET, "dict": pairs, "tuple": _ATOMIC}
+
+    def _by_json(self, rule: Merge) -> Callable[[Json, Json, Json], Json]:
+        return lambda base, current, mine: self._schemas.dump_any(rule.function(base, current, mine))
+
+    def __getitem__(self, tag: str) -> Plan:
+        if tag not in self._plans:
+            cls = BUILTINS.get(tag) or self._schemas.class_of(tag)
+            planner = _Planner(self._schemas, self._numbers, self)
+            self._plans[tag] = self.plan if cls is None else planner.of_class(cls)
+        return self._plans[tag]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plans)
+
+    def __len__(self) -> int:
+        return len(self._plans)
 
 
 class _Planner:
     """Reads one schema; what is under a reference, and each class, is read once, so that types may be in themselves."""
 
-    def __init__(self, schemas: Schemas, classes: dict[type, Plan]) -> None:
+    def __init__(self, schemas: Schemas, numbers: Merge | None, anything: _Anything) -> None:
         self._schemas = schemas
-        self._classes = classes
+        self._numbers = numbers
+        self._anything = anything
         self._definitions: list[Schema] = []
         self._plans: dict[str, Plan] = {}
 
     def plan(self, schema: Any) -> Plan:
         metadata: Mapping[str, Any] = schema.get("metadata") or {}
         if MERGE in metadata:
-            return self._custom(metadata[MERGE], schema)
+            return self._ruled("custom", metadata[MERGE], schema)
         if ANY in metadata:
-            return _ANYTHING
+            return self._anything.plan
         if PAIRS in metadata:
             values = metadata[PAIRS]
             return Plan("pairs", each=self.plan(values))
@@ -58,9 +111,8 @@ class _Planner:
             return Plan(tags={name: self.plan(choice) for name, choice in metadata[TAGS].items()})
         if CLASS in metadata:
             plain = schema["choices"][-1][0]
-            tags = {name: self._class(subclass) for name, subclass in metadata[SUBCLASSES].items()}
-            own = self.plan(plain)
-            return Plan(own.kind, own.fields, own.each, tags, own.merge)
+            tags = {name: self.of_class(subclass) for name, subclass in metadata[SUBCLASSES].items()}
+            return replace(self.plan(plain), tags=tags)
         return self._by_type(schema)
 
     def _by_type(self, schema: Schema) -> Plan:
@@ -70,18 +122,54 @@ class _Planner:
             return self.plan(schema["schema"])
         if kind == "definition-ref":
             return self._reference(schema["schema_ref"])
+        if kind in _NUMBERS:
+            return _NUMBER if self._numbers is None else self._ruled("number", self._numbers, schema)
+        if kind in _NAMES:
+            return _ATOMIC
         if kind in ("set", "frozenset"):
             return _SET
-        if kind == "list":
-            return Plan(each=self.plan(schema["items_schema"]))
-        if kind == "dict":
-            return Plan(each=self.plan(schema["values_schema"]))
-        if kind in ("model-fields", "typed-dict", "dataclass-args"):
-            return Plan(fields=self._fields(schema["fields"]))
-        inner = schema.get("schema") or schema.get("json_schema") or schema.get("lax_schema")
-        return self.plan(inner) if isinstance(inner, dict) else AUTO
+        if kind in _LISTS:
+            return Plan(each=self._inner(schema.get("items_schema")))
+        if kind in _DICTS:
+            return Plan(each=self._inner(schema.get("values_schema")))
+        if kind == "counter":
+            return Plan(each=self.plan(core_schema.int_schema()))
+        if kind == "tuple":
+            return self._tuple(schema["items_schema"], schema.get("variadic_item_index"))
+        if kind in ("model-fields", "typed-dict", "dataclass-args", "named-tuple"):
+            extras = schema.get("extras_schema")
+            return Plan(fields=self._fields(schema["fields"]), each=None if extras is None else self.plan(extras))
+        if kind == "call":
+            arguments: list[Any] = schema["arguments_schema"].get("arguments_schema", [])
+            return Plan(fields={index: self.plan(item["schema"]) for index, item in enumerate(arguments)})
+        if kind == "tagged-union":
+            return self._chosen(schema["choices"], schema["discriminator"])
+        return self._inner(schema.get("schema") or schema.get("json_schema") or schema.get("lax_schema"))
 
-    def _fields(self, fields: Any) -> dict[str, Plan]:
+    def _inner(self, schema: Any) -> Plan:
+        return self.plan(schema) if isinstance(schema, dict) else self._anything.plan
+
+    def _tuple(self, items: list[Any], variadic: int | None) -> Plan:
+        plans = [self.plan(item) for item in items]
+        each = None if variadic is None else plans[variadic]
+        return Plan(fields=dict[Key, Plan](enumerate(plans if variadic is None else plans[:variadic])), each=each)
+
+    def _chosen(self, choices: Mapping[Any, Any], discriminator: Any) -> Plan:
+        """The plan of a union whose members a field of theirs tells apart."""
+        plans = {key.value if isinstance(key, Enum) else key: self.plan(item) for key, item in choices.items()}
+        tags = ChainMap(*(dict(plan.tags) for plan in plans.values()))
+        if callable(discriminator):
+            return Plan(tags=tags)
+        paths: list[Any] = [[discriminator]] if isinstance(discriminator, str) else discriminator
+        paths = paths if isinstance(paths[0], list) else [paths]
+
+        def choose(value: Json) -> Plan | None:
+            found = [_along(path, value) for path in paths]
+            return next((plans[item] for item in found if isinstance(item, str | int) and item in plans), None)
+
+        return Plan(tags=tags, choose=choose)
+
+    def _fields(self, fields: Any) -> dict[Key, Plan]:
         # Those of a dataclass are a list.
         named: list[tuple[str, Any]] = (
             list(cast("dict[str, Any]", fields).items())
@@ -97,13 +185,15 @@ class _Planner:
             _fill(made, self.plan(found[0]) if found else AUTO)
         return self._plans[ref]
 
-    def _class(self, cls: type) -> Plan:
-        if cls not in self._classes:
-            self._classes[cls] = made = Plan()
-            _fill(made, _Planner(self._schemas, self._classes).plan(self._schemas.schema_of(cls)))
-        return self._classes[cls]
+    def of_class(self, cls: type) -> Plan:
+        classes = self._anything.classes
+        if cls not in classes:
+            classes[cls] = made = Plan()
+            planner = _Planner(self._schemas, self._numbers, self._anything)
+            _fill(made, planner.plan(self._schemas.schema_of(cls)))
+        return classes[cls]
 
-    def _custom(self, rule: Merge, schema: Schema) -> Plan:
+    def _ruled(self, kind: Literal["custom", "number"], rule: Merge, schema: Schema) -> Plan:
         validator, serializer = tools({"type": "definitions", "schema": schema, "definitions": self._definitions})
 
         def load(data: Json) -> Any:
@@ -114,9 +204,17 @@ class _Planner:
             merged = rule.function(began, load(current), load(mine))
             return json.loads(serializer.to_json(merged, warnings="error", by_alias=False))
 
-        return Plan("custom", merge=merge)
+        return Plan(kind, merge=merge)
+
+
+def _along(path: list[Any], value: Json) -> Json:
+    for key in path:
+        if isinstance(value, dict):
+            value = cast("dict[Any, Json]", value).get(key)
+        else:
+            return None
+    return value
 
 
 def _fill(plan: Plan, other: Plan) -> None:
-    plan.kind, plan.fields, plan.each = other.kind, other.fields, other.each
-    plan.tags, plan.merge = other.tags, other.merge
+    vars(plan).update(vars(other))

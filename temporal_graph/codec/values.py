@@ -159,6 +159,10 @@ class Codec:
         """See `plan.Schemas`."""
         return self.of(type_).schema
 
+    def class_of(self, name: str) -> type | None:
+        """See `plan.Schemas`."""
+        return self._classes.get(name)
+
     def dump_any(self, value: Any) -> Any:
         """A value of which nothing is declared, as JSON."""
         return dynamic.dump(value, self)

@@ -18,6 +18,7 @@ from ..codec.plan import plan_of
 from ..engine.spec import END, GraphSpec, StepSpec
 from ..engine.state import AUTO, Plan
 from ..errors import GraphDefinitionError
+from ..merge import Merge
 from ..options import NodeOptions
 from ..policies import InterruptPolicy
 from . import hints
@@ -71,7 +72,11 @@ class CompiledGraph:
 
 
 def compile_graph(
-    graph: Graph[Any, Any, Any, Any], name: str, namespace: Namespace, steps: Iterable[Any] = ()
+    graph: Graph[Any, Any, Any, Any],
+    name: str,
+    namespace: Namespace,
+    steps: Iterable[Any] = (),
+    numbers: Merge | None = None,
 ) -> CompiledGraph:
     """Take a graph apart.
 
@@ -80,6 +85,7 @@ def compile_graph(
         name: Its name.
         namespace: Names that annotations may use beside those of their own modules.
         steps: The functions that nodes call with `step()`.
+        numbers: How the numbers of its state merge that do not say so themselves.
 
     Returns:
         The compiled graph.
@@ -87,7 +93,11 @@ def compile_graph(
     Raises:
         GraphDefinitionError: Something in it cannot cross between processes; says which node, and the cure.
     """
-    return _Compiler(graph, name, namespace).compile(steps)
+    if numbers is not None and not isinstance(numbers, Merge):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise GraphDefinitionError(
+            f"numbers is {numbers!r}; it must be Merge.sum, Merge.last, Merge.max, Merge.min or Merge(function)."
+        )
+    return _Compiler(graph, name, namespace, numbers).compile(steps)
 
 
 def with_options(graph: CompiledGraph, options: Mapping[str, NodeOptions]) -> CompiledGraph:
@@ -107,7 +117,10 @@ def with_options(graph: CompiledGraph, options: Mapping[str, NodeOptions]) -> Co
 
 
 class _Compiler:
-    def __init__(self, graph: Graph[Any, Any, Any, Any], name: str, namespace: Namespace) -> None:
+    def __init__(
+        self, graph: Graph[Any, Any, Any, Any], name: str, namespace: Namespace, numbers: Merge | None
+    ) -> None:
+        self.numbers = numbers
         self.graph = graph
         self.name = name
         self.namespace = namespace
@@ -203,7 +216,7 @@ class _Compiler:
         if type_ is NoneType:
             return None, AUTO
         codec = self._codec_of(type_, "the state")
-        return codec, plan_of(type_, self.codec)
+        return codec, plan_of(type_, self.codec, self.numbers)
 
     def _step_inputs(self, node_id: str, step: Step[Any, Any, Any, Any]) -> ValueCodec:
         if isinstance(step, NodeStep):

@@ -510,7 +510,7 @@ def _known_fields(state: ValueCodec | None, plan: Plan) -> tuple[str, ...]:
     if state is None or plan.tags or plan.each is not None:
         return ()
     config: Any = getattr(state.type, "model_config", None) or getattr(state.type, "__pydantic_config__", None) or {}
-    return () if config.get("extra") == "allow" else tuple(plan.fields)
+    return () if config.get("extra") == "allow" else tuple(map(str, plan.fields))
 
 
 def _without_barred(data: dict[str, Json]) -> dict[str, Json]:

@@ -190,6 +190,7 @@ class RecordingEngine(Engine):
 
     def _first(self) -> Engine:
         engine = Engine(self.spec, self.functions, self._merges)
+        engine.shared.tells_numbers = self.shared.tells_numbers
         if self._origin is not None:
             snapshot.restore(engine, self._origin)
         return engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -28,13 +29,15 @@ class SharedState:
     Attributes:
         value: The state as of now, a JSON tree that is never changed in place.
         version: How often it has changed.
+        tells_numbers: See `Writes`.
     """
 
     def __init__(self, plan: Plan = AUTO) -> None:
+        self.tells_numbers: Callable[[], bool] = lambda: True
         self.value: Json = None
         self.version = 0
         self._plan = plan
-        self._writes = Writes()
+        self._writes = Writes(lambda: self.tells_numbers())
         self._bases = 0
         self._edited: dict[str, int] = {}
 
@@ -144,6 +147,14 @@ def _describe(node_id: str, conflict: Conflict) -> Failure:
     path = conflict.path
     other = repr(conflict.writer) if conflict.writer else "another branch"
     place = "state" + "".join(f"[{key!r}]" if isinstance(key, int) else f".{key}" for key in path)
+    if conflict.is_number:
+        message = (
+            f"Parallel branches changed the number {place}: {other} and {node_id!r} both made it "
+            f"{_short(conflict.mine)}, it was {_short(conflict.base)}, and nothing says whether both changes count. "
+            "Say it on the field: Annotated[int, Merge.sum] adds them up, Merge.last takes one for both; or for all "
+            "numbers of the graph: TemporalGraph(..., numbers=Merge.sum)."
+        )
+        return Failure(node_id, "StateConflictError", message, path)
     message = (
         f"Parallel branches changed {place} differently: {other} made it {_short(conflict.current)}, "
         f"{node_id!r} made it {_short(conflict.mine)}; it was {_short(conflict.base)}. Say how they merge, with "

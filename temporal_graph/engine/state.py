@@ -7,7 +7,7 @@ first: a conflict does not depend on who was quicker.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
@@ -22,10 +22,11 @@ Op: TypeAlias = list[Any]
 - `["set", path, value]`: there was something else,
 - `["delete", path]`,
 - `["append", path, items]`: a list has grown at its end,
-- `["add", path, items]` and `["remove", path, items]`, of a set.
+- `["add", path, items]` and `["remove", path, items]`, of a set,
+- `["order", path, keys]`: in a dict, these keys come last now, in this order.
 """
 
-KINDS = ("create", "set", "delete", "append", "add", "remove")
+KINDS = ("create", "set", "delete", "append", "add", "remove", "order")
 
 
 @dataclass(eq=False)
@@ -34,30 +35,56 @@ class Plan:
 
     Attributes:
         kind: `auto` by its JSON type; `set`, a list without order; `pairs`, a list of keys with their values; `atomic`,
-            one value; `custom`, by a function.
-        fields: The plans of known keys.
+            one value; `number`, one that counts, however it is written; `custom`, by a function.
+        fields: The plans of known keys, and of known indices; the order of known keys says nothing.
         each: The plan of every other key, and of every item of a list.
         tags: The plans of what is in a tagged value, `{"$type": tag, "value": ...}`, by its tag.
-        merge: For `custom`: `(base, current, mine) -> merged`.
+        merge: `(base, current, mine) -> merged`; for `number` and `auto`, of two numbers.
+        choose: Finds the plan of a value by what is in it, where it is not this one.
+        optional: Keys of sets that are left out while they are empty.
+        is_optional: It is such a set.
     """
 
-    kind: Literal["auto", "set", "pairs", "atomic", "custom"] = "auto"
-    fields: Mapping[str, Plan] = field(default_factory=dict[str, "Plan"])
+    kind: Literal["auto", "set", "pairs", "atomic", "number", "custom"] = "auto"
+    fields: Mapping[Key, Plan] = field(default_factory=dict[Key, "Plan"])
     each: Plan | None = None
     tags: Mapping[str, Plan] = field(default_factory=dict[str, "Plan"])
     merge: Callable[[Json, Json, Json], Json] | None = None
+    choose: Callable[[Json], Plan | None] | None = None
+    optional: tuple[str, ...] = ()
+    is_optional: bool = False
 
     def at(self, key: Key, inside: Json) -> Plan:
         """The plan of what is under a key or index of a value that has this plan."""
         tag = tag_of(inside)
         if tag is not None:
             return self.tags.get(tag, AUTO)
-        if isinstance(key, str) and key in self.fields:
+        if self.choose is not None:
+            chosen = self.choose(inside)
+            if chosen is not None:
+                return chosen.at(key, inside)
+        if key in self.fields:
             return self.fields[key]
         return self.each or AUTO
 
+    def of(self, value: Json) -> Plan:
+        """The plan that a value has, of those that this one chooses from."""
+        chosen = None if self.choose is None else self.choose(value)
+        return self if chosen is None else chosen.of(value)
+
+    def counts(self, value: Json) -> bool:
+        """Whether a value is a number: two branches that make the same of it have both changed it."""
+        if self.kind == "number":
+            return value is not None and value is not _MISSING
+        return self.kind == "auto" and type(value) in (int, float)
+
+    def rule(self, one: Json, other: Json) -> Callable[[Json, Json, Json], Json] | None:
+        """How two values of this place merge, if anything says so."""
+        return self.merge if self.kind == "custom" or (self.counts(one) and self.counts(other)) else None
+
 
 AUTO = Plan()
+_MISSING: Any = object()
 
 
 class Conflict(Exception):
@@ -69,19 +96,23 @@ class Conflict(Exception):
         base: What it was when the later one began.
         current: What the other made of it.
         mine: What the later one made of it.
+        is_number: It is a number, and both made the same of it.
     """
 
-    def __init__(self, path: Path, writer: str, base: Json, current: Json, mine: Json) -> None:
+    def __init__(
+        self, path: Path, writer: str, base: Json, current: Json, mine: Json, *, is_number: bool = False
+    ) -> None:
         super().__init__(path)
         self.path = path
         self.writer = writer
         self.base = base
         self.current = current
         self.mine = mine
+        self.is_number = is_number
 
 
 def same(one: Json, other: Json) -> bool:
-    """Whether two JSON trees are equal, and `1`, `1.0` and `true` are not."""
+    """Whether two JSON trees are the same: `1`, `1.0` and `true` are not, nor `0.0` and `-0.0`, nor other orders."""
     if one is other:
         return True
     if type(one) is not type(other):
@@ -89,11 +120,14 @@ def same(one: Json, other: Json) -> bool:
     if isinstance(one, dict):
         theirs = cast("dict[str, Json]", other)
         mine = cast("dict[str, Json]", one)
-        return mine.keys() == theirs.keys() and all(same(mine[key], theirs[key]) for key in mine)
+        return len(mine) == len(theirs) and all(
+            key == another and same(value, item)
+            for (key, value), (another, item) in zip(mine.items(), theirs.items(), strict=True)
+        )
     if isinstance(one, list):
         items, others = cast("list[Json]", one), cast("list[Json]", other)
         return len(items) == len(others) and all(map(same, items, others))
-    return bool(one == other)
+    return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
 
 
 def tag_of(value: Json) -> str | None:
@@ -126,7 +160,11 @@ def _diff(base: Json, new: Json, plan: Plan, path: list[Key], ops: list[Op]) -> 
     if plan.kind in ("atomic", "custom") or not _is_alike(base, new):
         ops.append(["set", path, new])
     elif isinstance(base, dict):
-        _diff_members(cast("dict[str, Json]", base), cast("dict[str, Json]", new), base, plan, path, ops)
+        if plan.of(base) is not plan.of(new):
+            ops.append(["set", path, new])
+        else:
+            members, others = cast("dict[str, Json]", base), cast("dict[str, Json]", new)
+            _diff_members(members, others, base, plan.of(base), path, ops)
     elif not isinstance(base, list):
         ops.append(["set", path, new])
     elif plan.kind == "set":
@@ -140,12 +178,32 @@ def _diff(base: Json, new: Json, plan: Plan, path: list[Key], ops: list[Op]) -> 
 def _diff_members(
     base: Mapping[str, Json], new: Mapping[str, Json], whole: Json, plan: Plan, path: list[Key], ops: list[Op]
 ) -> None:
+    for key in plan.optional:
+        if (key in base) != (key in new):
+            base, new = {key: [], **base}, {key: [], **new}
     ops.extend(["delete", [*path, key]] for key in base if key not in new)
     for key, value in new.items():
         if key in base:
             _diff(base[key], value, plan.at(key, whole), [*path, key], ops)
         else:
             ops.append(["create", [*path, key], value])
+    moved = _moved(base, new, plan.fields)
+    if moved:
+        ops.append(["order", path, moved])
+
+
+def _moved(base: Mapping[str, Json], new: Mapping[str, Json], known: Container[Key]) -> list[str]:
+    """The keys that must come last for a dict to have its new order, once keys are deleted, and created at its end."""
+    wanted = [key for key in new if key not in known]
+    there = [key for key in base if key in new and key not in known]
+    there += [key for key in wanted if key not in base]
+    if wanted == there:
+        return []
+    places = {key: place for place, key in enumerate(there)}
+    kept = 1
+    while places[wanted[kept - 1]] < places[wanted[kept]]:
+        kept += 1
+    return wanted[kept:]
 
 
 def _diff_sets(base: list[Json], new: list[Json], path: list[Key], ops: list[Op]) -> None:
@@ -181,17 +239,25 @@ class _Written:
 
 
 class Writes:
-    """What was written to the state, for as long as somebody works on an older one."""
+    """What was written to the state, for as long as somebody works on an older one.
 
-    def __init__(self) -> None:
+    Attributes:
+        number: How often something was written.
+        tells_numbers: Whether two branches that make the same of a number are a conflict. It is asked only where there
+            are two.
+    """
+
+    def __init__(self, tells_numbers: Callable[[], bool] = lambda: True) -> None:
         self.number = 0
+        self.tells_numbers = tells_numbers
         self._at: dict[Path, dict[str, _Written]] = {}
 
     def note(self, writer: str, ops: Iterable[Op]) -> None:
         """Note what was written."""
         self.number += 1
         for op in ops:
-            self._at.setdefault(tuple(op[1]), {})[op[0]] = _Written(self.number, writer, op)
+            if op[0] != "order":  # which gets along with everything
+                self._at.setdefault(tuple(op[1]), {})[op[0]] = _Written(self.number, writer, op)
 
     def forget(self) -> None:
         """Nobody works on an older state any more."""
@@ -217,7 +283,7 @@ class Writes:
         there = [found for kind in KINDS if (found := self._since(path, kind, since)) is not None]
         if plan.kind != "custom":
             for found in there:
-                if not _get_along(op, found.op):
+                if not _get_along(op, found.op, plan, self.tells_numbers):
                     return found, True
         if op[0] in ("set", "delete") and self._at:
             for place, writes in self._at.items():
@@ -232,15 +298,22 @@ class Writes:
         return found if found is not None and found.number > since else None
 
 
-def _get_along(one: Op, other: Op) -> bool:
+def _get_along(one: Op, other: Op, plan: Plan, tells_numbers: Callable[[], bool]) -> bool:
     """Whether two ops of parallel branches at one place can both be; it does not matter which is which."""
     kinds = {one[0], other[0]}
+    if kinds <= {"set", "create"} and plan.rule(one[2], other[2]) is not None:
+        return True
     if kinds == {"set"}:
-        return same(one[2], other[2])
+        return same(one[2], other[2]) and not (_has_number(one[2], plan) and tells_numbers())
     return kinds <= {"add", "remove"} or kinds in ({"create"}, {"delete"}, {"append"})
 
 
-_MISSING: Any = object()
+def _has_number(value: Json, plan: Plan) -> bool:
+    """Whether there is a number in a value for which nothing says how it merges."""
+    if isinstance(value, dict) and plan.kind not in ("atomic", "custom"):
+        members = cast("dict[str, Json]", value)
+        return any(_has_number(item, plan.at(key, value)) for key, item in members.items())
+    return plan.counts(value) and plan.merge is None
 
 
 def apply(
@@ -271,15 +344,19 @@ def apply(
             raise ValueError(f"{op!r} is no change of a state.")
         path = cast("list[Key]", op[1])
         place = _plan_at(current, plan, path)
+        if op[0] == "order":
+            if _find(current, plan, path) is not _MISSING and _is_still_there(base, current, plan, path):
+                current = _change(current, plan, path, 0, _Change(op, place, None, False, writes.tells_numbers))
+            continue
         rival, is_contested = writes.rival(op, since, place)
         if rival is not None:
             mine = None if op[0] == "delete" else op[2]
-            raise Conflict(
-                tuple(path), rival.writer, _shown(_find(base, plan, path)), _shown(_find(current, plan, path)), mine
-            )
+            began, now = _shown(_find(base, plan, path)), _shown(_find(current, plan, path))
+            equal = op[0] == rival.op[0] == "set" and rival.op[1] == path and same(rival.op[2], mine)
+            raise Conflict(tuple(path), rival.writer, began, now, mine, is_number=equal)
         if not _is_still_there(base, current, plan, path):
             raise ValueError(f"The state has no place {path!r} any more.")
-        change = _Change(op, place, _find(base, plan, path), is_contested)
+        change = _Change(op, place, _find(base, plan, path), is_contested, writes.tells_numbers)
         current = _change(current, plan, path, 0, change)
     return current
 
@@ -290,6 +367,7 @@ class _Change:
     plan: Plan
     base: Json
     is_contested: bool
+    tells_numbers: Callable[[], bool]
 
 
 def _change(current: Json, plan: Plan, path: list[Key], depth: int, change: _Change) -> Json:
@@ -330,9 +408,16 @@ def _changed(current: Json, change: _Change) -> Json:
             return over_edit(change.base, current, mine, change.plan)
         if current is _MISSING:
             return mine
-        if change.plan.merge is not None:
-            return change.plan.merge(_shown(change.base), current, mine)
-        return mine if kind == "set" else _unite(current, mine, change.plan, change.op[1])
+        rule = change.plan.rule(current, mine)
+        if rule is not None:
+            return rule(_began(change.base, change.plan), current, mine)
+        if kind == "create":
+            return _unite(current, mine, change.plan, change.op[1], change.tells_numbers)
+        return _twice(current, mine, change.plan)
+    if kind == "order":
+        return _ordered(current, change.plan, mine)
+    if current is _MISSING and change.plan.is_optional:
+        current = []
     if not isinstance(current, list):
         raise ValueError(f"The state has no list at {change.op[1]!r}.")
     items = cast("list[Json]", current)
@@ -342,7 +427,36 @@ def _changed(current: Json, change: _Change) -> Json:
     if kind == "add":
         return _sorted({**known, **_keys(mine)})
     gone = _keys(mine)
-    return [item for key, item in known.items() if key not in gone]
+    left = [item for key, item in known.items() if key not in gone]
+    return left if left or not change.plan.is_optional else _MISSING
+
+
+def _began(base: Json, plan: Plan) -> Json:
+    """What a rule is told that a place was."""
+    return _shown(base) if plan.kind == "custom" or plan.counts(base) else None
+
+
+def _twice(current: Json, mine: Json, plan: Plan) -> Json:
+    """What two branches have both set to the same: its numbers count twice, where a rule says so."""
+    if isinstance(mine, dict) and isinstance(current, dict) and plan.kind not in ("atomic", "custom"):
+        members, there = cast("dict[str, Json]", mine), cast("dict[str, Json]", current)
+        return {key: _twice(there.get(key), item, plan.at(key, mine)) for key, item in members.items()}
+    rule = plan.rule(current, mine)
+    return cast("Json", mine) if rule is None else rule(None, current, mine)
+
+
+def _ordered(current: Json, plan: Plan, last: list[str]) -> Json:
+    """A dict in which some keys come last."""
+    if isinstance(current, dict):
+        return _last(cast("dict[str, Json]", current), last)
+    if plan.kind == "pairs" and isinstance(current, list) and _is_pairs(current):
+        return [[json.loads(name), value] for name, value in _last(_by_key(current), last).items()]
+    return cast("Json", current)
+
+
+def _last(members: dict[str, Json], last: list[str]) -> dict[str, Json]:
+    moved = {key: members[key] for key in last if key in members}
+    return {**{key: item for key, item in members.items() if key not in moved}, **moved}
 
 
 def over_edit(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
@@ -356,11 +470,12 @@ def over_edit(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
     """
     if current is _MISSING or same(base, current):
         return mine
-    if plan.merge is not None:
+    rule = plan.rule(current, mine)
+    if rule is not None:
         if same(base, mine):
             return current
         try:
-            return plan.merge(_shown(base), current, mine)
+            return rule(_began(base, plan), current, mine)
         except Exception:  # it cannot take what the person has set: the node does not fail for that
             return mine
     if plan.kind == "atomic" or not _is_alike(current, mine):
@@ -382,34 +497,43 @@ def over_edit(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
     return cast("Json", mine)
 
 
-def _unite(current: Json, mine: Json, plan: Plan, path: list[Key]) -> Json:
+def _unite(current: Json, mine: Json, plan: Plan, path: list[Key], tells_numbers: Callable[[], bool]) -> Json:
     """Merge what two branches have created at one place."""
-    if plan.merge is not None:
-        return plan.merge(None, current, mine)
+    rule = plan.rule(current, mine)
+    if rule is not None:
+        return rule(None, current, mine)
     if plan.kind != "atomic" and _is_alike(current, mine):
         if isinstance(current, dict):
             members, others = cast("dict[str, Json]", current), cast("dict[str, Json]", mine)
-            return _unite_members(members, others, current, plan, path)
+            return _unite_members(members, others, current, plan, path, tells_numbers)
         if isinstance(current, list):
             items, more = cast("list[Json]", current), cast("list[Json]", mine)
             if plan.kind == "set":
                 return _sorted({**_keys(items), **_keys(more)})
             if plan.kind == "pairs" and _is_pairs(items) and _is_pairs(more):
-                united = _unite_members(_by_key(items), _by_key(more), current, plan, path)
+                united = _unite_members(_by_key(items), _by_key(more), current, plan, path, tells_numbers)
                 return [[json.loads(name), value] for name, value in united.items()]
             return [*items, *more]
-    if same(current, mine):
+    is_equal = same(current, mine)
+    if is_equal and not (plan.counts(mine) and tells_numbers()):
         return current
-    raise Conflict(tuple(path), "", None, current, mine)
+    raise Conflict(tuple(path), "", None, current, mine, is_number=is_equal)
 
 
 def _unite_members(
-    current: Mapping[str, Json], mine: Mapping[str, Json], whole: Json, plan: Plan, path: list[Key]
+    current: Mapping[str, Json],
+    mine: Mapping[str, Json],
+    whole: Json,
+    plan: Plan,
+    path: list[Key],
+    tells_numbers: Callable[[], bool],
 ) -> dict[str, Json]:
     united = dict(current)
     for key, value in mine.items():
         there = united.get(key, _MISSING)
-        united[key] = value if there is _MISSING else _unite(there, value, plan.at(key, whole), [*path, key])
+        if there is not _MISSING:
+            value = _unite(there, value, plan.at(key, whole), [*path, key], tells_numbers)
+        united[key] = value
     return united
 
 

@@ -48,7 +48,7 @@ from ..registry import RegisteredGraph
 from ..starting import load_start
 from .kept import dump_error, load_error, told_by
 from .messages import Extension, Reassignment, StartMessage, StateUpdate
-from .names import FIRST_TASK, MARK, PAYLOAD_TOO_LARGE, activity_name
+from .names import FIRST_TASK, MARK, NUMBERS, PAYLOAD_TOO_LARGE, activity_name
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, from_raw, to_raw
 from .streaming import Events
@@ -108,6 +108,8 @@ class Driver:
         self._policies = compiled.policies.kept() if start.policies is None else start.policies.data
         functions = compiled.functions.keeping(start.policies)
         self.engine = RecordingEngine(compiled.spec, functions, compiled.plan, origin)
+        self._numbers: bool | None = None
+        self.engine.shared.tells_numbers = self._tells_numbers
         self._tell = Teller(self.engine, events, compiled.plan)
         self._timers = Timers(self.engine, self._on_due)
         self._showing = Showing(graph.shows)
@@ -292,10 +294,21 @@ class Driver:
             number = self.engine.checkpoint + self.engine.questions.audit.latest + self._signals
             self._mark(f"{MARK}-{number}")
 
-    def _mark(self, name: str) -> None:
-        """Give the task at hand a command; in a replay, only where it had this one."""
-        if workflow.patched(name):
+    def _mark(self, name: str) -> bool:
+        """Give the task at hand a command; in a replay, only where it had this one, which is returned."""
+        is_marked = workflow.patched(name)
+        if is_marked:
             self._commanded = self._task
+        return is_marked
+
+    def _tells_numbers(self) -> bool:
+        """Whether two branches that made the same of a number are a conflict; earlier releases took it for one change.
+
+        It is asked where there are two, and only then costs a command. When the past is told, it has been asked.
+        """
+        if self._numbers is None:
+            self._numbers = self._mark(NUMBERS)
+        return self._numbers
 
     def see_signal(self) -> None:
         """Note that something comes by signal."""

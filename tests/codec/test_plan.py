@@ -76,7 +76,7 @@ def test_the_fields_of_a_dataclass() -> None:
         "by_number": "auto",
         "by_pair": "pairs",
         "count": "custom",
-        "plain": "auto",
+        "plain": "number",
     }
     for name in ("items", "by_name", "by_pair"):
         each = made.fields[name].each
@@ -132,7 +132,7 @@ class HasRoot:
             Modelled,
             {"tags": "set", "maybe": "set", "count": "custom", "optional": "custom", "aliased": "custom"},
         ),
-        (Typed, {"tags": "set", "count": "custom", "plain": "auto"}),
+        (Typed, {"tags": "set", "count": "custom", "plain": "number"}),
         (Box[set[int]], {"content": "set", "count": "custom"}),
         (ModelBox[set[int]], {"content": "set"}),
         (Aliased, {"tags": "set"}),
@@ -147,7 +147,7 @@ def test_a_state_that_is_no_object() -> None:
     assert plan(set[int]).kind == "set"
     assert plan(Rooted).kind == "set"
     assert plan(dict[Colour, int]).kind == "pairs"
-    assert plan(int).kind == "auto"
+    assert plan(int).kind == "number"
     assert plan(dict[str, Any]).at("x", {}).tags["set"].kind == "set"
 
 

@@ -641,7 +641,7 @@ CASES = [
         setting("right", "amount", to=2),
         setting("notes", 0, to="X"),
         setting("notes", 1, to="Y"),
-        setting("left", to=1),
+        setting("right", "name", to="b"),
     ),
     parallel(
         "state_merge_deletions",

@@ -1,0 +1,235 @@
+"""Numbers that parallel branches change: none is lost without a word."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic_graph import BaseNode, End, Graph, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
+from temporalio.client import Client
+from temporalio.worker import Replayer
+
+from temporal_graph import (
+    GraphDefinitionError,
+    GraphPlugin,
+    InterruptibleGraph,
+    Merge,
+    StateConflictError,
+    TemporalGraph,
+)
+from temporal_graph.temporal.driver import Driver
+from tests.server.conftest import Serve
+
+
+@dataclass
+class Count:
+    n: int = 0
+    flag: bool = False
+    name: str = ""
+
+
+def squares(name: str, state: type[Any] = Count, edit: Any = None) -> Graph[Any, Any, Any, Any]:
+    """The parallel example of the first page on pydantic-graph's builder, in which each branch also counts."""
+    g = GraphBuilder(name=name, state_type=state, output_type=list[int], auto_instrument=False)
+
+    @g.step(node_id="numbers")
+    async def numbers(ctx: StepContext[Any, None, None]) -> list[int]:
+        return [1, 2, 3, 4, 5]
+
+    @g.step(node_id="square")
+    async def square(ctx: StepContext[Any, None, int]) -> int:
+        if edit is not None:
+            edit(ctx.state)
+        else:
+            ctx.state.n += 1
+            ctx.state.flag, ctx.state.name = True, "same"
+        return ctx.inputs**2
+
+    collect = g.join(reduce_list_append, initial_factory=list[int], node_id="collect")
+    g.add(
+        g.edge_from(g.start_node).to(numbers),
+        g.edge_from(numbers).map(fork_id="each").to(square),
+        g.edge_from(square).to(collect),
+        g.edge_from(collect).to(g.end_node),
+    )
+    return g.build()
+
+
+careless = TemporalGraph(squares("careless_numbers"))
+summing = TemporalGraph(squares("summing_numbers"), numbers=Merge.sum)
+
+
+async def test_a_number_that_two_branches_changed_is_a_conflict(serve: Serve, task_queue: str) -> None:
+    async with serve(careless) as client:
+        run = await careless.start(client, state=Count(), id=task_queue, task_queue=task_queue)
+        with pytest.raises(StateConflictError) as caught:
+            await run.result()
+        assert caught.value.path == ("n",)
+        for word in ("state.n", "'square'", "Merge.sum", "Merge.last", "numbers=Merge.sum"):
+            assert word in str(caught.value)
+        assert [checkpoint.kind async for checkpoint in run.history()].count("node_finished") >= 2
+        # It is told in a replay as it was, too.
+        await Replayer(workflows=[], plugins=[GraphPlugin(careless)]).replay_workflow(
+            await client.get_workflow_handle(task_queue).fetch_history()
+        )
+
+
+async def test_a_graph_that_says_how_its_numbers_merge(serve: Serve, task_queue: str) -> None:
+    async with serve(summing) as client:
+        result = await summing.run(client, state=Count(), id=task_queue, task_queue=task_queue)
+    assert (sorted(result.output), result.state) == ([1, 4, 9, 16, 25], Count(5, True, "same"))
+
+
+async def test_a_run_that_took_them_for_one_change_goes_on(
+    client: Client, serve: Serve, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        # As releases did that knew nothing of it: no question, and no mark.
+        earlier.setattr(Driver, "_tells_numbers", lambda self: False)
+        async with serve(careless) as connected:
+            result = await careless.run(connected, state=Count(), id=task_queue, task_queue=task_queue)
+            assert result.state.n == 1
+    # `serve` replays it, with the code of today, when it ends; and so does this.
+    history = await client.get_workflow_handle(task_queue).fetch_history()
+    await Replayer(workflows=[], plugins=[GraphPlugin(careless)]).replay_workflow(history)
+
+
+# -- Of every kind, everywhere in a state, in this process ------------------------------------------------------------
+
+
+class Inner(BaseModel):
+    count: int = 0
+    cost: Decimal = Decimal("0.00")
+
+
+@dataclass
+class Kinds:
+    whole: int = 0
+    part: float = 0.0
+    price: Decimal = Decimal("0.00")
+    spent: timedelta = timedelta(0)
+    maybe: int | None = None
+    either: int | str = 0
+    inner: Inner = field(default_factory=Inner)
+    new_inner: Inner | None = None
+    by_name: dict[str, int] = field(default_factory=dict[str, int])
+    by_key: dict[tuple[int, int], float] = field(default_factory=dict[tuple[int, int], float])
+    counter: Counter[str] = field(default_factory=Counter[str])
+    items: list[int] = field(default_factory=lambda: [0, 0])
+    pair: tuple[int, Decimal] = (0, Decimal(0))
+    untyped: Any = 0
+    untyped_dict: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    untyped_price: Any = Decimal("0.00")
+    untyped_inner: Any = field(default_factory=Inner)
+    last: Annotated[int, Merge.last] = 0
+
+
+def setting(name: str, value: Any) -> Any:
+    def edit(state: Kinds) -> None:
+        setattr(state, name, value)
+
+    return edit
+
+
+def pair(state: Kinds) -> None:
+    state.pair = (state.pair[0] + 1, state.pair[1] + 1)
+
+
+def into_new_inner(state: Kinds) -> None:
+    state.new_inner = state.new_inner or Inner()
+    state.new_inner.count += 1
+
+
+def adding(expression: str) -> Any:
+    code = compile(f"state.{expression}", "edit", "exec")
+
+    def edit(state: Kinds) -> None:
+        exec(code, {"state": state, "Decimal": Decimal, "timedelta": timedelta})
+
+    return edit
+
+
+CHANGES: dict[str, tuple[Any, Any]] = {
+    "int": (adding("whole += 1"), lambda state: (state.whole, 5)),
+    "float": (adding("part += 0.5"), lambda state: (state.part, 2.5)),
+    "Decimal": (adding("price += Decimal('0.10')"), lambda state: (state.price, Decimal("0.50"))),
+    "timedelta": (adding("spent += timedelta(minutes=1)"), lambda state: (state.spent, timedelta(minutes=5))),
+    "optional": (adding("maybe = (state.maybe or 0) + 1"), lambda state: (state.maybe, 5)),
+    "a union": (adding("either += 1"), lambda state: (state.either, 5)),
+    "in a model": (adding("inner.count += 1"), lambda state: (state.inner.count, 5)),
+    "a Decimal in a model": (adding("inner.cost += 1"), lambda state: (state.inner.cost, Decimal("5.00"))),
+    "in a new model": (into_new_inner, lambda state: (state.new_inner.count, 5)),
+    "in a dict": (
+        adding("by_name['a'] = state.by_name.get('a', 0) + 1"),
+        lambda state: (state.by_name, {"a": 5}),
+    ),
+    "by a key of any type": (
+        adding("by_key[1, 2] = state.by_key.get((1, 2), 0.0) + 1"),
+        lambda state: (state.by_key, {(1, 2): 5.0}),
+    ),
+    "a counter": (adding("counter['a'] += 1"), lambda state: (state.counter, Counter(a=5))),
+    "in a list": (adding("items[1] += 1"), lambda state: (state.items, [0, 5])),
+    "in a tuple": (pair, lambda state: (state.pair, (5, Decimal(5)))),
+    "untyped": (adding("untyped += 1"), lambda state: (state.untyped, 5)),
+    "in an untyped dict": (
+        adding("untyped_dict['a'] = {'b': state.untyped_dict.get('a', {'b': 0})['b'] + 1}"),
+        lambda state: (state.untyped_dict, {"a": {"b": 5}}),
+    ),
+    "an untyped Decimal": (adding("untyped_price += Decimal('0.10')"), lambda s: (s.untyped_price, Decimal("0.50"))),
+    "in an untyped model": (adding("untyped_inner.cost += 1"), lambda s: (s.untyped_inner.cost, Decimal("5.00"))),
+}
+
+
+@pytest.mark.parametrize(("edit", "found"), CHANGES.values(), ids=CHANGES)
+async def test_numbers_of_every_kind(edit: Any, found: Any) -> None:
+    graph = squares("numbers_of_every_kind", Kinds, edit)
+    with pytest.raises(StateConflictError, match=r"Merge\.sum.*Merge\.last"):
+        await TemporalGraph(graph).local().proceed(state=Kinds())
+    stop = await TemporalGraph(graph, numbers=Merge.sum).local().proceed(state=Kinds())
+    actual, expected = found(stop.state)
+    assert (actual, type(actual), repr(actual)) == (expected, type(expected), repr(expected))
+
+
+@dataclass
+class Deep:
+    """Two branches make the same object where there was none."""
+
+    inner: Inner | None = None
+
+
+async def test_many_branches_that_make_an_object_around_a_number() -> None:
+    def edit(state: Deep) -> None:
+        state.inner = Inner(count=1)
+
+    stop = await TemporalGraph(squares("numbers_deep", Deep, edit), numbers=Merge.sum).local().proceed(state=Deep())
+    assert stop.state == Deep(Inner(count=5, cost=Decimal("0.00")))
+
+
+async def test_a_field_with_a_rule_of_its_own() -> None:
+    graph = squares("numbers_own_rule", Kinds, adding("last += 1"))
+    for numbers in (None, Merge.sum):
+        stop = await TemporalGraph(graph, numbers=numbers).local().proceed(state=Kinds())
+        assert stop.state.last == 1
+
+
+@dataclass
+class Spread(BaseNode[Count, None, int]):
+    async def run(self, ctx: GraphRunContext[Count]) -> End[int]:
+        ctx.state.n += 1
+        return End(ctx.state.n)
+
+
+async def test_a_graph_of_node_classes_takes_it_too() -> None:
+    graph = InterruptibleGraph(nodes=[Spread], name="numbers_of_nodes", numbers=Merge.sum)
+    assert (await graph.local().proceed(from_node=Spread(), state=Count())).output == 1
+
+
+@pytest.mark.parametrize("numbers", [sum, "sum", 1, Merge])
+def test_what_does_not_say_how_numbers_merge(numbers: Any) -> None:
+    with pytest.raises(GraphDefinitionError, match=r"numbers is .*it must be Merge\.sum"):
+        TemporalGraph(squares("numbers_wrong"), numbers=numbers)
