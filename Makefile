@@ -10,8 +10,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # Touched last, so that an installation that was cut short is done again.
 READY := $(VENV)/.ready
+# The demo's own, smaller one; where the other one is there, the demo takes that.
+DEMO := $(if $(wildcard $(READY)),$(VENV),.venv-demo)
 LOWEST := .venv-lowest
 LOWEST_PYDANTIC_GRAPH := 2.62.0
+CHECK_VERSION := -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
 PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
 
@@ -25,7 +28,7 @@ help: ## list the targets
 .venv: $(READY) ## create the environment with everything that development needs
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
+	@$(PYTHON) $(CHECK_VERSION)
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) $(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
@@ -62,8 +65,14 @@ format: $(READY) ## put style and formatting right
 types: $(READY) ## check the types
 	$(PY) -m basedpyright
 
-demo: $(READY) ## run a graph that waits for you, on a server of its own (YES=1: it answers by itself)
-	$(PY) -m examples.publish.demo
+demo: $(DEMO)/.ready ## run a graph that waits for you, on a server of its own (YES=1: it answers by itself)
+	$(DEMO)/bin/python -m examples.publish.demo
+
+.venv-demo/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) $(CHECK_VERSION)
+	test -x .venv-demo/bin/python || $(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python $(PIP) install --constraint constraints.txt --editable '.[dev-server,examples]'
+	@touch $@
 
 bench: $(READY) ## measure speed and memory against workflows written by hand (ARGS="local events": of these only)
 	$(PY) -m benchmarks $(ARGS)
@@ -83,5 +92,5 @@ constraints: $(READY) ## pin the newest versions that pyproject.toml admits
 		--no-emit-index-url --no-header --no-annotate --output-file constraints.txt pyproject.toml
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(LOWEST) build dist .coverage htmlcov .hypothesis .pytest_cache .ruff_cache .demo
+	rm -rf $(VENV) .venv-demo $(LOWEST) build dist .coverage htmlcov .hypothesis .pytest_cache .ruff_cache .demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

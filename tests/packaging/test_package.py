@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -64,6 +65,23 @@ def test_every_dependency_is_pinned_by_version_alone() -> None:
     required = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
     names = {re.split(r"[<>=!~\[; ]", requirement)[0] for requirement in required}
     assert names - {PROJECT["name"]} <= pinned
+
+
+def test_the_demo_installs_what_it_needs(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    clone = subprocess.run(
+        ["make", "--dry-run", "demo"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert re.findall(r"--editable '(.*)'", clone.stdout) == [".[dev-server,examples]"]
+    assert clone.stdout.endswith("\n.venv-demo/bin/python -m examples.publish.demo\n")
+    # Whoever has the environment for development needs no other one.
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/.ready").touch()
+    developer = subprocess.run(
+        ["make", "--dry-run", "demo"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert developer.stdout == ".venv/bin/python -m examples.publish.demo\n"
 
 
 @pytest.mark.slow
