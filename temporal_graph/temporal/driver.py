@@ -48,10 +48,10 @@ from ..registry import RegisteredGraph
 from ..starting import load_start
 from .kept import dump_error, load_error, told_by
 from .messages import Extension, Reassignment, StartMessage, StateUpdate
-from .names import FIRST_TASK, MARK, NUMBERS, PAYLOAD_TOO_LARGE, activity_name
+from .names import CONTINUES, FIRST_TASK, MARK, NUMBERS, PAYLOAD_TOO_LARGE, activity_name
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, from_raw, to_raw
-from .streaming import Events
+from .streaming import CARRIED_BYTES, Events
 from .summaries import details, node_summary, summary
 from .telling import Teller
 from .timers import Timers
@@ -65,6 +65,8 @@ PATIENCE = 10
 """Seconds for which nodes that could start are held back, so that those that run can end, before a run continues."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
+RETRY = 500
+"""Events after which a run that was too large to continue as new looks whether it is smaller by now."""
 BUDGET = 2_000_000
 """Bytes of node inputs and notifications sent to the server at once: it takes 4 MiB in one message."""
 
@@ -90,7 +92,10 @@ class Driver:
         self._suspended: dict[str, tuple[int | None, asyncio.Future[tuple[Json, list[Json]]]]] = {}
         self._arrived: list[tuple[int, str, Event | asyncio.Future[Any] | Due]] = []
         self._is_woken = False
-        self._is_full = False
+        self._first = workflow.info().get_current_history_length()
+        self._is_draining = False
+        self._fulls = 0
+        self._full_until = 0
         self._steps_running = 0
         self._has_moved = False
         self._has_waited = False
@@ -110,6 +115,7 @@ class Driver:
         self.engine = RecordingEngine(compiled.spec, functions, compiled.plan, origin)
         self._numbers: bool | None = None
         self.engine.shared.tells_numbers = self._tells_numbers
+        events.on_read = self.see_message
         self._tell = Teller(self.engine, events, compiled.plan)
         self._timers = Timers(self.engine, self._on_due)
         self._showing = Showing(graph.shows)
@@ -312,9 +318,16 @@ class Driver:
 
     def see_signal(self) -> None:
         """Note that something comes by signal."""
-        self.see_task()
+        self.see_message()
         self._signals += 1
         self._is_signaled = True
+
+    def see_message(self) -> None:
+        """Note that something has come which stays in the history, and may have made it too long."""
+        self.see_task()
+        # As it was for what does nothing else in the loop: an old history may have gone on.
+        if self._is_long and not self._is_draining and self._may_continue_anew():
+            self._is_draining = self._is_woken = True
 
     def see_task(self) -> None:
         """Note that there is another workflow task; each has a longer history than the one before."""
@@ -328,13 +341,39 @@ class Driver:
         self._commanded = self._task
 
     def _wants_to_continue(self) -> bool:
-        if self._is_full or not self._has_moved:
-            return False
+        if not self._is_long:
+            self._is_draining = False
+        elif not self._is_draining:
+            self._is_draining = (self._has_moved and not self._fulls) or self._may_continue_anew()
+        return self._is_draining
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether the history is to end; never for what it began with: the next one would begin with the same."""
         info = workflow.info()
         length = self._history_length()
+        if length <= self._first:
+            return False
         if length >= HARD_EVENTS or info.get_current_history_size() >= HARD_BYTES:
             return True
         return length >= self._not_before and (length >= self._limit or info.is_continue_as_new_suggested())
+
+    def _may_continue_anew(self) -> bool:
+        """Whether a run continues as new that has only waited so far, or was too large for it before.
+
+        Earlier releases let such a run go on in its history, so it has a mark where it does not.
+        """
+        length = self._history_length()
+        if not workflow.unsafe.is_replaying() and self._fulls:
+            if length < self._full_until:
+                return False
+            self._full_until = length + min(self._limit, RETRY)
+            if not self._fits():
+                return False
+        if not workflow.patched(f"{CONTINUES}-{self._fulls}-{length}"):
+            return False
+        self._command()
+        return True
 
     @property
     def _limit(self) -> int:
@@ -369,12 +408,7 @@ class Driver:
         for task_id in list(self._running):
             self._suspended.pop(task_id, None)
             self._running.pop(task_id).cancel()
-        message = {
-            "snapshot": snapshot.dump(self.engine),
-            "stream": self.events.dump(),
-            "given": self._given,
-            "policies": self._policies,
-        }
+        message = {**self._dump(), "stream": self.events.dump()}
         unsent = self.notifying.dump()
         text = compact({**message, "unsent": unsent} if unsent else message)
         try:
@@ -384,11 +418,23 @@ class Driver:
                 await self.notifying.settle(room=0)
                 return await self._leave()
             workflow.logger.warning("The run cannot continue as new and goes on in its history: %s", error)
-            self._is_full = True
-            self.is_leaving = False
+            self._fulls += 1
+            self._full_until = self._history_length() + min(self._limit, RETRY)
+            self.is_leaving = self._is_draining = False
             self.events.fill()
             return None
         return text
+
+    def _dump(self) -> dict[str, Any]:
+        return {"snapshot": snapshot.dump(self.engine), "given": self._given, "policies": self._policies}
+
+    def _fits(self) -> bool:
+        """Whether the run may be small enough to continue as new; with some room for what else goes along."""
+        try:
+            self.to_raw(compact(self._dump()) + " " * CARRIED_BYTES, "The snapshot of the run")
+        except PayloadTooLargeError:
+            return False
+        return True
 
     def _take_arrived(self) -> None:
         """Apply what came in this activation, in the order of the tasks, whatever order it came in."""

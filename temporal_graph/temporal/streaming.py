@@ -65,6 +65,9 @@ class Events:
 
     Args:
         prior: What goes along from the history before this one.
+
+    Attributes:
+        on_read: Called when somebody comes to read.
     """
 
     def __init__(self, prior: Json = None) -> None:
@@ -80,6 +83,7 @@ class Events:
         heard = None if prior is None else prior.get("heard")
         self._heard: datetime | None = None if heard is None else datetime.fromisoformat(heard)
         self._is_draining = False
+        self.on_read: Callable[[], None] = lambda: None
         poll: Any = handlers.get_update_handler(POLL)
         look: Any = handlers.get_query_handler(POLL)
 
@@ -87,6 +91,7 @@ class Events:
             self._flush()
             self._readers += 1
             self._heard = workflow.now()
+            self.on_read()
             del self._pausing[:1]
             try:
                 return await poll(payload)

@@ -197,6 +197,7 @@ class GraphWorkflow:
                 driver.answer([sent], "update")
         except Refused as refused:
             raise _refuse(refused) from None
+        driver.see_message()
         await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving or self._is_cancelled)
         if self._is_cancelled:
             raise ApplicationError("The run was cancelled.", type=RUN_CANCELLED, non_retryable=True)
