@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import base64
+import random
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
-from temporalio.service import RPCError
 
-from temporal_graph import GraphRun
-from tests.replay.serving import chain, replay, serving, until
+from temporal_graph import GraphRun, InterruptibleGraph
+from tests.replay.serving import chain, replay, serving
 from tests.server.looking import failures
-from tests.server.waiting_graphs import Ballot, Book, Entry, ballot, entry, short_ballot, short_entry
+from tests.server.waiting_graphs import Ballot, Book, Entry, ballot, short_ballot, short_entry
+from tests.support.server import DevServer
 
 TIMES = 40
 LIMIT = 30
@@ -89,3 +91,78 @@ async def test_a_run_that_only_waits_continues_as_new(server_address: str, task_
     assert max(lengths) < LIMIT + 20
     assert not any(failures(history.events) for history in histories)
     await replay(histories, short_ballot)
+
+
+def _noise(length: int) -> str:
+    """A text that nothing makes much shorter."""
+    return base64.b64encode(random.Random(length).randbytes(length)).decode()[:length]
+
+
+async def test_a_run_that_was_too_large_tries_again(server_address: str, task_queue: str) -> None:
+    """It stays in its history while it is too large, and no longer."""
+    async with serving(server_address, task_queue, short_entry) as client:
+        node = Entry(ballast=_noise(450_000))
+        run = await short_entry.start(client, node, state=Book(), id=task_queue, task_queue=task_queue)
+        await run.update_state({"note": _noise(1_300_000)})
+        bare = client.get_workflow_handle(run.id)
+
+        async def be_wrong() -> None:
+            for number in range(TIMES):
+                await _wrong(run, bare, number)
+
+        await be_wrong()
+        assert (await run.wait()).is_interrupt
+        assert len(await chain(client, run.id)) == 1
+        await run.update_state({"note": "short"})
+        await be_wrong()
+        assert (await run.wait()).is_interrupt
+        assert len(await chain(client, run.id)) >= 2
+        assert (await run.proceed({"approved": True})).output == "True, 0 edits, 5 letters"
+        histories = await chain(client, run.id)
+    assert not any(failures(history.events) for history in histories)
+    await replay(histories, short_entry)
+
+
+async def _crowd(client: Client, graph: InterruptibleGraph[Any, Any, Any], run_id: str, count: int, width: int) -> int:
+    """Send everything that can be sent, by so many people at once; it all goes through, and the run is as they left it.
+
+    Returns:
+        How often the run continued as new.
+    """
+    run = graph.get_run(client, run_id)
+    bare = client.get_workflow_handle(run_id)
+    numbers = iter(range(count))
+    sends = [_edit, _vote, _wrong, _extend, _early, _reassign, _wait, _vote, _wrong, _early]
+    votes: list[int] = []
+
+    async def person() -> None:
+        for number in numbers:
+            send = sends[number % len(sends)]
+            await send(run, bare, number)
+            if send is _vote:
+                votes.append(number)
+
+    await asyncio.gather(*(person() for _ in range(width)))
+    await run.update_state({"edits": count})
+    [question] = await run.pending_interrupts()
+    assert sorted(answer["actor"] for answer in question.answers) == sorted(f"voter {number}" for number in votes)
+    stop = await run.proceed({"approved": False}, actor="the last")
+    assert stop.output == f"{len(votes)} for, {count} edits"
+    histories = await chain(client, run_id)
+    assert not any(failures(history.events) for history in histories)
+    return len(histories) - 1
+
+
+async def test_a_crowd_while_the_run_continues_as_new(server_address: str, task_queue: str) -> None:
+    async with serving(server_address, task_queue, short_ballot) as client:
+        await short_ballot.start(client, Ballot(), state=Book(), id=task_queue, task_queue=task_queue)
+        assert await _crowd(client, short_ballot, task_queue, 300, 5) > 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+async def test_sixty_thousand_things(own_server: DevServer, task_queue: str) -> None:
+    """More than ten times as many events as a server lets one history have."""
+    async with serving(own_server.address, task_queue, ballot) as client:
+        await ballot.start(client, Ballot(), state=Book(), id=task_queue, task_queue=task_queue)
+        assert await _crowd(client, ballot, task_queue, 60_000, 8) > 10

@@ -34,7 +34,7 @@ class Ballot(InterruptNode[Book, None, str]):
         timeout=timedelta(days=300),
     )
 
-    async def run(self, ctx: GraphRunContext[Book]) -> End[str]:
+    async def run(self, ctx: GraphRunContext[Book, None]) -> End[str]:
         said = answers()
         return End(f"{sum(answer.value['approved'] for answer in said)} for, {ctx.state.edits} edits")
 
@@ -52,9 +52,8 @@ class Entry(InterruptNode[Book, None, str]):
 
     policy = InterruptPolicy(timeout=timedelta(days=300))
 
-    async def run(self, ctx: GraphRunContext[Book]) -> End[str]:
+    async def run(self, ctx: GraphRunContext[Book, None]) -> End[str]:
         return End(f"{self.approved}, {ctx.state.edits} edits, {len(ctx.state.note)} letters")
 
 
-entry = InterruptibleGraph([Entry], name="entry")
 short_entry = InterruptibleGraph([Entry], name="short_entry", max_history_events=30)
