@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii
+from operator import is_
 from typing import Any, Literal, TypeAlias, cast
 
 Json: TypeAlias = Any
@@ -121,12 +123,13 @@ def same(one: Json, other: Json) -> bool:
         theirs = cast("dict[str, Json]", other)
         mine = cast("dict[str, Json]", one)
         return len(mine) == len(theirs) and all(
-            key == another and same(value, item)
+            key == another and (value is item or same(value, item))
             for (key, value), (another, item) in zip(mine.items(), theirs.items(), strict=True)
         )
     if isinstance(one, list):
         items, others = cast("list[Json]", one), cast("list[Json]", other)
-        return len(items) == len(others) and all(map(same, items, others))
+        # What is shared is compared first: a list that has grown is compared with itself for each item that came.
+        return len(items) == len(others) and (all(map(is_, items, others)) or all(map(same, items, others)))
     return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
 
 
@@ -183,10 +186,10 @@ def _diff_members(
             base, new = {key: [], **base}, {key: [], **new}
     ops.extend(["delete", [*path, key]] for key in base if key not in new)
     for key, value in new.items():
-        if key in base:
-            _diff(base[key], value, plan.at(key, whole), [*path, key], ops)
-        else:
+        if key not in base:
             ops.append(["create", [*path, key], value])
+        elif base[key] is not value:
+            _diff(base[key], value, plan.at(key, whole), [*path, key], ops)
     moved = _moved(base, new, plan.fields)
     if moved:
         ops.append(["order", path, moved])
@@ -219,7 +222,8 @@ def _diff_sets(base: list[Json], new: list[Json], path: list[Key], ops: list[Op]
 def _diff_lists(base: list[Json], new: list[Json], plan: Plan, path: list[Key], ops: list[Op]) -> None:
     if len(new) == len(base):
         for index, (old, item) in enumerate(zip(base, new, strict=True)):
-            _diff(old, item, plan.at(index, base), [*path, index], ops)
+            if old is not item:
+                _diff(old, item, plan.at(index, base), [*path, index], ops)
     elif len(new) > len(base) and same(base, new[: len(base)]):
         ops.append(["append", path, new[len(base) :]])
     else:
@@ -238,6 +242,28 @@ class _Written:
     op: Op
 
 
+class _Place:
+    """A place of the state, with what was written there and inside of it."""
+
+    __slots__ = ("inside", "latest", "written")
+
+    def __init__(self) -> None:
+        self.written: dict[str, _Written] = {}
+        self.inside: dict[Key, _Place] = {}
+        self.latest = 0
+
+    def since(self, kinds: Iterable[str], number: int) -> list[_Written]:
+        """What was written here after a number."""
+        return [found for kind in kinds if (found := self.written.get(kind)) is not None and found.number > number]
+
+    def below(self, number: int) -> _Written | None:
+        """Something that was written inside after a number."""
+        for place in self.inside.values():
+            if place.latest > number:
+                return next(iter(place.since(KINDS, number)), None) or place.below(number)
+        return None
+
+
 class Writes:
     """What was written to the state, for as long as somebody works on an older one.
 
@@ -250,18 +276,24 @@ class Writes:
     def __init__(self, tells_numbers: Callable[[], bool] = lambda: True) -> None:
         self.number = 0
         self.tells_numbers = tells_numbers
-        self._at: dict[Path, dict[str, _Written]] = {}
+        self._root = _Place()
 
     def note(self, writer: str, ops: Iterable[Op]) -> None:
         """Note what was written."""
         self.number += 1
         for op in ops:
-            if op[0] != "order":  # which gets along with everything
-                self._at.setdefault(tuple(op[1]), {})[op[0]] = _Written(self.number, writer, op)
+            if op[0] == "order":  # which gets along with everything
+                continue
+            place = self._root
+            place.latest = self.number
+            for key in cast("list[Key]", op[1]):
+                place = place.inside.setdefault(key, _Place())
+                place.latest = self.number
+            place.written[op[0]] = _Written(self.number, writer, op)
 
     def forget(self) -> None:
         """Nobody works on an older state any more."""
-        self._at.clear()
+        self._root = _Place()
 
     def rival(self, op: Op, since: int, plan: Plan) -> tuple[_Written | None, bool]:
         """Look for a write that an op does not get along with.
@@ -274,28 +306,23 @@ class Writes:
         Returns:
             The write, if there is one; and whether there were any at the place itself.
         """
-        path: Path = tuple(op[1])
-        for length in range(len(path)):
-            for kind in ("set", "delete"):
-                above = self._since(path[:length], kind, since)
-                if above is not None:
-                    return above, False
-        there = [found for kind in KINDS if (found := self._since(path, kind, since)) is not None]
+        place = self._root
+        for key in op[1]:
+            if place.latest <= since:
+                return None, False
+            above = place.since(("set", "delete"), since)
+            if above:
+                return above[0], False
+            inside = place.inside.get(key)
+            if inside is None:
+                return None, False
+            place = inside
+        there = place.since(KINDS, since)
         if plan.kind != "custom":
             for found in there:
                 if not _get_along(op, found.op, plan, self.tells_numbers):
                     return found, True
-        if op[0] in ("set", "delete") and self._at:
-            for place, writes in self._at.items():
-                if len(place) > len(path) and place[: len(path)] == path:
-                    below = [found for found in writes.values() if found.number > since]
-                    if below:
-                        return below[0], bool(there)
-        return None, bool(there)
-
-    def _since(self, path: Path, kind: str, since: int) -> _Written | None:
-        found = self._at.get(path, {}).get(kind)
-        return found if found is not None and found.number > since else None
+        return place.below(since) if op[0] in ("set", "delete") else None, bool(there)
 
 
 def _get_along(one: Op, other: Op, plan: Plan, tells_numbers: Callable[[], bool]) -> bool:
@@ -337,28 +364,28 @@ def apply(
         Conflict: A parallel branch changed the same place differently.
         ValueError: The ops are none, or a person has removed the places that they change.
     """
-    if base is _MISSING:
-        base = current
+    before = current if base is _MISSING else base
+    root = _Opened([current], [before], None, Plan(each=plan))
     for op in ops:
         if op[0] not in KINDS or not isinstance(op[1], list):
             raise ValueError(f"{op!r} is no change of a state.")
-        path = cast("list[Key]", op[1])
-        place = _plan_at(current, plan, path)
-        if op[0] == "order":
-            if _find(current, plan, path) is not _MISSING and _is_still_there(base, current, plan, path):
-                current = _change(current, plan, path, 0, _Change(op, place, None, False, writes.tells_numbers))
+        path: list[Key] = [0, *cast("list[Key]", op[1])]
+        if op[0] == "order" and not root.has(path):
             continue
-        rival, is_contested = writes.rival(op, since, place)
+        place = root.plan_at(path)
+        rival, is_contested = (None, False) if op[0] == "order" else writes.rival(op, since, place)
         if rival is not None:
+            root.write()
             mine = None if op[0] == "delete" else op[2]
-            began, now = _shown(_find(base, plan, path)), _shown(_find(current, plan, path))
-            equal = op[0] == rival.op[0] == "set" and rival.op[1] == path and same(rival.op[2], mine)
-            raise Conflict(tuple(path), rival.writer, began, now, mine, is_number=equal)
-        if not _is_still_there(base, current, plan, path):
-            raise ValueError(f"The state has no place {path!r} any more.")
-        change = _Change(op, place, _find(base, plan, path), is_contested, writes.tells_numbers)
-        current = _change(current, plan, path, 0, change)
-    return current
+            was, now = _shown(_find([before], root.plan, path)), _shown(_find(root.container, root.plan, path))
+            equal = op[0] == rival.op[0] == "set" and rival.op[1] == op[1] and same(rival.op[2], mine)
+            raise Conflict(tuple(path[1:]), rival.writer, was, now, mine, is_number=equal)
+        around, key = root.around(path), path[-1]
+        around.close(key)
+        change = _Change(op, place, around.was(key), is_contested, writes.tells_numbers)
+        around.put(key, _changed(around.there(key), change))
+    root.write()
+    return root.container[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,25 +397,128 @@ class _Change:
     tells_numbers: Callable[[], bool]
 
 
-def _change(current: Json, plan: Plan, path: list[Key], depth: int, change: _Change) -> Json:
-    if depth == len(path):
-        return _changed(current, change)
-    key = path[depth]
-    here = _child(current, plan, key)
-    merged = _change(here, plan.at(key, current), path, depth + 1, change)
-    if isinstance(current, dict):
-        members = dict(cast("dict[Key, Json]", current))
-        _put(members, key, merged)
-        return members
-    if isinstance(current, list) and isinstance(key, str) and plan.kind == "pairs":
-        pairs = _by_key(cast("list[Json]", current))
-        _put(pairs, key, merged)
-        return [[json.loads(name), value] for name, value in pairs.items()]
-    if not isinstance(current, list) or not isinstance(key, int) or here is _MISSING:
-        raise ValueError(f"The state has no place {path!r}.")
-    items = list(cast("list[Json]", current))
-    items[key] = merged
-    return items
+class _Opened:
+    """A container of a state that is changed: it is copied, and a list of pairs read, once for all changes of a node.
+
+    A change of many entries would else cost the square of their number.
+
+    Args:
+        container: What it is now, which may be changed in place.
+        base: What it was when the node began.
+        base_pairs: The pairs of that, where it is the same as now.
+        plan: How it merges.
+    """
+
+    __slots__ = ("_base", "_base_pairs", "_inside", "_is_unwritten", "_pairs", "container", "plan")
+
+    def __init__(self, container: Any, base: Json, base_pairs: dict[str, Json] | None, plan: Plan) -> None:
+        self.container = container
+        self.plan = plan
+        self._base = base
+        self._inside: dict[Key, _Opened] = {}
+        is_pairs = plan.kind == "pairs" and isinstance(container, list) and _is_pairs(container)
+        self._pairs: dict[str, list[Json]] | None = _pairs(container) if is_pairs else None
+        self._base_pairs = base_pairs
+        self._is_unwritten = False
+
+    def plan_at(self, path: list[Key]) -> Plan:
+        """The plan of a place, which may not be there."""
+        opened, depth = self, 0
+        while depth < len(path) - 1 and path[depth] in opened._inside:
+            opened = opened._inside[path[depth]]
+            depth += 1
+        plan, value = opened.plan.at(path[depth], opened.container), opened.there(path[depth])
+        for key in path[depth + 1 :]:
+            plan, value = plan.at(key, value), _child(value, plan, key)
+        return plan
+
+    def around(self, path: list[Key]) -> _Opened:
+        """What is around a place.
+
+        Raises:
+            ValueError: There is no such place, or what is around it is of another class than it was.
+        """
+        opened = self
+        for key in path[:-1]:
+            inside = opened._inside.get(key)
+            opened = opened._open(key) if inside is None else inside
+            if opened is None:
+                raise ValueError(f"The state has no place {path[1:]!r}.")
+            if tag_of(opened._base) != tag_of(opened.container):
+                raise ValueError(f"The state has no place {path[1:]!r} any more.")
+        key = path[-1]
+        if opened._pairs is None and not isinstance(opened.container, dict) and not _has_index(opened.container, key):
+            raise ValueError(f"The state has no place {path[1:]!r}.")
+        return opened
+
+    def has(self, path: list[Key]) -> bool:
+        """Whether there is such a place."""
+        try:
+            return self.around(path).there(path[-1]) is not _MISSING
+        except ValueError:
+            return False
+
+    def _open(self, key: Key) -> _Opened | None:
+        here: Any = self.there(key)
+        if not isinstance(here, dict | list):
+            return None
+        base = self.was(key)
+        inside = _Opened(cast("Any", here).copy(), base, None, self.plan.at(key, self.container))
+        if inside._pairs is not None and isinstance(base, list):
+            is_same = base is here
+            inside._base_pairs = inside._pairs.copy() if is_same else _pairs(base) if _is_pairs(base) else None
+        self._inside[key] = inside
+        self.put(key, inside.container)
+        return inside
+
+    def there(self, key: Key) -> Json:
+        """What is there now."""
+        return _of(self.container, self._pairs, key)
+
+    def was(self, key: Key) -> Json:
+        """What was there when the node began."""
+        return _of(self._base, self._base_pairs, key)
+
+    def put(self, key: Key, value: Json) -> None:
+        """Let something else be there."""
+        if self._pairs is not None:
+            known = self._pairs.get(str(key))
+            name = known[0] if known else json.loads(str(key))
+            _put(self._pairs, str(key), _MISSING if value is _MISSING else [name, value])
+            self._is_unwritten = True
+        elif isinstance(self.container, dict):
+            _put(cast("dict[Key, Json]", self.container), key, value)
+        else:
+            self.container[key] = value
+
+    def close(self, key: Key) -> None:
+        """Let a place be changed as a whole."""
+        inside = self._inside.pop(key, None)
+        if inside is not None:
+            inside.write()
+
+    def write(self) -> None:
+        """Let the lists of pairs be what they have become."""
+        for inside in self._inside.values():
+            inside.write()
+        if self._is_unwritten and self._pairs is not None:
+            self.container[:] = self._pairs.values()
+            self._is_unwritten = False
+
+
+def _of(container: Json, pairs: Mapping[str, Json] | None, key: Key) -> Json:
+    if pairs is None:
+        return _child(container, AUTO, key)
+    pair = pairs.get(key) if isinstance(key, str) else None
+    return _MISSING if pair is None else pair[1]
+
+
+def _has_index(container: Any, key: Key) -> bool:
+    return isinstance(container, list) and isinstance(key, int) and 0 <= key < len(cast("list[Json]", container))
+
+
+def _pairs(items: Any) -> dict[str, list[Json]]:
+    return {_text(pair[0]): pair for pair in items}
 
 
 def _put(members: dict[Any, Json], key: Key, value: Json) -> None:
@@ -540,25 +670,10 @@ def _unite_members(
 # -- Places -----------------------------------------------------------------------------------------------------------
 
 
-def _plan_at(value: Json, plan: Plan, path: list[Key]) -> Plan:
-    for key in path:
-        plan, value = plan.at(key, value), _child(value, plan, key)
-    return plan
-
-
 def _find(value: Json, plan: Plan, path: list[Key]) -> Json:
     for key in path:
         plan, value = plan.at(key, value), _child(value, plan, key)
     return value
-
-
-def _is_still_there(base: Json, current: Json, plan: Plan, path: list[Key]) -> bool:
-    """Whether what is around a place is of the classes that it was of."""
-    for key in path:
-        if tag_of(base) != tag_of(current):
-            return False
-        base, current, plan = _child(base, plan, key), _child(current, plan, key), plan.at(key, current)
-    return True
 
 
 def _child(value: Json, plan: Plan, key: Key) -> Json:
@@ -590,7 +705,10 @@ def _sorted(items: Mapping[str, Json]) -> list[Json]:
 
 def _text(value: Json) -> str:
     # As the codec orders the items of a set.
-    return json.dumps(value, sort_keys=True)
+    return encode_basestring_ascii(value) if type(value) is str else _ENCODE(value)
+
+
+_ENCODE = json.JSONEncoder(sort_keys=True).encode
 
 
 def _shown(value: Json) -> Json:

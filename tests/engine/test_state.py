@@ -69,7 +69,7 @@ def normal(state: Any) -> Any:
 
 
 @given(states, states)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_delta_makes_the_new_state_of_the_old(old: Any, new: Any) -> None:
     before = json.dumps(old)
     ops = diff(old, new, PLAN)
@@ -104,7 +104,7 @@ def shuffled(state: Any) -> Any:
 
 
 @given(states, st.data())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_it_does_not_matter_which_of_two_branches_ends_first(base: Any, data: st.DataObject) -> None:
     one, other = data.draw(edited(base)), data.draw(edited(base))
     outcomes = []
