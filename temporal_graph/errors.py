@@ -6,6 +6,7 @@ GraphError
 │   └── RunExistsError       ... because there is one of this id
 ├── GraphRunError            a run failed
 │   └── StateConflictError   ... because parallel branches changed the same part of the state
+├── NodeError                what the code of a graph raised; the `__cause__` of a GraphRunError
 ├── RefusedError             a run did not take what it was sent, and is as it was
 │   └── AnswerRefusedError   ... which was an answer
 ├── RunNotFoundError         there is no run with this id
@@ -34,6 +35,7 @@ __all__ = [
     "GraphRunError",
     "InterruptError",
     "NoWorkerError",
+    "NodeError",
     "RefusedError",
     "RunBlockedError",
     "RunBusyError",
@@ -72,6 +74,8 @@ class RunExistsError(GraphInputError):
 class GraphRunError(GraphError, RuntimeError):
     """A run failed.
 
+    Its `__cause__` is what the code of the graph raised: in `local()` the exception itself, else a `NodeError`.
+
     Attributes:
         node_id: The node (or decision, join, path between nodes) whose code failed.
         error_type: Class name of the exception that it raised.
@@ -95,6 +99,24 @@ class StateConflictError(GraphRunError):
     def __init__(self, node_id: str, error_message: str, path: tuple[str | int, ...]) -> None:
         super().__init__(node_id, "StateConflictError", error_message)
         self.path = path
+
+
+class NodeError(GraphError):
+    """What the code of a graph raised, as a run keeps it: the `__cause__` of a `GraphRunError`.
+
+    Its own `__cause__` is what led to it, likewise.
+
+    Attributes:
+        type: Class name of the exception.
+        message: Its message.
+        stack_trace: Where it was raised, as text, the innermost call last; empty where nobody knows.
+    """
+
+    def __init__(self, type: str, message: str, stack_trace: str = "") -> None:
+        super().__init__(f"{type}: {message}" + (f"\n{stack_trace.rstrip()}" if stack_trace else ""))
+        self.type = type
+        self.message = message
+        self.stack_trace = stack_trace
 
 
 class RefusedError(GraphError, ValueError):

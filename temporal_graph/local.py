@@ -49,6 +49,7 @@ from .views import (
     Interrupt,
     RunState,
     Stop,
+    raise_run_error,
     read_accepted,
     read_audit,
     read_checkpoint,
@@ -62,14 +63,6 @@ __all__ = ["LocalRun"]
 
 StateT = TypeVar("StateT", default=Any)
 OutputT = TypeVar("OutputT", default=Any)
-
-
-class _LeftError(Exception):
-    """A node raised what would end the event loop: sys.exit(), or an exception of its own of that kind."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
 
 
 class LocalRun(Generic[OutputT, StateT]):
@@ -89,8 +82,8 @@ class LocalRun(Generic[OutputT, StateT]):
         self._deps = Deps(deps)
         self._engine: RecordingEngine | None = None
         self._ahead = timedelta(0)
-        self._tasks: dict[str, asyncio.Task[str]] = {}
-        self._cancelled: list[asyncio.Task[str]] = []
+        self._tasks: dict[str, asyncio.Task[str | Failure]] = {}
+        self._cancelled: list[asyncio.Task[str | Failure]] = []
 
     async def proceed(
         self,
@@ -473,7 +466,7 @@ class LocalRun(Generic[OutputT, StateT]):
         finally:
             await self._let_go(engine)
 
-    async def _run_node(self, node_id: str, message: str) -> str:
+    async def _run_node(self, node_id: str, message: str) -> str | Failure:
         given = load_input(message)
 
         async def remember(key: str, value: Json, so_far: Mapping[str, Json]) -> None:
@@ -488,14 +481,16 @@ class LocalRun(Generic[OutputT, StateT]):
         except BaseException as error:
             if is_the_runtimes(error):
                 raise
-            raise _LeftError(failure_of(node_id, error)) from error
+            # It would end the event loop: sys.exit(), or an exception of the user's own of that kind.
+            return failure_of(node_id, error)
 
-    def _event(self, task_id: str, task: asyncio.Task[str]) -> Event:
+    def _event(self, task_id: str, task: asyncio.Task[str | Failure]) -> Event:
         node_id = self._started().tasks[task_id].node_id
         try:
-            return load_result(task_id, task.result(), self._graph.runner.types(node_id))
-        except _LeftError as left:
-            return NodeFailed(task_id, left.failure)
+            result = task.result()
+            if isinstance(result, Failure):
+                return NodeFailed(task_id, result)
+            return load_result(task_id, result, self._graph.runner.types(node_id))
         except (Exception, asyncio.CancelledError) as error:
             return NodeFailed(task_id, failure_of(node_id, error))
 
@@ -519,6 +514,8 @@ class LocalRun(Generic[OutputT, StateT]):
 
     def _stop(self) -> Stop[Any, Any]:
         engine = self._started()
+        if engine.failure is not None and engine.failure.error is not None:
+            raise_run_error(engine.failure.dump(), engine.failure.error)
         if engine.status == "cancelled":
             raise RunCancelledError("The run was cancelled.")
         return read_stop(self._graph, stopped(engine))

@@ -13,7 +13,7 @@ from typing_extensions import TypeVar
 from .codec.text import compact
 from .compile import CompiledGraph
 from .engine.state import Json, Op, Writes, apply
-from .errors import GraphRunError, StateConflictError
+from .errors import GraphRunError, NodeError, StateConflictError
 
 __all__ = ["Accepted", "AuditEntry", "Checkpoint", "GraphResult", "Interrupt", "RunEvent", "RunState", "Stop"]
 
@@ -281,11 +281,21 @@ def read_stop(graph: CompiledGraph, data: Mapping[str, Any]) -> Stop[Any, Any]:
     return Stop(data["status"], interrupts, state, next_node, output)
 
 
-def raise_run_error(failure: Mapping[str, Any]) -> NoReturn:
-    """Raise the failure of a run."""
+def raise_run_error(failure: Mapping[str, Any], cause: BaseException | None = None) -> NoReturn:
+    """Raise the failure of a run.
+
+    Args:
+        failure: The failure.
+        cause: What the graph's code raised, where this process has it; else it is told by the failure.
+    """
+    error = GraphRunError(failure["node_id"], failure["type"], failure["message"])
     if failure["path"] is not None:
-        raise StateConflictError(failure["node_id"], failure["message"], tuple(failure["path"]))
-    raise GraphRunError(failure["node_id"], failure["type"], failure["message"])
+        error = StateConflictError(failure["node_id"], failure["message"], tuple(failure["path"]))
+    if cause is None:
+        for item in reversed(failure.get("causes", ())):
+            later, cause = cause, NodeError(item["type"], item["message"], item["stack_trace"])
+            cause.__cause__ = later
+    raise error from cause
 
 
 def read_state(graph: CompiledGraph, data: Any) -> Any:

@@ -46,6 +46,7 @@ NAMES = [
     "LocalRun",
     "Merge",
     "NoWorkerError",
+    "NodeError",
     "NodeOptions",
     "Pending",
     "PendingPage",
@@ -92,6 +93,7 @@ BASES: dict[str, tuple[type[BaseException], ...]] = {
     "RunBusyError": (errors.UnavailableError,),
     "DepsError": (errors.GraphError,),
     "InterruptError": (errors.GraphError,),
+    "NodeError": (errors.GraphError,),
 }
 
 

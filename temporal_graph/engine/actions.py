@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from .events import Encoded, is_the_runtimes, message_of
+from .events import Encoded, is_the_runtimes, message_of, type_of
 from .functions import Functions
 from .state import Json
 
@@ -52,4 +52,4 @@ def read(
 
 def error_of(error: BaseException) -> dict[str, Any]:
     """What is wrong with an answer, where that was found out by an exception."""
-    return {"loc": [], "msg": f"{type(error).__name__}: {message_of(error)}", "type": "error"}
+    return {"loc": [], "msg": f"{type_of(error)}: {message_of(error)}", "type": "error"}

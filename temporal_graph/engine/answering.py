@@ -349,7 +349,9 @@ class Answering(Walker):
         if action == "abort":
             error = interrupt.value["error"]
             path = tuple(error["path"]) if "path" in error else None
-            raise RunFailedError(Failure(task.node_id, error["type"], error["message"], path))
+            raise RunFailedError(
+                task.failure or Failure(task.node_id, error["type"], error["message"], path)  # of another history
+            )
         if action == "skip":
             assert value is not None
             self._end_node(task, Output(value))

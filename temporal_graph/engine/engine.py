@@ -369,6 +369,7 @@ class Engine(Timing):
     def _ask_about(self, task: Task, failure: Failure) -> None:
         """Ask what is to become of a node that has failed for good."""
         task.failures += 1
+        task.failure = failure
         task.status = "waiting"
         error: dict[str, Json] = {"type": failure.type, "message": failure.message}
         if failure.path is not None:

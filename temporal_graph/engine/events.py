@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from .breakpoints import NO_BREAKPOINTS, Breakpoints
+from .raised import LONGEST_MESSAGE as LONGEST_MESSAGE
+from .raised import LONGEST_NAME, Cause, causes_of, clipped, message_of, type_of
+from .raised import is_the_runtimes as is_the_runtimes
 from .state import Json, Op
 
 OWN = -1
 """The position of an interrupt node's own question."""
-LONGEST_MESSAGE = 10_000
-"""Characters of an error's message that are kept: the server takes no more than 2 MiB of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +37,40 @@ class Failure:
         type: Class name of the exception.
         message: Its message.
         path: For a conflict between parallel branches, where in the state it is.
+        causes: The exception, and what led to it, the nearest first; empty where there was none.
+        error: The exception itself, for as long as this process has it.
     """
 
     node_id: str
     type: str
     message: str
     path: tuple[str | int, ...] | None = None
+    causes: tuple[Cause, ...] = field(default=(), compare=False)
+    error: BaseException | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # An exception may carry anything; what fails a run must be short enough for the server, and UTF-8.
-        for name, limit in (("type", 200), ("message", LONGEST_MESSAGE)):
+        for name, limit in (("type", LONGEST_NAME), ("message", LONGEST_MESSAGE)):
             object.__setattr__(self, name, clipped(getattr(self, name), limit))
 
+    def public(self) -> dict[str, Json]:
+        """As JSON, for those who are only told of it."""
+        path = None if self.path is None else list(self.path)
+        return {"node_id": self.node_id, "type": self.type, "message": self.message, "path": path}
 
-def clipped(text: str, limit: int = LONGEST_MESSAGE) -> str:
-    """A text that can be sent: not longer than a limit, and of characters that UTF-8 has."""
-    if len(text) > limit:
-        text = f"{text[:limit]}... ({len(text):,} characters)"
-    return text.encode(errors="backslashreplace").decode()
+    def dump(self) -> dict[str, Json]:
+        """As JSON, with where it came from."""
+        data = self.public()
+        return {**data, "causes": [cause.dump() for cause in self.causes]} if self.causes else data
+
+    @staticmethod
+    def load(data: dict[str, Any]) -> Failure:
+        """From JSON."""
+        path = data["path"]
+        causes = tuple(Cause(**cause) for cause in data.get("causes", ()))
+        return Failure(
+            data["node_id"], data["type"], data["message"], tuple(path) if path is not None else None, causes
+        )
 
 
 def listed(errors: list[dict[str, Any]]) -> str:
@@ -63,22 +80,7 @@ def listed(errors: list[dict[str, Any]]) -> str:
 
 def failure_of(node_id: str, error: BaseException) -> Failure:
     """Why a run cannot go on: an exception of the user's."""
-    return Failure(node_id, type(error).__name__, message_of(error))
-
-
-def is_the_runtimes(error: BaseException) -> bool:
-    """Whether an exception is not the graph's own, but ends what runs it: it must not be taken for a failure."""
-    if isinstance(error, GeneratorExit | KeyboardInterrupt):
-        return True
-    return type(error).__module__.partition(".")[0] == "temporalio" and not isinstance(error, Exception)
-
-
-def message_of(error: BaseException) -> str:
-    """What an exception says; whatever it does when it is asked."""
-    try:
-        return str(error)
-    except Exception as other:
-        return f"(it has no message: its __str__ raised {type(other).__name__})"
+    return Failure(node_id, type_of(error), message_of(error), causes=causes_of(error), error=error)
 
 
 class RunFailedError(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from .engine import Engine
@@ -46,7 +45,7 @@ def stopped(engine: Engine) -> dict[str, Any]:
         "interrupts": interrupts(engine),
         "output": json.loads(engine.output.data) if engine.output is not None else None,
         "state": engine.state,
-        "failure": asdict(engine.failure) if engine.failure is not None else None,
+        "failure": engine.failure.dump() if engine.failure is not None else None,
         **_composed(engine),
     }
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
-from .events import Failure, RunFailedError, is_the_runtimes, message_of
+from .events import Failure, RunFailedError, failure_of, is_the_runtimes, message_of
 from .state import AUTO, Conflict, Json, Key, Op, Plan, Writes, apply, diff, over_edit
 
 
@@ -75,7 +75,7 @@ class SharedState:
                 raise
             # A merge function of the user's, or a delta that is none.
             message = f"Merging the state: {message_of(error)}"
-            raise RunFailedError(Failure(node_id, type(error).__name__, message)) from error
+            raise RunFailedError(replace(failure_of(node_id, error), message=message)) from error
         self._note(node_id, delta)
         self._replace(merged)
 

@@ -39,7 +39,7 @@ def dump(engine: Engine) -> dict[str, Any]:
         "paused": engine.paused,
         "breakpoints": {"before": list(engine.breakpoints.before), "after": list(engine.breakpoints.after)},
         "output": _dump_value(engine.output) if engine.output is not None else None,
-        "failure": _dump_failure(engine.failure) if engine.failure is not None else None,
+        "failure": engine.failure.dump() if engine.failure is not None else None,
         "visits": {node_id: count for node_id, count in engine.visits.items() if count},
         "next_number": engine.next_number,
         "next_run": engine.forks.next_run,
@@ -110,7 +110,7 @@ def restore(engine: Engine, data: dict[str, Any]) -> None:
     breakpoints = data.get("breakpoints", {})
     engine.breakpoints = Breakpoints(tuple(breakpoints.get("before", ())), tuple(breakpoints.get("after", ())))
     engine.output = _load_value(data["output"]) if data["output"] is not None else None
-    engine.failure = _load_failure(data["failure"]) if data["failure"] is not None else None
+    engine.failure = Failure.load(data["failure"]) if data["failure"] is not None else None
     engine.visits.update((node_id, count) for node_id, count in data["visits"].items())
     engine.next_number = data["next_number"]
     for item in data["forks"]:
@@ -218,17 +218,3 @@ def _load_outcome(data: dict[str, Any]) -> Outcome:
     if data["to"] is None:
         return Output(value)
     return Ended(value) if data["to"] == END else Next(data["to"], value)
-
-
-def _dump_failure(failure: Failure) -> dict[str, Any]:
-    return {
-        "node_id": failure.node_id,
-        "type": failure.type,
-        "message": failure.message,
-        "path": list(failure.path) if failure.path is not None else None,
-    }
-
-
-def _load_failure(data: dict[str, Any]) -> Failure:
-    path = data["path"]
-    return Failure(data["node_id"], data["type"], data["message"], tuple(path) if path is not None else None)

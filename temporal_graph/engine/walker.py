@@ -66,6 +66,7 @@ class Task:
         doubtful: The last question that was answered, while the answer may turn out not to fit.
         failures: How often it has failed for good.
         attempts: How often it was tried until it failed last.
+        failure: Why it failed last, for as long as this process knows.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Task:
     doubtful: Interrupt | None = None
     failures: int = 0
     attempts: int = 0
+    failure: Failure | None = None
 
 
 @dataclass(slots=True, eq=False)

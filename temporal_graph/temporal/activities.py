@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError
 from temporalio.common import RawValue
 from temporalio.converter import ActivitySerializationContext
-from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from ..codec import DecodeError, EncodeError
 from ..codec.text import compact
 from ..compile.asking import Hooks
 from ..compile.step_functions import LostError, StepFunction
 from ..deps import Deps
-from ..engine.events import LONGEST_MESSAGE, clipped, is_the_runtimes, message_of
 from ..engine.state import Json
-from ..errors import GraphError
 from ..messages import dump_result, load_input
-from ..options import NodeOptions
 from ..registry import Registry
 from .emitter import Emitter
 from .heartbeats import heartbeats
 from .kept import told, told_in
-from .names import PAYLOAD_TOO_LARGE, activity_name
+from .names import activity_name
 from .notifying import notify_activity
 from .payloads import PayloadTooLargeError, from_raw, to_raw
+from .raising import sendable
 
 Activity = Callable[[RawValue], Awaitable[RawValue]]
 
@@ -50,8 +45,6 @@ AGAIN = (
     RPCStatusCode.CANCELLED,
 )
 """Why a server did not hear what it was told, and may another time."""
-MISTAKES = (TypeError, NameError, AttributeError, ImportError, NotImplementedError, AssertionError, SyntaxError)
-"""Errors of programming, which another attempt would only repeat."""
 
 
 def activities(registry: Registry, deps: Deps) -> list[Activity]:
@@ -68,13 +61,16 @@ def _step(registry: Registry, name: str, function: StepFunction) -> Activity:
     @activity.defn(name=activity_name(name, function.name))
     async def run_step(message: RawValue) -> RawValue:
         graph = registry[name]
-        with _errors(graph.options[function.name]):
+
+        async def run() -> RawValue:
             async with heartbeats():
                 result = await function.call(from_raw(message))
             try:
                 return to_raw(result, f"What function {function.name!r} returned", graph.payload_limit)
             except PayloadTooLargeError as error:
                 raise LostError(str(error)) from error
+
+        return await sendable(run(), graph.options[function.name])
 
     return run_step
 
@@ -88,7 +84,8 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
         options = graph.options[node_id]
         text = from_raw(message)
         kept = Kept(text, local)
-        with _errors(options, kept if options.on_failure == "interrupt" else None):
+
+        async def run() -> RawValue:
             given = load_input(text)
             given = dataclasses.replace(given, once={**given.once, **kept.so_far})
             async with heartbeats(kept.told), Emitter(node_id, given.task_id) as emitter:
@@ -97,56 +94,9 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
             what = f"The result of node {node_id!r} (its output and changes to the state)"
             return to_raw(dump_result(result), what, graph.payload_limit)
 
+        return await sendable(run(), options, kept.told if options.on_failure == "interrupt" else None)
+
     return run_node
-
-
-@contextlib.contextmanager
-def _errors(options: NodeOptions, kept: Kept | None = None) -> Generator[None]:
-    """Let what is raised be an error that the SDK can send, which is tried again only where that can help."""
-    try:
-        yield
-    except BaseException as error:
-        if is_the_runtimes(error):
-            raise
-        if isinstance(error, asyncio.CancelledError) and (kept is None or activity.is_cancelled()):
-            raise
-        made = _as_sent(error, options)
-        if kept is not None:
-            made = _telling(made, kept)
-        if made is error:
-            raise
-        raise made from (error if _can_be_sent(error) and isinstance(error, Exception) else None)
-
-
-def _telling(error: BaseException, kept: Kept) -> ApplicationError:
-    """The error, which also says what its node has done once."""
-    if isinstance(error, ApplicationError):
-        return ApplicationError(
-            _short(error.message),
-            *error.details,
-            kept.told(),
-            type=error.type,
-            non_retryable=error.non_retryable,
-            next_retry_delay=error.next_retry_delay,
-            category=error.category,
-        )
-    return ApplicationError(_short(message_of(error)), kept.told(), type=type(error).__name__)
-
-
-def _as_sent(error: BaseException, options: NodeOptions) -> BaseException:
-    if isinstance(error, PayloadTooLargeError):
-        return _final(error, PAYLOAD_TOO_LARGE)
-    if isinstance(error, EncodeError | DecodeError | GraphError):
-        return _final(error)
-    if isinstance(error, MISTAKES):
-        return error if options.retry_policy is not None else _final(error)
-    if isinstance(error, Exception | asyncio.CancelledError):
-        if _can_be_sent(error):
-            return error
-        # The SDK would tell neither its type nor its message, or nothing at all.
-        return ApplicationError(_short(message_of(error)), type=type(error).__name__)
-    # It would leave the event loop, and end the worker: sys.exit(), or an exception of the user's own.
-    return _final(error)
 
 
 LocalMemory = OrderedDict[tuple[str | None, str | None, bytes], dict[str, Json]]
@@ -228,27 +178,3 @@ class Kept:
     def told(self) -> dict[str, Json]:
         """What a sign of life, or an error, says besides: how often the node was tried, and what it has done."""
         return told(activity.info().attempt, self.so_far)
-
-
-def _short(text: str) -> str:
-    """A message that can be sent, and stays as it is when it is clipped once more where it arrives."""
-    short = clipped(text)
-    return short if short == text else clipped(text, LONGEST_MESSAGE - 100)
-
-
-def _can_be_sent(error: BaseException | None) -> bool:
-    """Whether the SDK can make a failure of an exception and of those that led to it."""
-    while error is not None:
-        try:
-            said = str(error)
-        except Exception:
-            return False
-        if clipped(said) != said:
-            return False
-        error = error.__cause__ or error.__context__
-    return True
-
-
-def _final(error: BaseException, type_: str | None = None) -> ApplicationError:
-    """An error that another attempt would only repeat."""
-    return ApplicationError(_short(message_of(error)), type=type_ or type(error).__name__, non_retryable=True)

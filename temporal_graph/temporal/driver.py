@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -509,6 +510,8 @@ class Driver:
             self._local = (length, count + 1 if since == length else 1)
         try:
             result = future.result()
+            if isinstance(result, Failure):
+                return NodeFailed(task_id, result)
             text = from_raw(result) if isinstance(result, RawValue) else result
             return load_result(task_id, text, self.graph.compiled.runner.types(node_id))
         except (ActivityError, ApplicationError) as error:  # a local node's error comes without one around it
@@ -520,7 +523,7 @@ class Driver:
             # Nobody waits here: it is the node's own, from something that it had cancelled itself.
             return NodeFailed(task_id, Failure(node_id, "CancelledError", "Something in the node was cancelled."))
         except Exception as error:
-            return NodeFailed(task_id, failure_of(node_id, error))
+            return NodeFailed(task_id, _failure(node_id, error))
 
     def _failed(self, task_id: str, node_id: str, error: ActivityError | ApplicationError) -> NodeFailed:
         options = self.graph.options[node_id]
@@ -611,7 +614,7 @@ class Driver:
 
     # -- Nodes that run here ----------------------------------------------------------------------------------------
 
-    async def _run_here(self, work: Work, message: NodeInput) -> str:
+    async def _run_here(self, work: Work, message: NodeInput) -> str | Failure:
         deps = NoDeps(f"Node {work.node_id!r}")
         emit = functools.partial(self._emit, work)
         hooks = Hooks(
@@ -630,8 +633,7 @@ class Driver:
             if is_the_runtimes(error):
                 raise
             # It would leave the event loop, and end the worker: sys.exit(), or an exception of the user's own.
-            failure = failure_of(work.node_id, error)
-            raise ApplicationError(failure.message, type=failure.type, non_retryable=True) from None
+            return _failure(work.node_id, error)
 
     async def _emit(self, work: Work, data: Json) -> None:
         self._tell.emitted(work.task_id, work.node_id, data)
@@ -690,11 +692,9 @@ def _attempts(error: ActivityError | ApplicationError, options: NodeOptions) -> 
     return 1
 
 
-def _failure(node_id: str, error: ActivityError | ApplicationError) -> Failure:
-    cause = error.cause if isinstance(error, ActivityError) else error
-    if isinstance(cause, ApplicationError):
-        return Failure(node_id, cause.type or "Error", cause.message)
-    return Failure(node_id, type(cause or error).__name__, str(cause or error))
+def _failure(node_id: str, error: BaseException) -> Failure:
+    cause = error.cause if isinstance(error, ActivityError) else None
+    return replace(failure_of(node_id, cause or error), error=None)  # which would keep all that it has seen
 
 
 def _now() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from ..engine.audit import Entry
 from ..engine.engine import Engine
@@ -45,7 +44,7 @@ class Teller:
             output = functools.partial(_finished, task.id, event.outcome.value.data)
             self._events.add("node_finished", task.node_id, output)
         elif task is not None and isinstance(event, NodeFailed):
-            self._events.add("node_failed", task.node_id, {"task_id": task.id, **asdict(event.failure)})
+            self._events.add("node_failed", task.node_id, {"task_id": task.id, **event.failure.public()})
 
     def followed(self, before: Json, commands: Sequence[Command], node_id: str | None = None) -> None:
         """Something has led to another state than the one before, and to commands."""
@@ -90,7 +89,7 @@ class Teller:
         if engine.output is not None:
             self._events.add("run_finished", None, functools.partial(_output, engine.output.data))
         elif engine.failure is not None:
-            self._events.add("run_failed", engine.failure.node_id, asdict(engine.failure))
+            self._events.add("run_failed", engine.failure.node_id, engine.failure.public())
         else:
             self._events.add("run_cancelled", None, NOTHING)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, cast
 
 from temporalio import workflow
@@ -122,7 +121,7 @@ class GraphWorkflow:
             return driver.result()
         assert failure is not None
         message = f"{failure.node_id!r} failed with {failure.type}: {failure.message}"
-        raise ApplicationError(message, asdict(failure), type=GRAPH_RUN_ERROR, non_retryable=True)
+        raise ApplicationError(message, failure.dump(), type=GRAPH_RUN_ERROR, non_retryable=True)
 
     # -- Answers ----------------------------------------------------------------------------------------------------
 

@@ -651,6 +651,8 @@ class Speechless(Exception):
     [
         (Rude("no"), "no"),
         (SystemExit(1), "1"),
+        (KeyboardInterrupt("so"), "so"),
+        (GeneratorExit("so"), "so"),
         (CancelledError("so"), "so"),
         (Speechless(), "(it has no message: its __str__ raised ValueError)"),
     ],
@@ -661,7 +663,7 @@ def test_whatever_they_raise_fails_the_run(error: BaseException, message: str) -
     assert run.failure == ("__start__->a", type(error).__name__, message)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), TheRuntimes()])
+@pytest.mark.parametrize("error", [TheRuntimes()])
 def test_what_ends_the_process_is_not_taken_for_a_failure(error: BaseException) -> None:
     run = Run(graph(start("a", transforms=True), step("a")), Toy(transforms={"__start__->a": raising(error)}))
     with pytest.raises(type(error)):
