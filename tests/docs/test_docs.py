@@ -18,7 +18,7 @@ from tests.support.process import ROOT
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")])
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-KNOWN = {"python", "bash", "text"}
+KNOWN = {"python", "bash", "text", "jsonc"}  # the last one by `test_wire`
 
 
 @dataclass(frozen=True)
