@@ -17,6 +17,9 @@ from .policies import InterruptPolicy
 
 __all__ = ["Answered", "InterruptNode", "Required", "answers", "interrupt", "once", "step"]
 
+LONGEST_KEY = 200
+"""Characters of a question's key, which is a part of its id."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 StateT = TypeVar("StateT", default=object)
@@ -74,7 +77,7 @@ class Answered:
 class Asker(Protocol):
     """Who takes a node's questions while it runs."""
 
-    async def ask(self, value: Any, response_type: Any, policy: InterruptPolicy | None) -> Any:
+    async def ask(self, value: Any, response_type: Any, policy: InterruptPolicy | None, key: str | None) -> Any:
         """Wait for the answer, or end the node and have it run again with the answer."""
         ...
 
@@ -96,33 +99,54 @@ current_asker: ContextVar[Asker | None] = ContextVar("temporal_graph_asker", def
 
 
 @overload
-async def interrupt(value: Any = None, *, policy: InterruptPolicy | None = None) -> Any: ...
+async def interrupt(value: Any = None, *, policy: InterruptPolicy | None = None, key: str | None = None) -> Any: ...
 @overload
-async def interrupt(value: Any = None, *, response_type: type[T], policy: InterruptPolicy | None = None) -> T: ...
+async def interrupt(
+    value: Any = None, *, response_type: type[T], policy: InterruptPolicy | None = None, key: str | None = None
+) -> T: ...
 @overload
-async def interrupt(value: Any = None, *, response_type: Any, policy: InterruptPolicy | None = None) -> Any: ...
-async def interrupt(value: Any = None, *, response_type: Any = Any, policy: InterruptPolicy | None = None) -> Any:
+async def interrupt(
+    value: Any = None, *, response_type: Any, policy: InterruptPolicy | None = None, key: str | None = None
+) -> Any: ...
+async def interrupt(
+    value: Any = None, *, response_type: Any = Any, policy: InterruptPolicy | None = None, key: str | None = None
+) -> Any:
     """Ask a person, from inside a node, and wait for the answer.
 
     The node ends here and is run again from its top once there is an answer; this time the call returns it. So what
-    comes before the call is done again, changes to the state included; several calls in one node match their answers by
-    position. In a node with `execution="workflow"` the call waits, and goes on from its own line.
+    comes before the call is done again, changes to the state included. In a node with `execution="workflow"` the call
+    waits, and goes on from its own line.
+
+    An answer is only ever returned by the call that asked the question: the one with the same key; without keys the one
+    that shows the same, wherever it is, or, where a node comes by only once, the one in the same place of its code that
+    shows the same but for the time. Where that cannot be told, the call raises.
 
     Args:
         value: What to show: anything that pydantic can write as JSON.
         response_type: The type of the answer; one that does not fit is refused, and the question stays open.
         policy: How it is asked: of whom, until when, and so on. Default: as the options of the node say.
+        key: What stands for this question, within this node, and stays the same when the node runs again; in a loop it
+            has the item in it. What is shown may then change. Needed only where a question reads differently each time.
 
     Returns:
         The answer, as an instance of `response_type`.
 
     Raises:
         InterruptError: There is no node around the call, the value cannot be written as JSON, or the policy answers
-            with what does not fit `response_type`.
+            with what does not fit `response_type`; or it cannot be told whether the question has been answered.
     """
     if policy is not None and not isinstance(policy, InterruptPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InterruptError(f"interrupt(policy=...) got {policy!r}; it takes an InterruptPolicy(...).")
-    return await _asker("interrupt()").ask(value, response_type, policy)
+    if key is not None and not _is_key(key):
+        raise InterruptError(
+            f"interrupt() got {key!r:.300} as its key; it takes a text of 1 to {LONGEST_KEY} "
+            "characters that can be printed: await interrupt(..., key=f'delete {file}')."
+        )
+    return await _asker("interrupt()").ask(value, response_type, policy, key)
+
+
+def _is_key(key: Any) -> bool:
+    return isinstance(key, str) and 0 < len(key) <= LONGEST_KEY and key.isprintable()
 
 
 @overload

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from .codec.text import compact, members
-from .engine.events import Encoded, Ended, Next, NodeAsked, NodeFinished, Outcome, Output, Work
+from .engine.events import Encoded, Ended, Next, NodeAsked, NodeFinished, Outcome, Output, Position, Work
 from .engine.state import Json, Op
 
 
@@ -24,27 +24,31 @@ class NodeInput:
         votes: Who gave these answers, likewise.
         once: What it has done once and for all so far, by key.
         composes: It is an interrupt node, and is to compose its question.
+        marks: By what it knows its questions again, by position.
     """
 
     task_id: str
     inputs: Encoded
     state: str | None
-    answers: Mapping[int, Json]
-    votes: Mapping[int, list[Json]] = field(default_factory=dict[int, "list[Json]"])
+    answers: Mapping[Position, Json]
+    votes: Mapping[Position, list[Json]] = field(default_factory=dict[Position, "list[Json]"])
     once: Mapping[str, Json] = field(default_factory=dict[str, "Json"])
     composes: bool = False
+    marks: Mapping[Position, dict[str, Json]] = field(default_factory=dict[Position, "dict[str, Json]"])
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """A node asks; see `NodeAsked`, which it becomes."""
 
-    position: int | None
+    position: Position | None
     value: Json
     response_schema: dict[str, Any] | None
     errors: tuple[dict[str, Any], ...] = ()
     policy: dict[str, Json] | None = None
     once: Mapping[str, Json] | None = None
+    mark: dict[str, Json] | None = None
+    met: tuple[Position, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ _END = "__end__"
 
 def node_input(work: Work, state: str | None) -> NodeInput:
     """What a task gets, with the state as text (which the caller may have at hand)."""
-    return NodeInput(work.task_id, work.value, state, work.answers, work.votes, work.once, work.composes)
+    return NodeInput(work.task_id, work.value, state, work.answers, work.votes, work.once, work.composes, work.marks)
 
 
 def dump_input(message: NodeInput) -> str:
@@ -78,6 +82,8 @@ def dump_input(message: NodeInput) -> str:
         parts.append(f'"answers":{_by_position(message.answers)}')
     if message.votes:
         parts.append(f'"votes":{_by_position(message.votes)}')
+    if message.marks:
+        parts.append(f'"marks":{_by_position(message.marks)}')
     if message.once:
         parts.append(f'"once":{compact(message.once)}')
     if message.composes:
@@ -91,8 +97,8 @@ def dump_input(message: NodeInput) -> str:
     return "{" + ",".join(parts) + "}"
 
 
-def _by_position(items: Mapping[int, Any]) -> str:
-    return compact([[position, item] for position, item in sorted(items.items())])
+def _by_position(items: Mapping[Position, Any]) -> str:
+    return compact([[position, item] for position, item in items.items()])
 
 
 def load_input(text: str) -> NodeInput:
@@ -102,9 +108,10 @@ def load_input(text: str) -> NodeInput:
     answers = dict(json.loads(fields["answers"])) if "answers" in fields else {}
     inputs = Encoded(fields.get("inputs", "null"), type_name)
     votes = dict(json.loads(fields["votes"])) if "votes" in fields else {}
+    marks = dict(json.loads(fields["marks"])) if "marks" in fields else {}
     once: dict[str, Json] = json.loads(fields["once"]) if "once" in fields else {}
     task_id, composes = json.loads(fields["task"]), "composes" in fields
-    return NodeInput(task_id, inputs, fields.get("state"), answers, votes, once, composes)
+    return NodeInput(task_id, inputs, fields.get("state"), answers, votes, once, composes, marks)
 
 
 def dump_result(result: NodeResult) -> str:
@@ -119,6 +126,10 @@ def dump_result(result: NodeResult) -> str:
             question["policy"] = result.policy
         if result.once:
             question["once"] = result.once
+        if result.mark is not None:
+            question["mark"] = result.mark
+        if result.met:
+            question["met"] = list(result.met)
         return compact({"interrupt": question})
     parts: list[str] = []
     if result.to is not None:
@@ -134,7 +145,15 @@ def asked(task_id: str, question: Question) -> NodeAsked:
     """The engine's event for a question."""
     once = None if question.once is None else dict(question.once)
     return NodeAsked(
-        task_id, question.position, question.value, question.response_schema, question.errors, question.policy, once
+        task_id,
+        question.position,
+        question.value,
+        question.response_schema,
+        question.errors,
+        question.policy,
+        once,
+        question.mark,
+        question.met,
     )
 
 
@@ -158,6 +177,8 @@ def load_result(task_id: str, text: str, types: Mapping[str | None, str | None])
                 tuple(question.get("errors", ())),
                 question.get("policy"),
                 question.get("once"),
+                question.get("mark"),
+                tuple(question.get("met", ())),
             ),
         )
     to = json.loads(fields["to"]) if "to" in fields else None

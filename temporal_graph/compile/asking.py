@@ -11,18 +11,21 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import CodeType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ..codec import Codec, DecodeError, ValueCodec
 from ..codec.answers import schema_validator
 from ..codec.text import compact
-from ..engine.events import OWN, is_the_runtimes
+from ..engine.events import OWN, Position, is_the_runtimes
 from ..engine.state import Json
 from ..errors import GraphDefinitionError, GraphInputError, InterruptError
 from ..interrupts import Answered
 from ..messages import NodeInput, Question
 from ..policies import InterruptPolicy
 from .calls import Call, name_of
+from .matching import Mark, Matching, settled
+from .places import place
 from .policies import never
 from .step_functions import LostError, StepFunction, dump_returned
 from .targets import shown, to_json
@@ -63,11 +66,17 @@ NO_HOOKS = Hooks()
 
 
 class Interrupted(BaseException):
-    """A node called `interrupt()` and ends here; no `except Exception` of the node's may swallow it."""
+    """A node called `interrupt()` and ends here; no `except Exception` of the node's may swallow it.
 
-    def __init__(self, question: Question) -> None:
+    Attributes:
+        question: What it asks.
+        call: How many-th call this is since it began.
+    """
+
+    def __init__(self, question: Question, call: int) -> None:
         super().__init__(question.position)
         self.question = question
+        self.call = call
 
 
 @dataclass(slots=True, eq=False)
@@ -109,6 +118,7 @@ class NodeAsker:
         message: NodeInput,
         dump_policy: Callable[[InterruptPolicy], dict[str, Json]],
         hooks: Hooks,
+        runner: CodeType,
     ) -> None:
         self._codec = codec
         self._steps = steps
@@ -121,15 +131,18 @@ class NodeAsker:
         }
         self._dump_policy = dump_policy
         self._hooks = hooks
-        self._position = 0
-        self._answered = OWN
+        self._runner = runner
+        self._task = asyncio.current_task()
+        self._matching = Matching(message.answers, message.marks)
+        self._asked = 0
+        self._answered: Position = OWN
         self._is_asking = False
         self._calls: dict[str, Call] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._doing: dict[asyncio.Task[BaseException | None], None] = {}
         self._is_over = False
         self.is_swallowed = False
-        _lane.set(_Lane(asyncio.current_task()))
+        _lane.set(_Lane(self._task))
 
     @property
     def kept(self) -> Mapping[str, Json]:
@@ -138,7 +151,7 @@ class NodeAsker:
 
     # -- Questions --------------------------------------------------------------------------------------------------
 
-    async def ask(self, value: Any, response_type: Any, policy: InterruptPolicy | None) -> Any:
+    async def ask(self, value: Any, response_type: Any, policy: InterruptPolicy | None, key: str | None) -> Any:
         """See `temporal_graph.interrupts.Asker`."""
         if self._message.composes:
             raise InterruptError(
@@ -149,24 +162,27 @@ class NodeAsker:
                 "interrupt() was called in what is done once, which would have to begin again with the answer. Ask "
                 "before it or after it."
             )
-        position = self._position
-        self._position += 1
+        call, self._asked = self._asked, self._asked + 1
         codec = self._codec.of(response_type)
         try:
-            shown = to_json("What interrupt() shows", value)
+            shown = settled(value, to_json("What interrupt() shows", value))
         except GraphInputError as error:
             raise InterruptError(str(error)) from error
         schema = None if response_type is Any else codec.answer_schema()
+        # A task of the node's own may be one of several that run the same code.
+        mark = Mark.of(shown, schema, place(self._runner) if asyncio.current_task() is self._task else None)
+        position = self._matching.find(key, mark, value)
         errors: tuple[dict[str, Any], ...] = ()
         while True:
             if not errors and position in self._answers:
                 answer = self._answers[position]
             else:
                 rules = None if policy is None else self._rules(policy, codec)
-                question = Question(position, shown, schema, errors, rules, self._once)
+                met = tuple(self._matching.met)
+                question = Question(position, shown, schema, errors, rules, self._once, mark.dump(), met)
                 if self._hooks.ask is None:
                     self.is_swallowed = True  # unless it ends the node
-                    raise Interrupted(question)
+                    raise Interrupted(question, call)
                 answer, votes = await self._wait(self._hooks.ask, question)
                 self._answers = {**self._answers, position: answer}
                 self._votes = {**self._votes, position: votes}

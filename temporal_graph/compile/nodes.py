@@ -121,7 +121,7 @@ class NodeRunner:
         state = None if self._state is None or message.state is None else self._state.load(message.state)
         context: StepContext[Any, Any, Any] = StepContext(state=state, deps=deps, inputs=inputs)
         dump_policy = functools.partial(self._policies.dump, context=context)
-        asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks)
+        asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks, NodeRunner.run.__code__)
         token, emitting = current_asker.set(asker), current_emit.set(emit)
         try:
             if message.composes:
@@ -270,7 +270,7 @@ def _asked_in(group: BaseExceptionGroup[BaseException]) -> Question | None:
     asked, others = group.split(Interrupted)
     if asked is None or (others is not None and others.split(asyncio.CancelledError)[1] is not None):
         return None
-    return min((found.question for found in _leaves(asked)), key=lambda question: question.position or 0)
+    return min(_leaves(asked), key=lambda found: found.call).question
 
 
 def _leaves(group: BaseExceptionGroup[Interrupted]) -> Iterator[Interrupted]:

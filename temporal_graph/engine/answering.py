@@ -21,7 +21,7 @@ from .events import (
     is_the_runtimes,
     listed,
 )
-from .questions import Accepted, Answer, Interrupt, Refused, describe, invalid
+from .questions import Accepted, Answer, Interrupt, Refused, describe, invalid, parts_of
 from .spec import START, EndSpec, StepSpec
 from .state import Json
 from .voting import check_actor, is_one_of_several, votes_for
@@ -169,7 +169,7 @@ class Answering(Walker):
             interrupt_id = answer.interrupt_id if plan is None else None
             if isinstance(plan, _Planned) and plan.interrupt is not None:
                 interrupt_id = plan.interrupt.interrupt_id
-            elif interrupt_id is not None and interrupt_id.rpartition(".")[0] not in self.tasks:
+            elif interrupt_id is not None and not self._is_on_its_way(interrupt_id):
                 message = f"{interrupt_id!r} is not open, and its node is not on its way; send such an answer alone."
                 raise Refused("unknown_interrupt", message)
             if interrupt_id is not None and interrupt_id in seen:
@@ -237,14 +237,19 @@ class Answering(Walker):
                     "ambiguous", f"{len(self.tasks)} nodes are on their way. Say which with interrupt_id: {ids}."
                 )
         will_ask = [task.id for task in self.tasks.values() if self._will_ask(task)]
-        asked = {task.id: task.asked for task in self.tasks.values()}
+        asked = {task.id: {**task.answers, **task.marks} for task in self.tasks.values()}
         found = self.questions.find(answer, self.visits, asked, will_ask)
         return (found, self.tasks[found.task_id]) if isinstance(found, Interrupt) else found
 
     def _most_ahead(self, answer: Answer) -> int | None:
         """How many answers are kept for a question that is not open; None for all: a call says who may when it asks."""
-        node_id, _, visit = (answer.interrupt_id or "").rpartition(":")
-        return None if "." in visit else self.functions.most_ahead(node_id)
+        node_id, _, position = parts_of(answer.interrupt_id or "")
+        return None if position is not None else self.functions.most_ahead(node_id)
+
+    def _is_on_its_way(self, interrupt_id: str) -> bool:
+        """Whether the node is that would ask this."""
+        node_id, visit, position = parts_of(interrupt_id)
+        return position is not None and f"{node_id}:{visit}" in self.tasks
 
     def _will_ask(self, task: Task) -> bool:
         """Whether it is an interrupt node which has yet to ask: it stands at a breakpoint, or composes its question."""
@@ -316,6 +321,8 @@ class Answering(Walker):
         if interrupt.kind in ("node", "call"):
             position = OWN if interrupt.position is None else interrupt.position
             plan.task.votes[position] = votes_for(interrupt, accepted)
+            if plan.state is not None and plan.task.marks.get(position):
+                plan.task.marks[position] = {**plan.task.marks[position], "edited": True}
             plan.task.doubtful = interrupt if interrupt.kind == "call" and interrupt.policy is not None else None
         return accepted
 

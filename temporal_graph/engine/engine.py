@@ -22,11 +22,12 @@ from .events import (
     NodeWithdrew,
     Outcome,
     Output,
+    Position,
     RunFailedError,
     Start,
     Work,
 )
-from .questions import TIMEOUT, Interrupt, Refused, describe, invalid
+from .questions import TIMEOUT, Interrupt, Refused, describe, invalid, name_of
 from .spec import START, EndSpec, ForkSpec, StepSpec
 from .state import Json
 from .timing import Timing, unanswered
@@ -104,6 +105,7 @@ class Engine(Timing):
             dict(task.votes),
             dict(task.once),
             self._composes(task),
+            dict(task.marks),
         )
 
     def resume(self, task_id: str) -> Work:
@@ -305,8 +307,8 @@ class Engine(Timing):
             self._stop_running(task)
         self._end_node(task, event.outcome)
 
-    def _withdraw(self, task: Task, position: int) -> None:
-        if f"{task.id}.{position}" in self.questions.open:
+    def _withdraw(self, task: Task, position: Position) -> None:
+        if name_of(task.id, position) in self.questions.open:
             self.checkpoint += 1
             self._wake(task)
 
@@ -329,9 +331,12 @@ class Engine(Timing):
             self._stop_running(task)
             self._be_ready(task)
             return
-        interrupt_id = f"{task.id}.{event.position}"
+        interrupt_id = name_of(task.id, event.position)
         self._running -= 1
-        task.asked = event.position
+        task.marks[event.position] = event.mark or {}
+        for position in event.met:
+            if task.marks.get(position):
+                task.marks[position] = {**task.marks[position], "met": True}
         task.status = "waiting"  # it keeps its base: a node in the driver goes on with the state that it has
         if event.errors:
             doubted = self.questions.accepted.pop(interrupt_id, None)
@@ -343,8 +348,10 @@ class Engine(Timing):
             self.questions.reject(value, refused, self._now, "node", interrupt_id, actor)
             if doubted is not None and doubted.via == TIMEOUT and task.doubtful is not None:
                 raise RunFailedError(unanswered(task.doubtful, refused))
-        for position in [p for p in task.answers if p >= event.position]:
-            del task.answers[position]
+        task.answers.pop(event.position, None)
+        # Of those that are known by their number alone, this one and what comes after it are others from now on.
+        for number in [n for n in task.answers if not task.marks.get(n) and _is_after(n, event.position)]:
+            del task.answers[number]
         asked, task.doubtful = task.doubtful, None
         if event.errors and asked is not None and asked.interrupt_id == interrupt_id:
             self._reopen(asked)
@@ -454,3 +461,7 @@ class Engine(Timing):
             self._fail(error.failure)
         self._opened.clear()
         return self._take_commands()
+
+
+def _is_after(position: Position, other: Position) -> bool:
+    return isinstance(position, int) and isinstance(other, int) and position > other

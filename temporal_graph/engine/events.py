@@ -11,6 +11,8 @@ from .raised import LONGEST_NAME, Cause, causes_of, clipped, message_of, type_of
 from .raised import is_the_runtimes as is_the_runtimes
 from .state import Json, Op
 
+Position: TypeAlias = int | str
+"""Which of a node's questions one is: its key, or its number where it has none."""
 OWN = -1
 """The position of an interrupt node's own question."""
 
@@ -173,23 +175,26 @@ class NodeAsked:
 
     Attributes:
         task_id: The task that asked.
-        position: How many-th question of that task this is, from 0; None for an interrupt node that has composed what
-            it shows.
+        position: Which of its questions this is; None for an interrupt node that has composed what it shows.
         value: What is shown to the person.
         response_schema: JSON schema of an answer that fits; None where anything does.
         errors: What is wrong with the answer that the task got for this position: its own type, which may know more
             than the schema, refused it, so the question opens again. Empty for a question that is new.
         policy: How it is asked; None for how its node asks.
         once: What the task has done once and for all so far; None for nothing.
+        mark: By what the task knows the question again.
+        met: The questions that it has come by again for the first time.
     """
 
     task_id: str
-    position: int | None
+    position: Position | None
     value: Json
     response_schema: dict[str, Any] | None = None
     errors: tuple[dict[str, Any], ...] = ()
     policy: dict[str, Json] | None = None
     once: dict[str, Json] | None = None
+    mark: dict[str, Json] | None = None
+    met: tuple[Position, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +222,7 @@ class NodeWithdrew:
     """
 
     task_id: str
-    position: int
+    position: Position
 
 
 Event: TypeAlias = Start | NodeFinished | NodeFailed | NodeAsked | NodeDidOnce | NodeWithdrew
@@ -291,13 +296,15 @@ class Work:
         votes: Who gave these answers, by position; `OWN` stands for an interrupt node's own question.
         once: What it has done once and for all so far, by key.
         composes: It is an interrupt node, which is to compose its question.
+        marks: By what it knows its questions again, by position.
     """
 
     task_id: str
     node_id: str
     value: Encoded
     state: Json
-    answers: dict[int, Json]
-    votes: dict[int, list[Json]] = field(default_factory=dict[int, "list[Json]"])
+    answers: dict[Position, Json]
+    votes: dict[Position, list[Json]] = field(default_factory=dict[Position, "list[Json]"])
     once: dict[str, Json] = field(default_factory=dict[str, "Json"])
     composes: bool = False
+    marks: dict[Position, dict[str, Json]] = field(default_factory=dict[Position, "dict[str, Json]"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from .audit import Audit
-from .events import clipped, listed
+from .events import Position, clipped, listed
 from .policies import Due, Policy, too_few
 from .state import Json
 
@@ -47,14 +48,15 @@ class Interrupt:
     """A question that waits for a person.
 
     Attributes:
-        interrupt_id: `Review:1` (node, how many-th visit), or `Review:1.0` for the first `interrupt()` of that visit.
+        interrupt_id: `Review:1` (node, how many-th visit); `Review:1.0` for the first `interrupt()` of that visit, and
+            `Review:1:price` for the one with the key `price`.
         node_id: The node that asks.
         kind: What kind of question it is.
         value: What is shown to the person.
         response_schema: JSON schema of an answer that fits; None where anything does.
         created_at: When it was asked, ISO 8601 with time zone.
         task_id: The task that waits.
-        position: For a call, how many-th question of its task it is.
+        position: For a call, which question of its task it is.
         deadline: Until when it waits, likewise; None for ever.
         assignees: Who is asked now; empty for anybody.
         escalation_level: How often it was handed on for want of an answer.
@@ -71,7 +73,7 @@ class Interrupt:
     response_schema: dict[str, Any] | None
     created_at: str
     task_id: str
-    position: int | None = None
+    position: Position | None = None
     deadline: str | None = None
     assignees: list[str] = field(default_factory=list[str])
     escalation_level: int = 0
@@ -231,14 +233,18 @@ class Questions:
         self.audit = Audit()
 
     def find(
-        self, answer: Answer, visits: Mapping[str, int], live: Mapping[str, int], will_ask: Container[str] = ()
+        self,
+        answer: Answer,
+        visits: Mapping[str, int],
+        live: Mapping[str, Container[Position]],
+        will_ask: Container[str] = (),
     ) -> Interrupt | Accepted | None:
         """Find what an answer belongs to.
 
         Args:
             answer: The answer.
             visits: The graph's steps, and how often each has been reached.
-            live: Ids of the tasks that have not ended, with the position of the last question that each has asked.
+            live: Ids of the tasks that have not ended, with the positions of the questions that each has asked.
             will_ask: Ids of the tasks that are interrupt nodes and have yet to ask.
 
         Returns:
@@ -307,7 +313,7 @@ class Questions:
         answer: Answer,
         interrupt_id: str,
         visits: Mapping[str, int],
-        live: Mapping[str, int],
+        live: Mapping[str, Container[Position]],
         will_ask: Container[str],
     ) -> None:
         """Refuse an answer to a question that is not open, unless the question may still come."""
@@ -318,14 +324,13 @@ class Questions:
         if accepted is not None:
             message = f"{interrupt_id!r} was answered{_by(accepted)} at {accepted.answered_at}."
             raise Refused("already_answered", message)
-        node_id, _, visit = interrupt_id.rpartition(":")
-        number, dot, position = visit.partition(".")
-        if node_id not in visits or not _is_number(number) or (dot and not _is_number(position)):
+        node_id, visit, position = parts_of(interrupt_id)
+        if node_id not in visits or visit is None:
             raise Refused("unknown_interrupt", f"There is no question {interrupt_id!r}. {self._open_ids()}")
-        task_may_ask = (dot and f"{node_id}:{number}" in live) or interrupt_id in will_ask
-        if int(number) <= visits[node_id] and not task_may_ask:
+        asked = None if position is None else live.get(f"{node_id}:{visit}")
+        if visit <= visits[node_id] and asked is None and interrupt_id not in will_ask:
             raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
-        if dot and int(position) <= live.get(f"{node_id}:{number}", -1):
+        if asked is not None and position is not None and position in asked:
             raise Refused("closed", f"The question {interrupt_id!r} is not asked any more.")
 
     @property
@@ -542,6 +547,22 @@ def _by(accepted: Accepted) -> str:
     return f" by {accepted.actor}" if accepted.actor else ""
 
 
-def _is_number(text: str) -> bool:
-    # Not str.isdigit: it takes "²", which int() refuses.
-    return text.isascii() and text.isdecimal() and len(text) < 10
+def name_of(task_id: str, position: Position) -> str:
+    """The id of the question of a call."""
+    return f"{task_id}.{position}" if isinstance(position, int) else f"{task_id}:{position}"
+
+
+def parts_of(interrupt_id: str) -> tuple[str, int | None, Position | None]:
+    """The node of a question, how many-th visit of it this is, and which call; None where it has none.
+
+    The visit is None where nobody can know that there will be such a question: at a breakpoint, or of a failure.
+    """
+    found = _ID.fullmatch(interrupt_id)
+    if found is None:
+        return "", None, None
+    node_id, visit, number, key, other = found.groups()
+    return node_id, None if other else int(visit), key if number is None else int(number)
+
+
+# Not \d, which is other alphabets' digits, too.
+_ID = re.compile(r"(.+?):([0-9]{1,9})(?:\.([0-9]{1,9})|:(.+)|(\..*))?", re.DOTALL)

@@ -12,7 +12,7 @@ from .engine import Engine
 from .events import Command, Event, Failure, NodeAsked, NodeFailed, NodeFinished, NodeWithdrew, Start, Work
 from .functions import Functions
 from .policies import Due
-from .questions import Accepted, Answer, Refused
+from .questions import Accepted, Answer, Refused, parts_of
 from .spec import GraphSpec
 from .state import AUTO, Json, Op, Plan, diff
 
@@ -223,7 +223,7 @@ def _node_of(engine: Engine, function: Callable[..., Any], args: tuple[Any, ...]
         task = engine.tasks.get(answer.interrupt_id or next(iter(engine.tasks), ""))
         return asked[0].node_id if asked else task.node_id if task is not None else None
     if function is Engine.come_due:
-        return args[0].rpartition(":")[0]
+        return parts_of(args[0])[0]
     if function is Engine.apply and not isinstance(args[0], Start):
         return engine.tasks[args[0].task_id].node_id if args[0].task_id in engine.tasks else None
     return None

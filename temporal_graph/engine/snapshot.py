@@ -65,7 +65,7 @@ def dump(engine: Engine) -> dict[str, Any]:
                 "waits": task.status == "waiting",
                 "answered": task.is_answered,
                 "held": _dump_outcome(task.held) if task.held is not None else None,
-                "answers": [[position, value] for position, value in sorted(task.answers.items())],
+                "answers": [[position, value] for position, value in task.answers.items()],
                 **_dump_rare(task),
             }
             for task in engine.tasks.values()
@@ -134,6 +134,7 @@ def restore(engine: Engine, data: dict[str, Any]) -> None:
             answers=dict(item["answers"]),
             is_answered=item.get("answered", _waits(spec, item["node"]) and not item["waits"]),
             held=_load_outcome(item["held"]) if item.get("held") is not None else None,
+            marks=dict(item.get("marks", ())),
             votes=dict(item.get("votes", ())),
             once=dict(item.get("once", ())),
             shown=item.get("shown"),
@@ -177,7 +178,8 @@ def _check(data: dict[str, Any], spec: GraphSpec) -> None:
 def _dump_rare(task: Task) -> dict[str, Any]:
     """What few tasks have."""
     data = {
-        "votes": [[position, votes] for position, votes in sorted(task.votes.items())],
+        "marks": [[position, mark] for position, mark in task.marks.items()],
+        "votes": [[position, votes] for position, votes in task.votes.items()],
         "once": task.once,
         "shown": task.shown,
         "doubtful": task.doubtful.dump() if task.doubtful is not None else None,

@@ -23,6 +23,7 @@ from .events import (
     OpenInterrupt,
     Outcome,
     Output,
+    Position,
     Run,
     RunFailedError,
     SetTimer,
@@ -59,7 +60,8 @@ class Task:
         answers: What people answered to its `interrupt()` calls, by position.
         is_answered: An interrupt node that has what people had to say to it.
         held: How it ended, while it waits at a breakpoint after it.
-        asked: The position of the last question that it asked; -1 for none.
+        marks: By what it knows the questions again that it has asked, by position; nothing for those of which it has
+            not said.
         votes: Who gave the answers, by position; `OWN` stands for an interrupt node's own question.
         once: What it has done once and for all, by key.
         shown: What an interrupt node has composed to be shown, in a list of one.
@@ -77,11 +79,11 @@ class Task:
     holds: tuple[Joining, ...]
     status: TaskStatus = "ready"
     base: Base | None = None
-    answers: dict[int, Json] = field(default_factory=dict[int, Json])
+    answers: dict[Position, Json] = field(default_factory=dict[Position, Json])
     is_answered: bool = False
     held: Outcome | None = None
-    asked: int = -1
-    votes: dict[int, list[Json]] = field(default_factory=dict[int, "list[Json]"])
+    marks: dict[Position, dict[str, Json]] = field(default_factory=dict[Position, "dict[str, Json]"])
+    votes: dict[Position, list[Json]] = field(default_factory=dict[Position, "list[Json]"])
     once: dict[str, Json] = field(default_factory=dict[str, "Json"])
     shown: list[Json] | None = None
     doubtful: Interrupt | None = None

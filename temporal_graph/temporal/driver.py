@@ -31,6 +31,7 @@ from ..engine.events import (
     NodeFailed,
     NodeWithdrew,
     OpenInterrupt,
+    Position,
     SetTimer,
     Start,
     Work,
@@ -90,7 +91,7 @@ class Driver:
         self.is_leaving = False
         self._given = start.given
         self._running: dict[str, asyncio.Future[Any]] = {}
-        self._suspended: dict[str, tuple[int | None, asyncio.Future[tuple[Json, list[Json]]]]] = {}
+        self._suspended: dict[str, tuple[Position, asyncio.Future[tuple[Json, list[Json]]]]] = {}
         self._arrived: list[tuple[int, str, Event | asyncio.Future[Any] | Due]] = []
         self._is_woken = False
         self._first = workflow.info().get_current_history_length()
@@ -678,7 +679,6 @@ class Driver:
     def _continue(self, task_id: str) -> None:
         work = self.engine.resume(task_id)
         position, future = self._suspended.pop(task_id)
-        assert position is not None
         if not future.done():
             future.set_result((work.answers[position], work.votes.get(position, [])))
 

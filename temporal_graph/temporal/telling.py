@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..engine.audit import Entry
 from ..engine.engine import Engine
 from ..engine.events import CloseInterrupt, Command, Event, NodeFailed, NodeFinished, OpenInterrupt, Start
-from ..engine.questions import Accepted
+from ..engine.questions import Accepted, parts_of
 from ..engine.state import Json, Plan, diff
 from ..engine.walker import Task
 from .streaming import LONGEST, NOTHING, Events, changes
@@ -98,7 +98,7 @@ _TOLD = ("reminded", "escalated", "timed_out", "reassigned", "extended")
 
 
 def _node_of(interrupt_id: str) -> str:
-    return interrupt_id.rpartition(":")[0]
+    return parts_of(interrupt_id)[0]
 
 
 def _finished(task_id: str, output: str) -> dict[str, Json]:

@@ -241,7 +241,7 @@ class Run:
     def ask(
         self,
         task_id: str,
-        position: int | None = 0,
+        position: int | str | None = 0,
         schema: Any = None,
         errors: Sequence[Any] = (),
         value: Any = "Well?",

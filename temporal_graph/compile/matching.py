@@ -1,0 +1,189 @@
+"""Which of a node's questions is which, when it runs again: an answer is for the question that people were shown."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from ..codec.text import compact
+from ..engine.events import Position
+from ..engine.state import Json
+from ..errors import InterruptError
+from .targets import shown
+
+MOST_UNMET = 10
+"""Answered questions that a node may leave out, in a place where it asks many, and ask another one."""
+MOST_REWORDED = 2
+"""The same in a place where it asks one."""
+
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_TIMES = re.compile(
+    rf"""
+      \d{{4}}-\d\d?-\d\d?(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|\s?[+-]\d\d:?\d\d)?)?  # 2026-11-28T21:49:15+01:00
+    | \d{{1,4}}[./]\d\d?[./]\d{{2,4}}                                                      # 28.11.2026, 11/28/2026
+    | \d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?[AaPp]\.?[Mm]\b)?                              # 21:49:15.123, 9:49 PM
+    | \b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:[a-z]*day)?\b
+    | \b(?:{_MONTH}\s+\d\d?|\d\d?\.?\s+{_MONTH})(?:,?\s+\d{{4}})?\b                        # Nov 28, 28. November 2026
+    | \b1\d{{9}}(?:\d{{3}}){{0,3}}(?:\.\d+)?\b                                             # since 1970
+    | \b\d{{3,}}\.\d{{6,}}\b                                                               # since the machine began
+    """,
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """By what a question is known again.
+
+    Attributes:
+        shown: What is shown.
+        schema: What an answer must be.
+        untimed: What is shown, but for the times in it.
+        place: Where in the node's code it is asked; None where many may be asked.
+        met: Whether the node has come by it again.
+        edited: Whether its answer has changed the state, which it may show.
+    """
+
+    shown: str
+    schema: str
+    untimed: str
+    place: str | None = None
+    met: bool = False
+    edited: bool = False
+
+    @staticmethod
+    def of(value: Json, schema: Json, place: str | None) -> Mark:
+        """The mark of a question that is asked now."""
+        text = compact(value)
+        return Mark(_digest(text), _digest(compact(schema)), _digest(_TIMES.sub("#", text)), place)
+
+    @staticmethod
+    def load(data: Mapping[str, Any]) -> Mark | None:
+        """From JSON; None for a question of an earlier release, which is known by its number alone."""
+        return Mark(**{"untimed": data["shown"], **data}) if "shown" in data else None
+
+    def dump(self) -> dict[str, Json]:
+        """As JSON, without what there is nothing to say about."""
+        fields = {name: value for name, value in asdict(self).items() if value}
+        if self.untimed == self.shown:
+            del fields["untimed"]
+        return fields
+
+
+class Matching:
+    """The answered questions of a node, and those that it has come by since it began.
+
+    A question with a key is known by it. Any other is the one that showed the same, wherever the node asks it; or the
+    one that was asked in the same place in its code, if it comes by there once, and no more than times have changed.
+
+    Attributes:
+        met: The questions which it has come by again for the first time.
+    """
+
+    def __init__(self, answered: Collection[Position], marks: Mapping[Position, Json]) -> None:
+        self._left = {number: Mark.load(marks.get(number) or {}) for number in answered if isinstance(number, int)}
+        self._numbers = set(self._left)
+        self._keys: dict[str, Mark] = {}
+        self._calls = 0
+        self.met: list[int] = []
+
+    def find(self, key: str | None, mark: Mark, value: Any) -> Position:
+        """The position of a question that the node asks: of one that has been answered, or a new one.
+
+        Args:
+            key: Its key.
+            mark: By what it is known without one.
+            value: What it shows, for messages.
+
+        Raises:
+            InterruptError: It cannot be told whether it has been answered; or another one has the same key.
+        """
+        return self._numbered(mark, value) if key is None else self._keyed(key, mark, value)
+
+    def _keyed(self, key: str, mark: Mark, value: Any) -> str:
+        known = self._keys.setdefault(key, mark)
+        if (known.shown, known.schema) != (mark.shown, mark.schema):
+            raise InterruptError(
+                f"interrupt({shown(value)}, key={key!r}): in the same run of the node another question has this key, "
+                "and the answer to one of them is none to the other. Give each a key of its own, such as "
+                f"key=f'{key}-{{item}}' in a loop."
+            )
+        return key
+
+    def _numbered(self, mark: Mark, value: Any) -> int:
+        call, self._calls = self._calls, self._calls + 1
+        found = self._same(mark)
+        if found is None and call in self._left and self._left[call] is None:
+            found = call
+        if found is None:
+            found = self._in_place(mark)
+        if found is None:
+            self._check_doubt(mark, value)
+            found = call if call not in self._numbers else max(self._numbers) + 1
+        self._left.pop(found, None)
+        self._numbers.add(found)
+        return found
+
+    def _same(self, mark: Mark) -> int | None:
+        """The question that showed the same: the one in the same place, if there are several, or the first."""
+        same = [
+            (known.place != mark.place, number, known.met)
+            for number, known in self._left.items()
+            if known is not None and (known.shown, known.schema) == (mark.shown, mark.schema)
+        ]
+        if not same:
+            return None
+        _, number, has_met = min(same)
+        if not has_met:
+            self.met.append(number)
+        return number
+
+    def _in_place(self, mark: Mark) -> int | None:
+        """The question of which it can only be another reading."""
+        if mark.place is None:
+            return None
+        others = self._asked_at(mark.place).items()
+        return max((n for n, known in others if known.untimed == mark.untimed or known.edited), default=None)
+
+    def _asked_at(self, place: str | None) -> dict[int, Mark]:
+        return {number: known for number, known in self._left.items() if known is not None and known.place == place}
+
+    def _check_doubt(self, mark: Mark, value: Any) -> None:
+        others = self._asked_at(mark.place).values()
+        is_retimed = any((known.untimed, known.schema) == (mark.untimed, mark.schema) for known in others)
+        unmet = sum(not known.met for known in others)
+        if mark.place is None and is_retimed:
+            why = (
+                "one that reads the same but for the time has been answered, and the node may ask many there: in a "
+                "loop, or in tasks of its own"
+            )
+        elif unmet >= (MOST_UNMET if mark.place is None else MOST_REWORDED):
+            why = f"it reads differently each time: {unmet} that were asked there have been answered, and not come back"
+        else:
+            return
+        raise InterruptError(
+            f"interrupt({shown(value)}): it cannot be told whether this question has been answered. When the node runs "
+            f"again, questions are known by what they show, and {why}. Give it a key that stays the same, "
+            "interrupt(..., key='...'), with the item in it in a loop; or show what stays the same."
+        )
+
+
+def settled(value: object, tree: Json) -> Json:
+    """What stands for a value as JSON, with its sets in an order that is the same in every process."""
+    if isinstance(tree, list):
+        parts = cast("list[Json]", tree)
+        if isinstance(value, set | frozenset):
+            return sorted(parts, key=compact)
+        items = cast("list[object]", value) if isinstance(value, list | tuple) else []
+        return [settled(item, part) for item, part in zip(items, parts, strict=False)] or parts
+    if isinstance(tree, dict):
+        fields: Any = cast("object", value) if isinstance(value, dict) else getattr(value, "__dict__", {})
+        return {name: settled(fields.get(name), part) for name, part in cast("dict[str, Json]", tree).items()}
+    return tree
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,416 @@
+"""Questions of a node that runs again: which is which, where each stands, and what can never be mixed up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from pydantic_graph import GraphBuilder, StepContext
+
+from temporal_graph import GraphRunError, InterruptError, TemporalGraph, interrupt
+from temporal_graph.compile.matching import MOST_REWORDED, MOST_UNMET, Mark, Matching, settled
+from temporal_graph.compile.places import place
+
+# -- Places -----------------------------------------------------------------------------------------------------------
+
+
+async def here() -> str | None:
+    return place(_from.__code__)
+
+
+async def _from(code: Callable[[], Awaitable[list[str | None]]]) -> list[str | None]:
+    return await code()
+
+
+async def helper() -> str | None:
+    return await here()
+
+
+async def one() -> list[str | None]:
+    return [await here()]
+
+
+async def two() -> list[str | None]:
+    return [await here(), await here()]
+
+
+async def by_a_helper() -> list[str | None]:
+    return [await helper(), await helper()]
+
+
+async def one_of_two(is_first: bool = True) -> list[str | None]:
+    if is_first:
+        return [await here()]
+    return [await here()]
+
+
+async def behind_a_loop() -> list[str | None]:
+    for number in range(3):
+        try:
+            if number:
+                break
+            raise ConnectionError
+        except ConnectionError:
+            continue
+    try:
+        async with contextlib.AsyncExitStack(), asyncio.timeout(60):
+            return [await here()]
+    finally:
+        assert number
+
+
+async def both_in(context: Callable[[], contextlib.AbstractAsyncContextManager[str | None]]) -> list[str | None]:
+    async with context() as first:
+        pass
+    async with context() as second:
+        return [first, second]
+
+
+@contextlib.asynccontextmanager
+async def asking() -> AsyncIterator[str | None]:
+    yield await here()
+
+
+async def in_contexts() -> list[str | None]:
+    return await both_in(asking)
+
+
+async def items() -> AsyncIterator[str | None]:
+    yield await here()
+    yield await here()
+
+
+async def by_hand() -> list[str | None]:
+    asks = items()
+    return [await anext(asks), await anext(asks)]
+
+
+async def in_a_loop() -> list[str | None]:
+    found: list[str | None] = []
+    for _ in range(2):
+        asked = await here()
+        found += [asked]
+    return found
+
+
+async def in_a_comprehension() -> list[str | None]:
+    return [await helper() for _ in range(2)]
+
+
+async def in_a_while() -> list[str | None]:
+    found: list[str | None] = []
+    while True:
+        found.append(await here())
+        if len(found) == 2:
+            return found
+
+
+async def in_a_handler() -> list[str | None]:
+    found: list[str | None] = []
+    while len(found) < 2:
+        try:
+            raise ConnectionError
+        except ConnectionError:
+            found.append(await here())
+    return found
+
+
+async def in_an_async_for() -> list[str | None]:
+    return [item async for item in items()]
+
+
+def by_other_means() -> Any:
+    """Whoever drives a coroutine by hand may do it again and again."""
+
+    async def driven() -> list[str | None]:
+        asked = here()
+        try:
+            asked.send(None)
+        except StopIteration as ended:
+            return [ended.value]
+        raise AssertionError
+
+    return driven()
+
+
+@pytest.mark.parametrize("code", [one, two, by_a_helper, one_of_two, behind_a_loop, in_contexts, by_hand])
+def test_a_place_that_is_passed_once(code: Any) -> None:
+    found = asyncio.run(_from(code))
+    assert None not in found
+    assert len(set(found)) == len(found)
+    assert asyncio.run(_from(code)) == found
+
+
+def test_places_in_one_function() -> None:
+    first, second = asyncio.run(_from(two))
+    assert first != second
+    assert asyncio.run(_from(lambda: one_of_two(True))) != asyncio.run(_from(lambda: one_of_two(False)))
+
+
+@pytest.mark.parametrize("code", [in_a_loop, in_a_comprehension, in_a_while, in_a_handler, in_an_async_for])
+def test_a_place_that_may_be_passed_again(code: Any) -> None:
+    assert asyncio.run(_from(code)) == [None, None]
+
+
+def test_a_place_in_a_task() -> None:
+    async def side_by_side() -> list[str | None]:
+        return await asyncio.gather(here(), helper())
+
+    assert asyncio.run(_from(side_by_side)) == [None, None]
+
+
+def test_a_function_of_which_another_line_has_changed() -> None:
+    def made(*lines: str) -> Any:
+        names: dict[str, Any] = {"here": here, "__name__": "somewhere"}
+        exec("async def code():\n" + "\n".join(f"    {line}" for line in lines), names)
+        return asyncio.run(_from(names["code"]))
+
+    assert made("return [await here()]") == made("# Says more.", "number = 1 + 2", "return [await  here()]")
+    assert made("return [await here()]") != made("await here()", "return [await here()]")
+
+
+# -- Marks ------------------------------------------------------------------------------------------------------------
+
+NOW = datetime(2026, 11, 28, 21, 49, 15, 123456, UTC)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        str,
+        datetime.isoformat,
+        datetime.timestamp,
+        lambda now: int(now.timestamp()),
+        lambda now: int(now.timestamp() * 1_000_000_000),
+        lambda now: now.timestamp() - 1_790_000_000,
+        *[
+            lambda now, layout=layout: now.strftime(layout)
+            for layout in (
+                "%H:%M",
+                "%H:%M:%S.%f",
+                "%I:%M %p",
+                "%d.%m.%Y %H:%M",
+                "%m/%d/%Y, %I:%M%p",
+                "%c",
+                "%A, %d. %B %Y",
+                "%b %d, %Y",
+                "%Y-%m-%d %H:%M:%S%z",
+            )
+        ],
+    ],
+)
+def test_the_time_is_no_other_question(read: Callable[[datetime], Any]) -> None:
+    for shown in (lambda now: f"It is {read(now)}. Go on?", lambda now: {"at": read(now), "ask": "Go on?"}):
+        marks = [Mark.of(shown(NOW + timedelta(hours=hours)), None, "here") for hours in (0, 60)]
+        assert marks[0].shown != marks[1].shown
+        assert marks[0].untimed == marks[1].untimed
+        assert Matching([0], {0: marks[0].dump()}).find(None, marks[1], "") == 0
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ["delete the draft?", "delete the database?"],
+        ["order 17", "order 18"],
+        ["pay 1.50", "pay 1000.50"],
+        ["at 1.0835", "at 1.0912"],
+        [{"to": "DE02120300000000202051"}, {"to": "DE02500105170137075030"}],
+        ["may Ann?", "may Bob?"],
+        ["version 1.2", "version 1.3"],
+        [None, ""],
+    ],
+)
+def test_what_is_another_question(others: list[Any]) -> None:
+    marks = [Mark.of(shown, None, "here") for shown in others]
+    assert Matching([0], {0: marks[0].dump()}).find(None, marks[1], "") == 1
+
+
+def test_a_mark_as_json() -> None:
+    plain, timed = Mark.of("Well?", None, None), Mark.of(NOW.isoformat(), {"type": "string"}, "here")
+    assert set(plain.dump()) == {"shown", "schema"}
+    assert [Mark.load(mark.dump()) for mark in (plain, timed)] == [plain, timed]
+    assert Mark.load({}) is None
+
+
+def test_a_set_in_what_is_shown() -> None:
+    class Shown(BaseModel):
+        names: set[str]
+        rest: tuple[frozenset[int], str] = (frozenset({3, 1}), "x")
+
+    shown = {"shown": Shown(names={"b", "a"}), "keys": {1: {"z", "y"}}}
+    tree = {"shown": {"names": ["b", "a"], "rest": [[3, 1], "x"]}, "keys": {"1": ["z", "y"]}}
+    assert settled(shown, tree) == {
+        "shown": {"names": ["a", "b"], "rest": [[1, 3], "x"]},
+        "keys": {"1": ["z", "y"]},
+    }
+    assert settled(["b", "a"], ["b", "a"]) == ["b", "a"]
+    assert settled({"z"}, {"other": "shape"}) == {"other": "shape"}
+
+
+# -- Matching ---------------------------------------------------------------------------------------------------------
+
+
+def mark(text: str, where: str | None = None, **words: Any) -> Mark:
+    made = Mark.of(text, None, where)
+    return Mark(made.shown, made.schema, made.untimed, where, **words)
+
+
+def matching(*marks: Mark | None) -> Matching:
+    return Matching(range(len(marks)), {n: m.dump() for n, m in enumerate(marks) if m is not None})
+
+
+def test_of_two_that_show_the_same_it_is_the_one_in_the_same_place() -> None:
+    known = matching(mark("Sure?", "here"), mark("Sure?", "there"))
+    assert [known.find(None, mark("Sure?", where), "") for where in ("there", "here", "here")] == [1, 0, 2]
+    assert known.met == [1, 0]
+    assert matching(mark("Sure?", "here"), mark("Sure?", "there")).find(None, mark("Sure?", "elsewhere"), "") == 0
+
+
+def test_questions_of_an_earlier_release_are_known_by_their_number() -> None:
+    known = matching(None, None, mark("c"))
+    assert [known.find(None, mark(text), "") for text in ("c", "b", "a", "d")] == [2, 1, 3, 4]
+
+
+def test_those_with_a_key_have_no_number() -> None:
+    known = Matching(["x", 0], {"x": mark("a").dump(), 0: mark("b").dump()})
+    assert [known.find(key, mark(text), "") for key, text in (("x", "z"), (None, "a"), (None, "b"), ("x", "z"))] == [
+        "x",
+        1,
+        0,
+        "x",
+    ]
+    with pytest.raises(InterruptError, match="another question has this key"):
+        known.find("x", mark("y"), "")
+
+
+def test_how_often_a_question_may_be_another_one() -> None:
+    for where, most in ((None, MOST_UNMET), ("here", MOST_REWORDED)):
+        marks = [mark(f"question {number}", where) for number in range(most)]
+        assert matching(*marks[:-1]).find(None, mark("new", where), "") == most - 1
+        assert matching(mark("question 0", where, met=True), *marks[1:]).find(None, mark("new", where), "") == most
+        with pytest.raises(InterruptError, match="reads differently each time"):
+            matching(*marks).find(None, mark("new", where), "")
+
+
+# -- Any order --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question of a node: what it shows, in words of which others may have the same, and how."""
+
+    words: str
+    key: str | None
+    is_timed: bool
+
+    @property
+    def face(self) -> str:
+        """What a person knows it by."""
+        return f"key {self.key}" if self.key else self.words
+
+
+Run = list[list[int]]
+"""In which order a node asks its questions: groups one after the other, those in a group side by side."""
+
+
+@st.composite
+def programs(draw: st.DrawFn, *, is_timed: bool) -> tuple[list[Ask], list[Run]]:
+    """Questions, and in which order they are asked each time; from the last time on it stays."""
+    count = draw(st.integers(1, 6))
+    words, keyed, timed = (
+        draw(st.lists(element, min_size=count, max_size=count))
+        for element in (st.sampled_from("abcdef"), st.booleans(), st.booleans() if is_timed else st.just(False))
+    )
+    asks = [
+        Ask(f"{word}?", f"k{n}" if has_key else None, is_now)
+        for n, (word, has_key, is_now) in enumerate(zip(words, keyed, timed, strict=True))
+    ]
+    runs: list[Run] = []
+    for _ in range(draw(st.integers(1, 5))):
+        order = draw(st.permutations(range(count)))
+        left = draw(st.integers(0, count - 1))
+        cuts = sorted({0, count - left, *draw(st.lists(st.integers(0, count - left), max_size=3))})
+        runs.append([list(order[start:end]) for start, end in itertools.pairwise(cuts)])
+    return asks, runs
+
+
+_program: tuple[list[Ask], list[Run]] = ([], [])
+_runs = itertools.count()
+g = GraphBuilder(name="program", input_type=int, output_type=dict[int, str])
+
+
+@g.step
+async def ask_all(ctx: StepContext[None, None, int]) -> dict[int, str]:
+    asks, runs = _program
+    order = runs[min(next(_runs), len(runs) - 1)]
+
+    async def one(number: int, turn: int) -> tuple[int, str]:
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        ask = asks[number]
+        text = f"{datetime.now(UTC).isoformat()} {ask.words}" if ask.is_timed else ask.words
+        return number, await interrupt(text, response_type=str, key=ask.key)
+
+    found: list[tuple[int, str]] = []
+    for group in order:
+        if len(group) == 1:
+            found.append(await one(group[0], 0))
+        else:
+            found.extend(await asyncio.gather(*(one(number, turn) for turn, number in enumerate(group))))
+    return dict(found)
+
+
+g.add(g.edge_from(g.start_node).to(ask_all), g.edge_from(ask_all).to(g.end_node))
+program = TemporalGraph(g.build())
+
+
+async def played() -> tuple[Counter[str], dict[int, str]]:
+    """Every answer says what it answers."""
+    asked: Counter[str] = Counter()
+    run = program.local()
+    stop = await run.proceed(inputs=0)
+    while not stop.is_end:
+        [question] = stop.interrupts
+        key = question.interrupt_id.removeprefix("ask_all:1:")
+        face = f"key {key}" if key != question.interrupt_id else str(question.value).rpartition(" ")[2]
+        asked[face] += 1
+        assert sum(asked.values()) < 50
+        stop = await run.proceed(face)
+    return asked, stop.output or {}
+
+
+def check(made: tuple[list[Ask], list[Run]], *, may_fail: bool) -> None:
+    global _program, _runs
+    _program, _runs = made, itertools.count()
+    asks, _ = made
+    try:
+        asked, output = asyncio.run(played())
+    except GraphRunError as error:
+        if not may_fail or error.error_type != "InterruptError" or "key=" not in error.error_message:
+            raise
+        return
+    faces = Counter(ask.face for ask in asks)
+    assert {number: asks[number].face for number in output} == output
+    assert all(count <= faces[face] for face, count in asked.items()), (asked, faces)
+
+
+@settings(max_examples=150, deadline=None)
+@given(programs(is_timed=False))
+def test_every_answer_reaches_its_question_in_any_order(made: tuple[list[Ask], list[Run]]) -> None:
+    check(made, may_fail=False)
+
+
+@settings(max_examples=100, deadline=None)
+@given(programs(is_timed=True))
+def test_or_the_node_says_that_it_needs_a_key(made: tuple[list[Ask], list[Run]]) -> None:
+    check(made, may_fail=True)
