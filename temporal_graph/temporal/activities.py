@@ -12,6 +12,7 @@ from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError
 from temporalio.common import RawValue
 from temporalio.converter import ActivitySerializationContext
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..codec.text import compact
@@ -24,9 +25,9 @@ from ..registry import Registry
 from .emitter import Emitter
 from .heartbeats import heartbeats
 from .kept import told, told_in
-from .names import activity_name
+from .names import UNREADABLE, activity_name
 from .notifying import notify_activity
-from .payloads import PayloadTooLargeError, from_raw, to_raw
+from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw
 from .raising import sendable
 
 Activity = Callable[[RawValue], Awaitable[RawValue]]
@@ -61,10 +62,11 @@ def _step(registry: Registry, name: str, function: StepFunction) -> Activity:
     @activity.defn(name=activity_name(name, function.name))
     async def run_step(message: RawValue) -> RawValue:
         graph = registry[name]
+        text = _read(message)
 
         async def run() -> RawValue:
             async with heartbeats():
-                result = await function.call(from_raw(message))
+                result = await function.call(text)
             try:
                 return to_raw(result, f"What function {function.name!r} returned", graph.payload_limit)
             except PayloadTooLargeError as error:
@@ -82,7 +84,7 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
     async def run_node(message: RawValue) -> RawValue:
         graph = registry[name]
         options = graph.options[node_id]
-        text = from_raw(message)
+        text = _read(message)
         kept = Kept(text, local)
 
         async def run() -> RawValue:
@@ -97,6 +99,18 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
         return await sendable(run(), options, kept.told if options.on_failure == "interrupt" else None)
 
     return run_node
+
+
+def _read(message: RawValue) -> str:
+    """What an activity gets, as JSON text.
+
+    Raises:
+        ApplicationError: This worker cannot read it; the run then has it done once more, perhaps by another one.
+    """
+    try:
+        return from_raw(message)
+    except UnreadableError as error:
+        raise ApplicationError(str(error), type=UNREADABLE, non_retryable=True) from None
 
 
 LocalMemory = OrderedDict[tuple[str | None, str | None, bytes], dict[str, Json]]

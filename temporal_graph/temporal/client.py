@@ -25,7 +25,7 @@ from ..codec.text import compact
 from ..engine.events import clipped
 from ..errors import GraphError, GraphInputError, GraphRunError, NoWorkerError, RunCancelledError, RunExistsError
 from ..starting import is_another, other_start
-from .failures import ANSWERS, is_continued, raise_refusal, raise_rpc, refusal
+from .failures import ANSWERS, is_continued, raise_refusal, raise_rpc, reading, refusal
 from .looking import WAIT, handle_of, query, result
 from .names import GET_STATE, PROCEED, RESUME
 from .payloads import PayloadTooLargeError, limit_of, start_text, to_raw
@@ -272,7 +272,7 @@ async def start_or_proceed(
     )
     handle = handle_of(client, id)
     try:
-        with _cancellable():
+        with _cancellable(), reading(id):
             return await cast("Any", client).execute_update_with_start_workflow(
                 PROCEED, _proceed_argument(client, answer, given), start_workflow_operation=operation
             )
@@ -293,7 +293,7 @@ async def start_or_proceed(
 
 
 async def _update(handle: WorkflowHandle[Any, Any], name: str, argument: RawValue) -> Mapping[str, Any]:
-    with _cancellable():
+    with _cancellable(), reading(handle.id):
         return await cast("Any", handle).execute_update(name, argument)
 
 

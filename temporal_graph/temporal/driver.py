@@ -48,11 +48,12 @@ from ..messages import NodeInput, Question, asked, dump_input, dump_result, load
 from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
+from .failures import is_unread
 from .kept import dump_error, load_error, told_by
 from .messages import Extension, Reassignment, StartMessage, StateUpdate
-from .names import CONTINUES, FIRST_TASK, MARK, NUMBERS, PAYLOAD_TOO_LARGE, activity_name
+from .names import CONTINUES, FIRST_TASK, MARK, NUMBERS, PAYLOAD_TOO_LARGE, UNREAD, activity_name
 from .notifying import Notifying
-from .payloads import PayloadTooLargeError, from_raw, to_raw
+from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw
 from .streaming import CARRIED_BYTES, Events
 from .summaries import details, node_summary, summary
 from .telling import Teller
@@ -65,6 +66,8 @@ HARD_EVENTS, HARD_BYTES = 40_000, 40_000_000
 """A history of this length must end: at 51,200 events, or 50 MB, the server ends the run."""
 PATIENCE = 10
 """Seconds for which nodes that could start are held back, so that those that run can end, before a run continues."""
+LONGEST_DELAY = 600.0
+"""Seconds after which a node is given to a worker again, at most, if one could not read what it gets."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
 RETRY = 500
@@ -107,6 +110,8 @@ class Driver:
         self._local = (0, 0)
         self._patience: asyncio.TimerHandle | None = None
         self._not_before = 0
+        self._unread = 0
+        self._unreadable: UnreadableError | None = None
         self._is_over = False
         self._shown = -1
         self._state_text: tuple[Json, str | None] = (None, None)
@@ -259,6 +264,8 @@ class Driver:
                 self._show_details()
                 self._leave_a_mark(has_changed=has_changed)
                 await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
+                if self._unreadable is not None:
+                    raise self._unreadable
                 self._is_woken = False
                 latest, state = self.engine.questions.audit.latest, self.engine.state
                 self._take_arrived()
@@ -330,6 +337,10 @@ class Driver:
         # As it was for what does nothing else in the loop: an old history may have gone on.
         if self._is_long and not self._is_draining and self._may_continue_anew():
             self._is_draining = self._is_woken = True
+
+    def name_of_signal(self, kind: str) -> str:
+        """A name that stands for the signal at hand, and is never the same again."""
+        return f"{kind}-{self._signals}"
 
     def see_task(self) -> None:
         """Note that there is another workflow task; each has a longer history than the one before."""
@@ -505,6 +516,9 @@ class Driver:
         del self._running[task_id]
         self._suspended.pop(task_id, None)
         node_id = self.engine.tasks[task_id].node_id
+        if not future.cancelled() and future.exception() is None and future.result() is None:
+            self.engine.release(task_id)  # it was held back for a moment
+            return None
         if self.graph.options[node_id].execution == "local":
             length = workflow.info().get_current_history_length()
             since, count = self._local
@@ -516,6 +530,9 @@ class Driver:
             text = from_raw(result) if isinstance(result, RawValue) else result
             return load_result(task_id, text, self.graph.compiled.runner.types(node_id))
         except (ActivityError, ApplicationError) as error:  # a local node's error comes without one around it
+            if is_unread(error) and workflow.patched(UNREAD):
+                self._start_later(task_id, node_id, error)
+                return None
             if is_cancelled_exception(error):
                 # Not by the engine: the run itself is being cancelled, and the loop is about to hear of it.
                 return NodeFailed(task_id, Failure(node_id, "CancelledError", "The node was cancelled."))
@@ -523,8 +540,24 @@ class Driver:
         except asyncio.CancelledError:
             # Nobody waits here: it is the node's own, from something that it had cancelled itself.
             return NodeFailed(task_id, Failure(node_id, "CancelledError", "Something in the node was cancelled."))
+        except UnreadableError:
+            raise  # this fails the task, not the run: another worker can read it
         except Exception as error:
             return NodeFailed(task_id, _failure(node_id, error))
+
+    def _start_later(self, task_id: str, node_id: str, error: ActivityError | ApplicationError) -> None:
+        """Let a node begin again that a worker has taken which could not read what it gets."""
+        self._unread += 1
+        delay = min(2.0 ** (self._unread - 1), LONGEST_DELAY)
+        workflow.logger.warning(
+            "Node %r was taken by a worker that could not read what it gets, and begins again in %g s: %s",
+            *(node_id, delay, (error.cause or error) if isinstance(error, ActivityError) else error),
+        )
+        said = summary(f"{node_id} begins again: a worker could not read what it gets")
+        waiting = asyncio.ensure_future(workflow.sleep(delay, summary=said))
+        self._command()
+        self._running[task_id] = waiting
+        waiting.add_done_callback(functools.partial(self._on_done, self.engine.tasks[task_id].number, task_id))
 
     def _failed(self, task_id: str, node_id: str, error: ActivityError | ApplicationError) -> NodeFailed:
         options = self.graph.options[node_id]
@@ -650,7 +683,20 @@ class Driver:
         said = f"{function.name} of {task_id}"
         self._steps_running += 1
         try:
-            return from_raw(await self._start_activity(function.name, argument, options, said))
+            while True:
+                try:
+                    return from_raw(await self._start_activity(function.name, argument, options, said))
+                except ActivityError as error:
+                    if not (is_unread(error) and workflow.patched(UNREAD)):
+                        raise
+                self._unread += 1
+                await workflow.sleep(min(2.0 ** (self._unread - 1), LONGEST_DELAY))
+        except UnreadableError as error:
+            # Not for the node, which may catch whatever it is: it fails the task.
+            self._unreadable = error
+            self._is_woken = True
+            await asyncio.get_running_loop().create_future()
+            raise
         except ActivityError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type == LostError.__name__:
                 raise LostError(error.cause.message) from error

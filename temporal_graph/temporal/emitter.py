@@ -23,6 +23,8 @@ from temporalio.contrib.workflow_streams import WorkflowStreamClient
 from temporalio.service import RPCError
 
 from ..engine.state import Json
+from ..errors import GraphError
+from .failures import reading
 from .names import IS_HEARD
 from .streaming import TOPIC, encoded
 
@@ -147,12 +149,13 @@ class _Channel:
         while self._kept and self._kept[0].at < min(self._asked, now - RECENT):
             self._take()
         try:
-            is_heard = await self._run.query(
-                IS_HEARD, result_type=bool, rpc_timeout=WAIT, reject_condition=QueryRejectCondition.NOT_OPEN
-            )
+            with reading(self._run.id):
+                is_heard = await self._run.query(
+                    IS_HEARD, result_type=bool, rpc_timeout=WAIT, reject_condition=QueryRejectCondition.NOT_OPEN
+                )
         except WorkflowQueryRejectedError:
             is_heard = False
-        except (RPCError, WorkflowQueryFailedError):
+        except (RPCError, WorkflowQueryFailedError, GraphError):
             return now - self._heard <= TRUSTED
         self._asked = now
         self._heard = now if is_heard else float("-inf")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, NoReturn
 
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..engine.events import clipped
@@ -35,7 +36,9 @@ from .names import (
     RESUME_ALL,
     RUN_CANCELLED,
     STARTED,
+    UNREADABLE,
 )
+from .payloads import check_readable
 
 ANSWERS = (RESUME, RESUME_ALL, PROCEED)
 
@@ -48,6 +51,26 @@ TASK_LOST = "unexpected workflow task failure"
 """What it says of an update whose task it has ended, because too many signals came; it may be sent again."""
 _NO_POLLER = "no poller seen for task queue recently"
 """What it says, as a failed precondition, where it knows that there is none."""
+
+
+_NOT_DECODED = ("Failed decoding arguments", "Failed decoding heartbeat details")
+"""What the SDK says, in an error without a type, where a worker's codec could not read what an activity gets."""
+
+
+def is_unread(error: ActivityError | ApplicationError) -> bool:
+    """Whether an activity ended only because its worker could not read what it gets, so that another one may do it.
+
+    Raises:
+        UnreadableError: This worker cannot read why it ended.
+    """
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if not isinstance(cause, ApplicationError):
+        return False
+    if cause.type == UNREADABLE:
+        return True
+    if cause.failure is not None and cause.failure.HasField("encoded_attributes"):
+        check_readable(cause.failure.encoded_attributes, "Why an activity failed")
+    return not cause.type and cause.message in _NOT_DECODED
 
 
 def refusal(name: str, reason: str, message: str, errors: Iterable[dict[str, Any]] = ()) -> RefusedError:
@@ -68,6 +91,24 @@ def raise_failure(run_id: str, error: WorkflowFailureError) -> NoReturn:
     raise RunCancelledError(f"Run {run_id!r} has no output: {cause}") from error
 
 
+@contextlib.contextmanager
+def reading(run_id: str) -> Generator[None]:
+    """Around what the SDK brings from a run: a codec that is missing, or has other keys, raises whatever it likes.
+
+    Raises:
+        GraphError: It cannot be read here.
+    """
+    try:
+        yield
+    except (TemporalError, GraphError, TimeoutError):
+        raise
+    except Exception as error:
+        raise GraphError(
+            f"What came from run {clipped(run_id, 100)!r} cannot be read ({type(error).__name__}: "
+            f"{clipped(str(error), 500)}). Does this client have the payload codec of its workers, with the same keys?"
+        ) from error
+
+
 def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
     """Raise what went wrong between client and server, in our terms."""
     run_id = clipped(run_id, 100)
@@ -84,7 +125,8 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
     if "Workflow Task in failed state" in error.message:
         raise RunBlockedError(
             f"No worker can go on with run {run_id!r}: what they have tried last failed. Does the worker on its task "
-            "queue know its graph, in the release that the run needs? Its log says why, and Temporal's UI."
+            "queue know its graph, in the release that the run needs, and have the payload codec of who started it? "
+            "Its log says why, and Temporal's UI."
         ) from error
     if error.status == RPCStatusCode.FAILED_PRECONDITION and "closed before" in error.message:
         raise GraphError(

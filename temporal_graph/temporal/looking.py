@@ -16,11 +16,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from ..codec.text import members
 from ..errors import GraphError, GraphInputError, RunNotFoundError
 from ..starting import no_checkpoint
-from .failures import TASK_LOST, TOO_LATE, raise_failure, raise_rpc
+from .failures import TASK_LOST, TOO_LATE, raise_failure, raise_rpc, reading
 from .names import AUDIT, HISTORY, SNAPSHOT
 from .payloads import from_raw
 from .streaming import TOPIC
 
+ENCODED = "Encoded failure"
+"""The message of a failure that the failure converter has encoded."""
 WAIT = 20
 """Seconds for which a question or an answer waits for a worker."""
 
@@ -47,12 +49,12 @@ async def result(handle: WorkflowHandle[Any, Any]) -> Outcome:
         RunNotFoundError: There is no such run.
     """
     try:
-        value = await handle.result()
+        with reading(handle.id):
+            fields = members(from_raw(await handle.result()))
     except WorkflowFailureError as error:
         raise_failure(handle.id, error)
     except RPCError as error:
         raise_rpc(handle.id, error)
-    fields = members(from_raw(value))
     return Outcome(fields["output"], fields["state"])
 
 
@@ -64,11 +66,17 @@ async def query(handle: WorkflowHandle[Any, Any], name: str, *args: Any) -> Any:
         NoWorkerError: No worker answers.
     """
     try:
-        return await handle.query(name, *args, rpc_timeout=timedelta(seconds=WAIT))
+        with reading(handle.id):
+            return await handle.query(name, *args, rpc_timeout=timedelta(seconds=WAIT))
     except WorkflowQueryFailedError as error:
-        raise GraphError(f"Run {handle.id!r} could not answer {name!r}: {error}") from error
+        raise GraphError(f"Run {handle.id!r} could not answer {name!r}: {error}{_hint(error)}") from error
     except RPCError as error:
         raise_rpc(handle.id, error)
+
+
+def _hint(error: WorkflowQueryFailedError) -> str:
+    # Whatever converter a client has, the SDK does not decode why a query failed.
+    return "; its log says what. Has this client the payload codec of its workers?" if str(error) == ENCODED else ""
 
 
 async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int, Mapping[str, Any]]]:
@@ -82,16 +90,17 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
     failures = 0
     while True:
         try:
-            async for item in stream.subscribe([TOPIC], first, result_type=RawValue):
-                first, failures = item.offset + 1, 0
-                event = _event(item.data)
-                if event is not None:
-                    yield item.offset, event
-                    if event["kind"] in _LAST:
-                        return  # who asked for more would be answered by a replay of the whole history
+            with reading(id):
+                async for item in stream.subscribe([TOPIC], first, result_type=RawValue):
+                    first, failures = item.offset + 1, 0
+                    event = _event(item.data)
+                    if event is not None:
+                        yield item.offset, event
+                        if event["kind"] in _LAST:
+                            return  # who asked for more would be answered by a replay of the whole history
             return
         except WorkflowQueryFailedError as error:
-            raise GraphError(f"Run {id!r} could not tell its last events: {error}") from error
+            raise GraphError(f"Run {id!r} could not tell its last events: {error}{_hint(error)}") from error
         except RPCError as error:
             # A query may be lost when a worker lets go of a run.
             failures += 1

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, PayloadCodec, SerializationContext, WithSerializationContext
 
 from ..codec.text import compact
+from ..engine.events import clipped
+
+logger = logging.getLogger(__name__)
 
 LIMIT = 2 * 1024 * 1024
 """Bytes that Temporal takes in one payload, as its servers are set up (limit.blobSize.error)."""
@@ -18,6 +23,9 @@ PLAIN = LIMIT - 16 * 1024
 """Bytes of JSON in one payload, without its metadata."""
 CODED = PLAIN * 3 // 4
 """Bytes of JSON in one payload that a codec turns into something else: base64 adds a third."""
+
+KNOWN = ("json/plain", "json/protobuf", "binary/null", "binary/plain", "binary/protobuf")
+"""The encodings of Temporal's own converter; any other one is a codec's."""
 
 NOTHING = RawValue(Payload(metadata={"encoding": b"binary/null"}))
 """No argument."""
@@ -40,6 +48,56 @@ class StartArgument(dict[str, Any], RawValue):
 
 class PayloadTooLargeError(ValueError):
     """Something is larger than Temporal takes."""
+
+
+class UnreadableError(Exception):
+    """A payload is what this process cannot read: it lacks the payload codec of who wrote it, or has other keys.
+
+    No `ValueError`, which is the fault of who wrote it: this one is the reader's own.
+    """
+
+
+class TolerantCodec(PayloadCodec, WithSerializationContext):
+    """A user's codec, which leaves a payload as it is that it cannot read.
+
+    The SDK decodes all that a workflow task brings at once. If one of a run's signals, which anybody can send, were to
+    raise there, the task could never be done.
+
+    Args:
+        codec: The codec.
+    """
+
+    def __init__(self, codec: PayloadCodec) -> None:
+        self.codec = codec
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """See base class."""
+        return await self.codec.encode(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """See base class."""
+        try:
+            return await self.codec.decode(payloads)
+        except Exception as error:
+            if len(payloads) > 1:
+                return [read for payload in payloads for read in await self.decode([payload])]
+            logger.warning("The payload codec could not read a payload: %s: %s", type(error).__name__, error)
+            return list(payloads)
+
+    def with_context(self, context: SerializationContext) -> TolerantCodec:
+        """See base class."""
+        if not isinstance(self.codec, WithSerializationContext):
+            return self
+        codec: Any = self.codec
+        return TolerantCodec(codec.with_context(context))
+
+
+def tolerant(converter: DataConverter) -> DataConverter:
+    """A data converter whose codec is a tolerant one."""
+    codec = converter.payload_codec
+    if codec is None or isinstance(codec, TolerantCodec):
+        return converter
+    return dataclasses.replace(converter, payload_codec=TolerantCodec(codec))
 
 
 def limit_of(converter: DataConverter) -> int | None:
@@ -86,10 +144,26 @@ def from_raw(value: RawValue) -> str:
 
     Raises:
         ValueError: The payload is not JSON.
+        UnreadableError: It is of no encoding that Temporal's own converter has.
     """
     encoding = value.payload.metadata.get("encoding", b"").decode(errors="replace")
     if encoding == "binary/null":
         return "null"
-    if encoding not in ("json/plain", "json/protobuf"):
-        raise ValueError(f"The payload is {encoding!r}; it must be 'json/plain'.")
-    return value.payload.data.decode()
+    if encoding in ("json/plain", "json/protobuf"):
+        return value.payload.data.decode()
+    check_readable(value.payload, "The payload")
+    raise ValueError(f"The payload is {encoding!r}; it must be 'json/plain'.")
+
+
+def check_readable(payload: Payload, what: str) -> None:
+    """Look whether a payload came through the codec as something that Temporal's own converter knows.
+
+    Raises:
+        UnreadableError: It did not.
+    """
+    encoding = payload.metadata.get("encoding", b"").decode(errors="replace")
+    if encoding and encoding not in KNOWN:
+        raise UnreadableError(
+            f"{what} is {clipped(encoding, 100)!r}, which cannot be read here: whoever wrote it has a payload codec. "
+            "Give this client or worker the same data converter, with the same keys (worker/main.py: --data-converter)."
+        )

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, cast
 
-from temporalio.client import WorkflowHistory
+from temporalio.client import ClientConfig, WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import (
@@ -34,7 +34,7 @@ from .activities import activities
 from .heartbeats import BEAT
 from .names import FIND_GRAPH
 from .notifying import Deliver
-from .payloads import limit_of
+from .payloads import limit_of, tolerant
 from .visibility_client import are_registered
 from .workflow import GraphWorkflow
 
@@ -70,6 +70,12 @@ class Plugin(SimplePlugin):
     def names(self) -> list[str]:
         """The names of the graphs."""
         return self._registry.names
+
+    def configure_client(self, config: ClientConfig) -> ClientConfig:
+        """See base class."""
+        config = super().configure_client(config)
+        config["data_converter"] = tolerant(cast("dict[str, Any]", config)["data_converter"])
+        return config
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """See base class.

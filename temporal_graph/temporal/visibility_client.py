@@ -18,7 +18,7 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..errors import GraphError, GraphInputError, UnavailableError
-from .failures import TOO_LATE, raise_rpc
+from .failures import TOO_LATE, raise_rpc, reading
 from .looking import handle_of
 from .names import (
     GRAPH_ASSIGNEES,
@@ -374,9 +374,14 @@ class Asking:
             try:
                 # The client would try again when its own time is over.
                 async with asyncio.timeout(patience.total_seconds()):
-                    questions: Any = await handle_of(self._client, run.run_id).query(
-                        PENDING_INTERRUPTS, rpc_timeout=PATIENCE
-                    )
+                    with reading(run.run_id):
+                        questions: Any = await handle_of(self._client, run.run_id).query(
+                            PENDING_INTERRUPTS, rpc_timeout=PATIENCE
+                        )
+            except GraphError as error:
+                self._heard(run)
+                logger.warning("%s", error)
+                return self._lost(run)
             except WorkflowQueryFailedError as error:
                 self._heard(run)
                 # Every SDK names the query that a workflow does not have. Else the run is one that got stuck, say.

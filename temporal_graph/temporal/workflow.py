@@ -37,8 +37,9 @@ from .names import (
     SHOW,
     SNAPSHOT,
     STARTED,
+    UNREAD,
 )
-from .payloads import NOTHING, PayloadTooLargeError, to_raw
+from .payloads import NOTHING, PayloadTooLargeError, UnreadableError, check_readable, to_raw
 from .requests import request
 from .streaming import PUBLISH, Events
 from .visibility import carried_memo
@@ -64,13 +65,16 @@ class GraphWorkflow:
         self._driver: Driver | None = None
         self._refusal = ""
         self._is_cancelled = False
-        self._unknown = graph if isinstance(graph, str) else None
+        self._not_here: Exception | None = None
         if isinstance(graph, str):
+            self._not_here = UnknownGraphError(graph)
             return
         try:
             self._start = read_start(args)
             self._events = _events(self._start)
             self._driver = Driver(graph, self._start, self._events)
+        except UnreadableError as error:
+            self._not_here = error
         except (StartError, GraphInputError) as error:
             self._refusal = str(error)
         except Exception as error:
@@ -88,9 +92,9 @@ class GraphWorkflow:
         Raises:
             ApplicationError: The run failed: `GraphRunError`, with the failure as first detail, or `GraphInputError`.
         """
-        if self._unknown is not None:
+        if self._not_here is not None:
             # This fails the task, not the run: another worker, or the next release of this one, may know the graph.
-            raise UnknownGraphError(self._unknown)
+            raise self._not_here
         if self._driver is None:
             raise ApplicationError(self._refusal, type=GRAPH_INPUT_ERROR, non_retryable=True)
         try:
@@ -135,6 +139,8 @@ class GraphWorkflow:
         if self._driver is None:
             return
         self._driver.see_signal()
+        if not self._is_readable(self._driver, args):
+            return
         if name == PUBLISH:
             self._publish(self._driver, args)
             return
@@ -146,6 +152,25 @@ class GraphWorkflow:
             asked.do(self._driver, asked.read(args), "signal")
         except Refused as refused:
             self._driver.reject(shown(args), refused)
+
+    def _is_readable(self, driver: Driver, args: Sequence[RawValue]) -> bool:
+        """Whether what came by signal counts: what was turned away once is turned away by all workers.
+
+        Raises:
+            UnreadableError: The worker that took it could read it, and this one cannot.
+        """
+        try:
+            for arg in args:
+                check_readable(arg.payload, "What came by signal")
+        except UnreadableError as error:
+            if not workflow.patched(driver.name_of_signal(UNREAD)):
+                raise
+            driver.reject(None, Refused("invalid", str(error)))
+            return False
+        if not workflow.unsafe.is_replaying() or not workflow.patched(driver.name_of_signal(UNREAD)):
+            return True
+        driver.reject(None, Refused("invalid", "The worker that took it could not read it."))
+        return False
 
     def _publish(self, driver: Driver, args: Sequence[RawValue]) -> None:
         try:
@@ -178,6 +203,8 @@ class GraphWorkflow:
             asked.check(self._open(), asked.read(args))
         except Refused as refused:
             raise _refuse(refused) from None
+        except UnreadableError as error:
+            raise _refuse(Refused("invalid", str(error))) from None
 
     @workflow.update(name=PROCEED)
     async def proceed(self, answer: RawValue = NOTHING) -> RawValue:
@@ -222,6 +249,8 @@ class GraphWorkflow:
                 driver.engine.check(sent)
         except Refused as refused:
             raise _refuse(refused) from None
+        except UnreadableError as error:
+            raise _refuse(Refused("invalid", str(error))) from None
 
     def _is_start(self, answer: Answer) -> bool:
         """Whether an answer is the one that this very run was started with."""
