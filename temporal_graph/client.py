@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
@@ -39,6 +39,7 @@ from .views import (
     read_checkpoint,
     read_event,
     read_interrupts,
+    read_result,
     read_run_state,
     read_state,
     read_stop,
@@ -185,8 +186,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
         """
         outcome = await self._looks.result(self._handle)
-        state = None if self._graph.state is None else self._graph.state.load(outcome.state)
-        return GraphResult(self._graph.output.load(outcome.output), cast("StateT", state))
+        return read_result(self._graph, outcome.output, outcome.state)
 
     def _answer(
         self, value: Any, interrupt_id: str | None, actor: str | None, answer_id: str | None, comment: str | None

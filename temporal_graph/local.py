@@ -193,7 +193,7 @@ class LocalRun(Generic[OutputT, StateT]):
         if stop.is_interrupt:
             ids = ", ".join(repr(interrupt.interrupt_id) for interrupt in stop.interrupts)
             raise GraphError(f"The run waits for people: {ids}. Answer with resume() first.")
-        return GraphResult(cast("OutputT", stop.output), stop.state)
+        return GraphResult(cast("OutputT", stop.output), stop.state, stop.unreadable)
 
     async def pass_time(self, duration: timedelta) -> Stop[OutputT, StateT]:
         """Let time pass for this run: its clock goes ahead, and what is due meanwhile is done, in order.

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_graph import BaseNode
 
-from .codec import DecodeError, EncodeError, ValueCodec
+from .codec import DecodeError, EncodeError, ValueCodec, shown
 from .codec.text import compact, members
 from .compile import CompiledGraph
-from .compile.targets import shown
 from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
 from .engine.events import Encoded, Start, clipped
 from .engine.spec import StepSpec
@@ -111,23 +110,33 @@ def load_start(
     state: str | None,
     start_node: tuple[str, str] | None,
     breakpoints: Breakpoints = NO_BREAKPOINTS,
+    *,
+    was_taken: bool = False,
 ) -> Start:
     """The engine's first event, from JSON texts that may come from anybody.
+
+    Args:
+        graph: The graph.
+        inputs: Its inputs.
+        state: Its first state.
+        start_node: The node to start at, and what it gets.
+        breakpoints: Where the run is to stop.
+        was_taken: The run began with this before, so that a rule which refuses it by now is not heard.
 
     Raises:
         GraphInputError: They do not fit the graph.
     """
-    first_state = _load_state(graph, state)
+    first_state = _load_state(graph, state, was_taken)
     check_breakpoints(graph, breakpoints)
     if start_node is None:
-        value = _encoded(graph.inputs, inputs or "null", f"the inputs of graph {graph.name!r}")
+        value = _encoded(graph.inputs, inputs or "null", f"the inputs of graph {graph.name!r}", was_taken)
         return Start(value, first_state, breakpoints=breakpoints)
     node_id, data = start_node
     code = graph.nodes.get(node_id)
     if code is None:
         known = ", ".join(repr(known) for known in graph.nodes)
         raise GraphInputError(f"Graph {graph.name!r} has no node {node_id!r} to start at. Its nodes: {known}.")
-    value = _encoded(code.inputs, data, f"node {node_id!r} of graph {graph.name!r}")
+    value = _encoded(code.inputs, data, f"node {node_id!r} of graph {graph.name!r}", was_taken)
     return Start(value, first_state, node_id, graph.functions.is_answered(node_id, value), breakpoints)
 
 
@@ -285,7 +294,7 @@ def _node_id(graph: CompiledGraph, node: Any) -> str:
     return node_id
 
 
-def _load_state(graph: CompiledGraph, state: str | None) -> Json:
+def _load_state(graph: CompiledGraph, state: str | None, was_taken: bool) -> Json:
     if graph.state is None:
         if state not in (None, "null"):
             raise GraphInputError(
@@ -294,7 +303,7 @@ def _load_state(graph: CompiledGraph, state: str | None) -> Json:
         return None
     try:
         # Written anew, so that what nodes compare it with has every default, and the order of the type.
-        return json.loads(graph.state.dump(graph.state.load(state or "{}")))
+        return json.loads(_anew(graph.state, state or "{}", was_taken))
     except DecodeError as error:
         what = "needs a state" if state is None else "cannot take this state"
         raise GraphInputError(f"Graph {graph.name!r} {what}: {error}", error.errors) from error
@@ -306,12 +315,16 @@ def _dump(codec: ValueCodec, value: Any, what: str) -> str:
     try:
         return codec.dump(value).decode()
     except EncodeError as error:
-        raise GraphInputError(f"{value!r} does not fit {what}: {error}") from error
+        raise GraphInputError(f"{shown(value)} does not fit {what}: {error}") from error
 
 
-def _encoded(codec: ValueCodec, data: str, what: str) -> Encoded:
+def _anew(codec: ValueCodec, data: str, was_taken: bool) -> str:
+    return codec.dump(codec.load_kept(data)).decode() if was_taken else codec.write(codec.load(data))
+
+
+def _encoded(codec: ValueCodec, data: str, what: str, was_taken: bool) -> Encoded:
     try:
-        return Encoded(codec.dump(codec.load(data)).decode(), codec.name)
+        return Encoded(_anew(codec, data, was_taken), codec.name)
     except DecodeError as error:
         raise GraphInputError(f"This does not fit {what}: {error}", error.errors) from error
     except EncodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,8 +11,10 @@ from typing import Any, Generic, Literal, NoReturn, cast
 from pydantic_graph import BaseNode
 from typing_extensions import TypeVar
 
+from .codec import DecodeError, ValueCodec
 from .codec.text import compact
 from .compile import CompiledGraph
+from .engine.events import message_of
 from .engine.state import Json, Op, Writes, apply
 from .errors import GraphRunError, NodeError, StateConflictError
 
@@ -137,6 +140,7 @@ class RunState(Generic[StateT]):
         rejected: What came as a signal and was not taken, with `reason`, `message` and `errors`; the latest 100.
         interrupt_before: Ids of the nodes before which the run stops for people.
         interrupt_after: Ids of the nodes after which it does.
+        unreadable: Why `values` is JSON as it is: it is no state of this release of the graph; else None.
     """
 
     status: str
@@ -149,6 +153,7 @@ class RunState(Generic[StateT]):
     rejected: list[dict[str, Any]]
     interrupt_before: list[str]
     interrupt_after: list[str]
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,7 @@ class Checkpoint(Generic[StateT]):
         next: Ids of the nodes that ran, waited or came next after it.
         interrupts: Ids of the questions that were open after it.
         status: The status of the run after it.
+        unreadable: Why `values` is JSON as it is: it is no state of this release of the graph; else None.
     """
 
     checkpoint_id: str
@@ -178,6 +184,7 @@ class Checkpoint(Generic[StateT]):
     next: list[str]
     interrupts: list[str]
     status: str
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -208,10 +215,12 @@ class GraphResult(Generic[OutputT, StateT]):
     Attributes:
         output: What reached the end node, as the graph declares it.
         state: The state at the end; None for a graph without one.
+        unreadable: Why `state` is JSON as it is: it is no state of this release of the graph; else None.
     """
 
     output: OutputT
     state: StateT
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -224,6 +233,8 @@ class Stop(Generic[OutputT, StateT]):
         state: The state as of now.
         next_node: The interrupt node that waits (the first, if there are several); None at a call or at the end.
         output: The output, at the end.
+        unreadable: Why `state`, or `output`, is JSON as it is, or `next_node` None although one waits: this release of
+            the graph cannot read it; else None.
     """
 
     status: str
@@ -231,6 +242,7 @@ class Stop(Generic[OutputT, StateT]):
     state: StateT
     next_node: BaseNode[Any, Any, Any] | None
     output: OutputT | None
+    unreadable: str | None = None
 
     @property
     def is_interrupt(self) -> bool:
@@ -271,14 +283,17 @@ def read_stop(graph: CompiledGraph, data: Mapping[str, Any]) -> Stop[Any, Any]:
     if data["failure"] is not None:
         raise_run_error(data["failure"])
     interrupts = read_interrupts(data["interrupts"])
-    output = graph.output.load_python(data["output"]) if data["status"] == "finished" else None
-    state = read_state(graph, data["state"])
-    composed = data.get("next_node")
-    if composed is None:
-        next_node = _next_node(graph, interrupts)
-    else:
-        next_node = graph.nodes[composed["node_id"]].inputs.load_python(composed["data"])
-    return Stop(data["status"], interrupts, state, next_node, output)
+    output = (data["output"], None)
+    if data["status"] == "finished":
+        output = _read(graph.output, data["output"], "the output")
+    state = _read(graph.state, data["state"], "the state")
+    composed = data.get("next_node") or _waiting(graph, interrupts)
+    node = (None, None)
+    if composed is not None:
+        node = _read(graph.nodes[composed["node_id"]].inputs, composed["data"], f"node {composed['node_id']!r}")
+    next_node = node[0] if node[1] is None else None
+    wrong = [said for said in (output[1], state[1], node[1]) if said is not None]
+    return Stop(data["status"], interrupts, state[0], next_node, output[0], "; ".join(wrong) or None)
 
 
 def raise_run_error(failure: Mapping[str, Any], cause: BaseException | None = None) -> NoReturn:
@@ -299,24 +314,46 @@ def raise_run_error(failure: Mapping[str, Any], cause: BaseException | None = No
 
 
 def read_state(graph: CompiledGraph, data: Any) -> Any:
-    """The state from the JSON of the wire."""
-    return None if graph.state is None else graph.state.load_python(data)
+    """The state from the JSON of the wire; as it is, where it cannot be read."""
+    return _read(graph.state, data, "the state")[0]
 
 
-def _next_node(graph: CompiledGraph, interrupts: Sequence[Interrupt]) -> BaseNode[Any, Any, Any] | None:
+def _read(codec: ValueCodec | None, data: Json, what: str) -> tuple[Any, str | None]:
+    """A value from the JSON of the wire; or the JSON as it is, and why it cannot be read."""
+    if codec is None:
+        return None, None
+    try:
+        return codec.load_kept(compact(data)), None
+    except (DecodeError, RecursionError) as error:
+        return data, f"{what} cannot be read: {message_of(error)}"
+
+
+def _waiting(graph: CompiledGraph, interrupts: Sequence[Interrupt]) -> dict[str, Json] | None:
+    """The interrupt node that waits, and its fields."""
     for interrupt in interrupts:
-        if interrupt.kind == "node":
+        if interrupt.kind == "node" and isinstance(interrupt.value, dict):
             asked = dict.fromkeys(graph.functions.answer_fields(interrupt.node_id))
-            return graph.nodes[interrupt.node_id].inputs.load_python({**asked, **interrupt.value})
+            return {"node_id": interrupt.node_id, "data": {**asked, **cast("dict[str, Json]", interrupt.value)}}
     return None
+
+
+def read_result(graph: CompiledGraph, output: str, state: str) -> GraphResult[Any, Any]:
+    """What a run has ended with, from JSON texts.
+
+    Raises:
+        DecodeError: This release of the graph cannot read the output.
+    """
+    values, unreadable = _read(graph.state, json.loads(state), "the state")
+    return GraphResult(graph.output.load_kept(output), values, unreadable)
 
 
 def read_run_state(graph: CompiledGraph, data: Mapping[str, Any]) -> RunState[Any]:
     """Where a run stands, from the JSON of the wire."""
     never_began = data["status"] == "failed" and data["values"] is None
+    values, unreadable = (None, None) if never_began else _read(graph.state, data["values"], "the state")
     return RunState(
         data["status"],
-        None if never_began else read_state(graph, data["values"]),
+        values,
         data["version"],
         data["next"],
         read_interrupts(data["interrupts"]),
@@ -325,6 +362,7 @@ def read_run_state(graph: CompiledGraph, data: Mapping[str, Any]) -> RunState[An
         data["rejected"],
         data["breakpoints"]["before"],
         data["breakpoints"]["after"],
+        unreadable,
     )
 
 
@@ -367,15 +405,17 @@ def read_checkpoint(graph: CompiledGraph, data: Mapping[str, Any], before: Json)
             names = [str(op[1][0])] if op[1] else list(values)
             changes.update({name: values.get(name) for name in names})
     at = None if data["at"] is None else datetime.fromisoformat(data["at"])
+    read, unreadable = _read(graph.state, cast("Json", after), "the state")
     checkpoint: Checkpoint[Any] = Checkpoint(
         str(data["number"]),
         data["kind"],
         data["node_id"],
         at,
         changes,
-        read_state(graph, after),
+        read,
         data["next"],
         data["interrupts"],
         data["status"],
+        unreadable,
     )
     return checkpoint, cast("Json", after)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..errors import GraphError
 
-class EncodeError(ValueError):
+
+class EncodeError(GraphError, ValueError):
     """A value is not of its declared type, or cannot be written as JSON."""
 
 
-class DecodeError(ValueError):
+class DecodeError(GraphError, ValueError):
     """JSON does not fit its declared type.
 
     Attributes:

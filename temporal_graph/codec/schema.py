@@ -45,7 +45,7 @@ _SCALARS = frozenset({"int", "float", "bool", "str", "none"})
 _CLASSES = frozenset({"model", "dataclass"})
 BY_NAME = ("fields", "choices")
 """What holds schemas by names."""
-_NOT_SCHEMAS = frozenset(
+NOT_SCHEMAS = frozenset(
     {"metadata", "default", "expected", "members", "cls", "config", "ref", "computed_fields", "python_schema"}
 )
 
@@ -145,7 +145,7 @@ class Rewriter:
         return new if rewrite is None else rewrite(new)
 
     def _member(self, key: str, value: Any, *, inside: bool) -> Any:
-        if key in _NOT_SCHEMAS:
+        if key in NOT_SCHEMAS:
             return value
         if key in BY_NAME and isinstance(value, dict):
             # Names are the user's, and one may be a word that a schema has: a field named "type".
@@ -286,7 +286,7 @@ def reveal_secrets(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     old = cast("Schema", schema)
-    new = {key: value if key in _NOT_SCHEMAS else reveal_secrets(value) for key, value in old.items()}
+    new = {key: value if key in NOT_SCHEMAS else reveal_secrets(value) for key, value in old.items()}
     writer = new.get("serialization")
     if isinstance(writer, dict) and "secret" in getattr(cast("Schema", writer).get("function"), "__name__", ""):
         new["serialization"] = core_schema.plain_serializer_function_ser_schema(_secret_value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import (
@@ -12,17 +13,20 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
+from contextvars import ContextVar
 from typing import Any, cast, get_args, get_origin
 
-from pydantic_core import PydanticSerializationError, ValidationError
+from pydantic_core import PydanticSerializationError, SchemaValidator, ValidationError
 
 from ..engine.events import listed
+from ..engine.raised import clipped, is_the_runtimes, message_of, type_of
 from . import dynamic
 from .answers import answer_schema
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .names import unique_name
 from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
 from .text import compact
+from .trusting import trusting
 
 _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
 """What can be read only once crosses as a list."""
@@ -31,8 +35,8 @@ _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGe
 class ValueCodec:
     """Writes and reads the values of one type.
 
-    Validators of the type run again when a value is read, and so does `__post_init__`; private attributes of models do
-    not cross.
+    Validators of the type run when a value is written, and again when it is read, and so does `__post_init__`; private
+    attributes of models do not cross.
 
     Attributes:
         type: The type.
@@ -45,6 +49,7 @@ class ValueCodec:
 
         self.type = type_
         self.name = name
+        self._codec = codec
         self._is_drained = get_origin(type_) in _DRAINED and bool(get_args(type_))
         actual = list[get_args(type_)[0]] if self._is_drained else type_
         try:
@@ -66,22 +71,46 @@ class ValueCodec:
         Raises:
             EncodeError: The value is not of the type.
         """
-        if self._is_drained and not isinstance(value, list):
-            value = list(value)
         try:
+            if self._is_drained and not isinstance(value, list):
+                value = list(value)
             return self._serializer.to_json(value, warnings="error", by_alias=False)
-        except (PydanticSerializationError, ValueError, RecursionError, TypeError) as error:
-            reason = _plain(str(error))
-            raise EncodeError(f"{_short(value)} is not what is declared, {self.name}: {reason}") from error
+        except BaseException as error:  # of a class's own code, too
+            if is_the_runtimes(error):
+                raise
+            is_pydantics = isinstance(error, PydanticSerializationError | ValueError | RecursionError | TypeError)
+            reason = _plain(message_of(error)) if is_pydantics else error_text(error)
+            raise EncodeError(f"{shown(value)} is not what is declared, {self.name}: {reason}") from error
+
+    def write(self, value: Any) -> str:
+        """As compact JSON that comes back: what its validators, too, have nothing against.
+
+        Raises:
+            EncodeError: The value is not of the type.
+        """
+        data = self.dump(value).decode()
+        wrong = self.wrong(data)
+        if wrong:
+            raise EncodeError(f"{shown(value)} is not what is declared, {self.name}: {listed(wrong)}")
+        return data
+
+    def wrong(self, data: str) -> list[dict[str, Any]]:
+        """What is wrong with JSON, by field."""
+        try:
+            self.load(data)
+        except DecodeError as error:
+            return error.errors
+        return []
 
     def load(self, data: bytes | str) -> Any:
-        """From JSON.
+        """From JSON that somebody gives.
 
         Raises:
             DecodeError: It does not fit the type.
         """
+        validator = self._trusting if _is_trusting.get() else self._validator
         try:
-            return self._validator.validate_json(data, by_alias=True, by_name=True)
+            return validator.validate_json(data, by_alias=True, by_name=True)
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             errors = readable([{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found])
@@ -90,7 +119,52 @@ class ValueCodec:
             wrong: list[dict[str, Any]] = [{"loc": [], "msg": str(error), "type": "unknown_type"}]
             raise DecodeError(f"this is no {self.name}: {error}", wrong) from error
         except RecursionError as error:
-            raise DecodeError(f"this is no {self.name}: it is nested too deeply") from error
+            text = "it is nested too deeply (RecursionError)"
+            wrong = [{"loc": [], "msg": text, "type": "recursion"}]
+            raise DecodeError(f"this is no {self.name}: {text}", wrong) from error
+        except BaseException as error:  # of a validator of the user's
+            if is_the_runtimes(error):
+                raise
+            text = error_text(error)
+            wrong = [{"loc": [], "msg": text, "type": "error"}]
+            raise DecodeError(f"this is no {self.name}: {text}", wrong) from error
+
+    def load_kept(self, data: bytes | str) -> Any:
+        """From JSON that was valid when it was written: a rule that refuses it by now is not heard.
+
+        Such rules look at the clock, or at something else outside; what a value is made of must still fit.
+
+        Raises:
+            DecodeError: It does not fit the type.
+        """
+        try:
+            return self.load(data)
+        except DecodeError as error:
+            token = _is_trusting.set(True)
+            try:
+                return self.load(data)
+            except DecodeError:
+                raise error from None
+            finally:
+                _is_trusting.reset(token)
+
+    def load_changed(self, data: str, before: str) -> Any:
+        """From JSON in which somebody has changed something: what was wrong before is not theirs.
+
+        Raises:
+            DecodeError: What they have changed does not fit the type.
+        """
+        try:
+            return self.load(data)
+        except DecodeError as error:
+            if new_errors(error.errors, self.wrong(before)):
+                raise
+            return self.load_kept(data)
+
+    @functools.cached_property
+    def _trusting(self) -> SchemaValidator:
+        schema = trusting(reveal_secrets(self._adapter.core_schema))
+        return tools(Rewriter(self._codec).rewrite(schema))[0]
 
     def load_python(self, value: Any) -> Any:
         """From a JSON tree.
@@ -212,6 +286,26 @@ _CALLS = re.compile(
 )
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:197]}..."
+_is_trusting: ContextVar[bool] = ContextVar("temporal_graph_is_trusting", default=False)
+"""Whether what is read was valid when it was written; it goes for the values inside of others, too."""
+
+
+def new_errors(errors: Iterable[dict[str, Any]], before: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is wrong with a value, and was not with what it was made of."""
+    known = [(error["type"], error["msg"]) for error in before]
+    return [error for error in errors if (error["type"], error["msg"]) not in known]
+
+
+def error_text(error: BaseException) -> str:
+    """An exception in one line."""
+    return f"{type_of(error)}: {clipped(message_of(error), 1_000)}"
+
+
+def shown(value: Any) -> str:
+    """A value for a message, whatever it does when it is asked."""
+    try:
+        return clipped(repr(value), 200)
+    except BaseException as error:
+        if is_the_runtimes(error):
+            raise
+        return f"<{type(value).__name__}>"

@@ -311,7 +311,7 @@ class NodeAsker:
         if _has_failed(kept):
             assert self._hooks.load_error is not None
             raise self._hooks.load_error(kept["error"])
-        return codec.load(compact(kept[0]))
+        return codec.load_kept(compact(kept[0]))
 
     def _compare(self, key: str, call: Call) -> None:
         """Look whether a key stands for one call, as far as the node has made calls since it began."""

@@ -12,6 +12,7 @@ from ..codec import ValueCodec
 from ..codec.text import compact
 from ..engine.state import Json, Plan, diff
 from ..errors import DepsError
+from .editing import check_state
 
 
 def refuse_deps(where: str) -> NoReturn:
@@ -50,7 +51,7 @@ class StateCell:
     def value(self) -> Any:
         """The typed state."""
         if not self._is_read:
-            self._value = None if self._codec is None else self._codec.load(compact(self._data))
+            self._value = None if self._codec is None else self._codec.load_kept(compact(self._data))
             self._is_read = True
         return self._value
 
@@ -58,8 +59,12 @@ class StateCell:
         """The state as JSON: the same object if it is as it was."""
         if not self._is_read or self._codec is None:
             return self._data
-        data = json.loads(self._codec.dump(self._value))
-        return data if diff(self._data, data, self._plan) else self._data
+        text = self._codec.dump(self._value).decode()
+        data = json.loads(text)
+        if not diff(self._data, data, self._plan):
+            return self._data
+        check_state(self._codec, text, compact(self._data))
+        return data
 
 
 class DriverStepContext(StepContext[Any, Any, Any]):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from ..codec import DecodeError, ValueCodec
+from ..codec import DecodeError, EncodeError, ValueCodec, new_errors, shown
 from ..codec.text import compact
+from ..engine.events import listed
 from ..engine.state import Json, same
 
 
@@ -28,15 +29,41 @@ def edited(codec: ValueCodec | None, state: Json, update: Json) -> tuple[Json, l
         return None, [_wrong([], "an update is an object with fields of the state")]
     before, fields = cast("dict[str, Json]", state), cast("dict[str, Json]", update)
     try:
-        after = json.loads(codec.dump(codec.load(compact({**before, **fields}))))
+        after = json.loads(codec.dump(codec.load_changed(compact({**before, **fields}), compact(before))))
     except DecodeError as error:
         return None, error.errors
+    except EncodeError as error:
+        return None, [_wrong([], str(error))]
     unknown = [name for name in fields if name not in after]
     if unknown:
         known = ", ".join(repr(name) for name in after)
         return None, [_wrong([name], f"the state has no such field; its fields: {known}") for name in unknown]
     kept = {name: before[name] for name, item in after.items() if name in before and same(before[name], item)}
     return {name: kept.get(name, item) for name, item in after.items()}, []
+
+
+def check_state(codec: ValueCodec, data: str, before: str) -> None:
+    """Look whether a state that code of the graph has changed can be read.
+
+    Raises:
+        EncodeError: It breaks a rule that it did not break before.
+    """
+    wrong = codec.wrong(data)
+    if wrong:
+        wrong = new_errors(wrong, codec.wrong(before))
+    if wrong:
+        said = "; ".join(f"{listed([error])}{_it_is(data, error['loc'])}" for error in wrong)
+        raise EncodeError(f"The state that was left is not what is declared, {codec.name}: {said}.")
+
+
+def _it_is(data: str, place: list[Any]) -> str:
+    value: Any = json.loads(data)
+    for key in place:
+        try:
+            value = value[key]
+        except (LookupError, TypeError):
+            return ""
+    return f" (it is {shown(value)})" if place else ""
 
 
 def _wrong(place: list[str], message: str) -> dict[str, Any]:

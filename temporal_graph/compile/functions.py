@@ -14,11 +14,11 @@ from pydantic_graph.decision import Decision, DecisionBranch
 from pydantic_graph.join import Join
 from pydantic_graph.util import unpack_type_expression
 
-from ..codec import Codec, DecodeError, EncodeError, ValueCodec
+from ..codec import Codec, DecodeError, EncodeError, ValueCodec, new_errors, shown
 from ..codec.answers import schema_validator
 from ..codec.text import compact, elements
 from ..commands import Send, SendsTo
-from ..engine.events import Encoded, clipped, message_of
+from ..engine.events import Encoded, clipped, listed, message_of
 from ..engine.functions import Value
 from ..engine.spec import END, Path
 from ..engine.state import Json, Plan
@@ -103,7 +103,7 @@ class CompiledFunctions:
             return value.value
         assert isinstance(value, Encoded)
         assert value.type is not None
-        return self._codec.named(value.type).load(value.data)
+        return self._codec.named(value.type).load_kept(value.data)
 
     def rest(self, node_id: str, value: Value) -> Encoded:
         """See `Functions.rest`."""
@@ -114,8 +114,8 @@ class CompiledFunctions:
             if node_id != END and node_id not in self._nodes:
                 return value
         elif node_id != END and value.codec is not None and not self._fits(reader, value):
-            return Encoded(value.codec.dump(value.value).decode(), value.codec.name)
-        return Encoded(reader.dump(self._load(value)).decode())
+            return Encoded(_readable(value.codec, value.value), value.codec.name)
+        return Encoded(_readable(reader, self._load(value)))
 
     @staticmethod
     def _fits(reader: ValueCodec, live: Live) -> bool:
@@ -135,7 +135,24 @@ class CompiledFunctions:
         transform, codec = self._transforms[path.id]
         cell = StateCell(state, self._state, self._plan)
         result = transform(f"The transform on {path.id!r}", cell, self._load(value))
+        if codec is not None:
+            self._check(codec, result, value)
         return Live(result, codec), cell.result()
+
+    def _check(self, codec: ValueCodec, made: Any, source: Value) -> None:
+        """Look whether something that was made of a value is what is declared; what was wrong before is not its fault.
+
+        Raises:
+            EncodeError: It is not.
+        """
+        wrong = codec.wrong(codec.dump(made).decode())
+        if wrong and isinstance(source, Live):
+            writer = source.codec
+            wrong = [] if writer is None else new_errors(wrong, writer.wrong(writer.dump(source.value).decode()))
+        elif wrong:
+            wrong = new_errors(wrong, self._codec.named(source.type).wrong(source.data))
+        if wrong:
+            raise EncodeError(f"{shown(made)} is not what is declared, {codec.name}: {listed(wrong)}")
 
     def choose(self, decision_id: str, value: Value) -> int:
         """See `Functions.choose`."""
@@ -147,7 +164,7 @@ class CompiledFunctions:
         branches = ", ".join(map(_describe, decision.branches))
         cure = f" Give send_to() node {loaded.node!r}, too, if there is one." if isinstance(loaded, Send) else ""
         raise RuntimeError(
-            f"No branch of decision {decision_id!r} matches {loaded!r}. Its branches match: {branches}.{cure}"
+            f"No branch of decision {decision_id!r} matches {shown(loaded)}. Its branches match: {branches}.{cure}"
         )
 
     def items(self, fork_id: str, value: Value) -> Sequence[Value]:
@@ -161,7 +178,7 @@ class CompiledFunctions:
         try:
             iterator = iter(loaded)
         except TypeError:
-            raise TypeError(f"Cannot map non-iterable value: {loaded!r}") from None
+            raise TypeError(f"Cannot map non-iterable value: {shown(loaded)}") from None
         return [Live(item, codec) for item in iterator]
 
     # -- Joins ------------------------------------------------------------------------------------------------------
@@ -191,7 +208,7 @@ class CompiledFunctions:
 
     def load_join(self, join_id: str, data: Json) -> Any:
         """See `Functions.load_join`."""
-        return self._joins[join_id].joined.load(compact(data))
+        return self._joins[join_id].joined.load_kept(compact(data))
 
     # -- Questions --------------------------------------------------------------------------------------------------
 
@@ -209,7 +226,7 @@ class CompiledFunctions:
     def validate(self, node_id: str, filled: Encoded, state: Json) -> list[dict[str, Any]]:
         """See `Functions.validate`."""
         reader = self._inputs[node_id]
-        node = reader.load(filled.data)
+        node = reader.load_kept(filled.data)
         if own_method(cast("type[Any]", type(node)), "validate_answer") is None:
             return []
         context = DriverStepContext(
@@ -233,7 +250,7 @@ class CompiledFunctions:
         def context() -> DriverStepContext:
             cell = StateCell(state, self._state, self._plan)
             reader = self._inputs[node_id] if value.type is None else self._codec.named(value.type)
-            return DriverStepContext(f"The policy of node {node_id!r}", cell, reader.load(value.data))
+            return DriverStepContext(f"The policy of node {node_id!r}", cell, reader.load_kept(value.data))
 
         if self._kept is not None:
             return self._policies.complete(self._kept, node_id, kind, context)
@@ -291,7 +308,8 @@ class CompiledFunctions:
         """See `Functions.fill`."""
         fields: dict[str, Json] = json.loads(value.data)
         reader = self._inputs[node_id]
-        return Encoded(reader.dump(reader.load_python({**fields, **self._forms[node_id].load(answer)})).decode())
+        filled = compact({**fields, **self._forms[node_id].load(answer)})
+        return Encoded(reader.dump(reader.load_changed(filled, value.data)).decode())
 
     def answer_fields(self, node_id: str) -> Sequence[str]:
         """The fields that an answer to an interrupt node must bring."""
@@ -316,6 +334,20 @@ def transform_chain(functions: Sequence[Callable[..., Any]]) -> Callable[[str, S
         return value
 
     return run
+
+
+def _readable(codec: ValueCodec, value: Any) -> str:
+    """A value as JSON that can be read.
+
+    Raises:
+        EncodeError: It is not of the type.
+    """
+    data = codec.dump(value).decode()
+    try:
+        codec.load_kept(data)
+    except DecodeError as error:
+        raise EncodeError(f"{shown(value)} is not what is declared, {codec.name}: {listed(error.errors)}") from error
+    return data
 
 
 def _is_plain_array(codec: ValueCodec) -> bool:

@@ -15,16 +15,18 @@ from pydantic_core import to_jsonable_python
 from pydantic_graph import BaseNode, End, JoinNode, StepContext, StepNode
 from pydantic_graph.step import NodeStep, Step
 
-from ..codec import Codec, DecodeError, EncodeError, ValueCodec
+from ..codec import Codec, DecodeError, EncodeError, ValueCodec, new_errors, shown
+from ..codec.text import compact
 from ..commands import Command, Send
 from ..emitting import Emit, current_emit
+from ..engine.events import listed
 from ..engine.spec import END
 from ..engine.state import Plan, diff
 from ..errors import GraphInputError, InterruptError
 from ..interrupts import current_asker
 from ..messages import NodeDone, NodeInput, NodeResult, Question
 from .asking import NO_HOOKS, Hooks, Interrupted, NodeAsker
-from .editing import edited
+from .editing import check_state, edited
 from .policies import Policies
 from .step_functions import StepFunction
 from .targets import to_json
@@ -111,14 +113,14 @@ class NodeRunner:
 
         Raises:
             Exception: Whatever the node raises.
-            EncodeError: What it returned, or made of the state, is not what it declares.
+            EncodeError: What it returned, or made of the state, is not what is declared, or breaks a rule of that.
         """
         code = self._nodes[node_id]
         reader = code.inputs if message.inputs.type is None else self._codec.named(message.inputs.type)
-        inputs = reader.load(message.inputs.data)
+        inputs = reader.load_kept(message.inputs.data)
         if code.takes_stream:
             inputs = DrainedStream(inputs)
-        state = None if self._state is None or message.state is None else self._state.load(message.state)
+        state = None if self._state is None or message.state is None else self._state.load_kept(message.state)
         context: StepContext[Any, Any, Any] = StepContext(state=state, deps=deps, inputs=inputs)
         dump_policy = functools.partial(self._policies.dump, context=context)
         asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks, NodeRunner.run.__code__)
@@ -158,20 +160,47 @@ class NodeRunner:
             to, data = self._commanded(code, command)
         else:
             to, data = self._outcome(code, output)
-        return NodeDone(data, to, tuple(self._delta(message.state, state, update)))
+        made = NodeDone(data, to, tuple(self._delta(message.state, state, update)))
+        self._check(code, message, output, made)
+        return made
+
+    def _check(self, code: NodeCode, message: NodeInput, output: Any, made: NodeDone) -> None:
+        """Look whether what a node has written can be read.
+
+        What was wrong already with what the node got is not the node's: a rule may look at the clock.
+        """
+        writer = self._targets[made.to] if made.to is not None else code.output
+        assert writer is not None
+        wrong = writer.wrong(made.data)
+        if wrong:
+            wrong = new_errors(wrong, self._wrong_before(code, message))
+        if wrong:
+            cure = " Is a return missing?" if output is None else ""
+            raise EncodeError(
+                f"Node {code.id!r} returned {shown(output)}, which is not what is declared, {writer.name}: "
+                f"{listed(wrong)}.{cure}"
+            )
+
+    def _wrong_before(self, code: NodeCode, message: NodeInput) -> list[dict[str, Any]]:
+        """What is wrong with what a node gets."""
+        reader = code.inputs if message.inputs.type is None else self._codec.named(message.inputs.type)
+        wrong = reader.wrong(message.inputs.data)
+        if self._state is not None and message.state is not None:
+            wrong = [*wrong, *self._state.wrong(message.state)]
+        return wrong
 
     async def _compose(
         self, node_id: str, message: NodeInput, context: StepContext[Any, Any, Any], asker: NodeAsker
     ) -> Question:
         """What an interrupt node shows, as it has composed it."""
-        shown = await context.inputs.prompt(context)
+        composed = await context.inputs.prompt(context)
         if self._delta(message.state, context.state, None):
             raise InterruptError(
                 f"prompt() of node {node_id!r} changed the state; it only looks at it. Change the state in run(), or "
                 "in a node before this one."
             )
         try:
-            value = to_json(f"What prompt() of node {node_id!r} returned", shown)
+            value = to_json(f"What prompt() of node {node_id!r} returned", composed)
         except GraphInputError as error:
             raise InterruptError(str(error)) from error
         return Question(None, value, None, once=asker.kept)
@@ -227,7 +256,7 @@ class NodeRunner:
         value: Any
         if code.output is not None and not code.has_edge:
             raise TypeError(
-                f"Node {code.id!r} returned {output!r}, and no edge leaves it; it must return a Command(goto=...)."
+                f"Node {code.id!r} returned {shown(output)}, and no edge leaves it; it must return a Command(goto=...)."
             )
         if code.output is not None:
             return None, code.output.dump(output).decode()
@@ -241,17 +270,19 @@ class NodeRunner:
         elif isinstance(output, BaseNode):
             to, value = NodeStep(cast("type[Any]", type(returned))).id, returned
         else:
-            raise TypeError(f"Node {code.id!r} returned {output!r}; a node must return a BaseNode or an End.")
+            raise TypeError(f"Node {code.id!r} returned {shown(output)}; a node must return a BaseNode or an End.")
         target = self._targets.get(to)
         if target is None:
             raise TypeError(
-                f"Node {code.id!r} returned {output!r}, which is no node of this graph: {list(self._targets)}."
+                f"Node {code.id!r} returned {shown(output)}, which is no node of this graph: {list(self._targets)}."
             )
         return to, target.dump(value).decode()
 
     def _delta(self, before: str | None, state: Any, update: Mapping[str, Any] | None) -> list[Any]:
         if update is not None:
             now = None if self._state is None else json.loads(self._state.dump(state))
+            if self._state is not None and before is not None:
+                check_state(self._state, compact(now), before)
             after, errors = edited(self._state, now, to_jsonable_python(dict(update)))
             if errors:
                 listed = "; ".join(
@@ -262,7 +293,10 @@ class NodeRunner:
         if self._state is None or before is None:
             return []
         text = self._state.dump(state).decode()
-        return [] if text == before else diff(json.loads(before), json.loads(text), self._plan)
+        if text == before:
+            return []
+        check_state(self._state, text, before)
+        return diff(json.loads(before), json.loads(text), self._plan)
 
 
 def _asked_in(group: BaseExceptionGroup[BaseException]) -> Question | None:

@@ -65,7 +65,7 @@ class StepFunction:
             Exception: Whatever it raises.
             LostError: It has done its work, and what it returned cannot be written.
         """
-        found = {name: self.parameters[name].load(data) for name, data in members(text).items()}
+        found = {name: self.parameters[name].load_kept(data) for name, data in members(text).items()}
         value = self.function(**found)
         if inspect.isawaitable(value):
             value = await value
@@ -79,7 +79,7 @@ def dump_returned(codec: ValueCodec, value: Any, name: str) -> str:
         LostError: It cannot be written.
     """
     try:
-        return codec.dump(value).decode()
+        return codec.write(value)
     except Exception as error:  # of a class's own code, too
         said = message_of(error)
         text = clipped(said.removesuffix(UNDECLARED), 1_000)

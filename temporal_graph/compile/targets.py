@@ -9,9 +9,9 @@ from typing import Any, cast
 from pydantic_core import to_jsonable_python
 from pydantic_graph import BaseNode, End
 
-from ..codec import EncodeError, ValueCodec
+from ..codec import EncodeError, ValueCodec, shown
 from ..commands import NOTHING, Abort, Command, Retry, Send
-from ..engine.events import clipped, message_of
+from ..engine.events import message_of
 from ..engine.spec import END
 from ..engine.state import Json
 from ..errors import GraphInputError
@@ -118,11 +118,3 @@ def to_json(what: str, value: Any) -> Json:
             f"{what}, {shown(value)}, cannot be written as JSON: {message_of(error)}. Give what JSON has, or a "
             "dataclass or a BaseModel of such things."
         ) from error
-
-
-def shown(value: Any) -> str:
-    """A value for a message, whatever it does when it is asked."""
-    try:
-        return clipped(repr(value), 200)
-    except Exception:
-        return f"<{type(value).__name__}>"

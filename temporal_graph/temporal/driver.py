@@ -88,7 +88,7 @@ class Driver:
         is_leaving: The run is about to continue as new; what waits in it must go and come again.
     """
 
-    def __init__(self, graph: RegisteredGraph, start: StartMessage, events: Events) -> None:
+    def __init__(self, graph: RegisteredGraph, start: StartMessage, events: Events, *, was_taken: bool = False) -> None:
         self.graph = graph
         self.events = events
         self.is_leaving = False
@@ -129,7 +129,7 @@ class Driver:
         self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent)
         if origin is None:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
-            event = load_start(compiled, start.inputs, start.state, start.start_node, breakpoints)
+            event = load_start(compiled, start.inputs, start.state, start.start_node, breakpoints, was_taken=was_taken)
             self._apply(event)
         elif start.fork is not None:
             self._fork(*start.fork)

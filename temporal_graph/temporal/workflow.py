@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 from ..codec.text import compact
 from ..engine import looking
 from ..engine.questions import Answer, Refused
+from ..engine.raised import is_the_runtimes, message_of, type_of
 from ..errors import GraphInputError
 from ..registry import RegisteredGraph
 from ..starting import is_another, other_start
@@ -33,6 +34,7 @@ from .names import (
     PAYLOAD_TOO_LARGE,
     PENDING_INTERRUPTS,
     PROCEED,
+    REFUSED,
     RUN_CANCELLED,
     SHOW,
     SNAPSHOT,
@@ -72,15 +74,28 @@ class GraphWorkflow:
         try:
             self._start = read_start(args)
             self._events = _events(self._start)
-            self._driver = Driver(graph, self._start, self._events)
+            self._driver = self._begin(graph, self._events)
         except UnreadableError as error:
             self._not_here = error
         except (StartError, GraphInputError) as error:
             self._refusal = str(error)
-        except Exception as error:
-            if self._start.snapshot is None or workflow.info().continued_run_id is not None:
+        except BaseException as error:
+            if is_the_runtimes(error):
+                raise
+            is_first = workflow.info().continued_run_id is None
+            if not is_first or (self._start.snapshot is None and not workflow.patched(REFUSED)):
                 raise  # this fails the task, not the run: another release may be able to go on
-            self._refusal = f"The run cannot go on from this snapshot: {type(error).__name__}: {error}"
+            what = "begin" if self._start.snapshot is None else "go on from this snapshot"
+            self._refusal = f"The run cannot {what}: {type_of(error)}: {message_of(error)}"
+
+    def _begin(self, graph: RegisteredGraph, events: Events) -> Driver:
+        try:
+            return Driver(graph, self._start, events)
+        except GraphInputError:
+            # What was refused has a marker. What has none was taken: a rule that looks at the clock has nothing to say.
+            if self._start.snapshot is not None or workflow.patched(REFUSED):
+                raise
+            return Driver(graph, self._start, events, was_taken=True)
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> RawValue:

@@ -1,4 +1,4 @@
-"""How often nodes were tried in this process; in a module of its own, which no workflow's sandbox loads anew."""
+"""How often nodes were tried in this process."""
 
 from __future__ import annotations
 

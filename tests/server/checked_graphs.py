@@ -1,0 +1,345 @@
+"""Graphs whose nodes write what is not declared, and validators that look at a clock, or raise what they like."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, FutureDatetime, field_validator, model_validator
+from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
+from temporalio.common import RetryPolicy
+
+from temporal_graph import Command, InterruptibleGraph, InterruptNode, NodeOptions, Required, TemporalGraph, interrupt
+
+ONCE = RetryPolicy(maximum_attempts=1)
+TAX = {"eu": 20, "us": 0}
+
+
+class Stock(BaseModel):
+    """A state with rules of every kind."""
+
+    number: Annotated[int, Field(ge=0)] = 1
+    region: str = "eu"
+    name: str = "a"
+
+    @field_validator("region")
+    @classmethod
+    def known(cls, region: str) -> str:
+        TAX[region]
+        return region
+
+    @field_validator("name")
+    @classmethod
+    def lower(cls, name: str) -> str:
+        if not name.islower():
+            raise ValueError("a name is in lower case")
+        return name
+
+    @model_validator(mode="after")
+    def fits(self) -> Stock:
+        assert self.number < 100 or self.region == "us", "too many for the eu"
+        return self
+
+
+async def writes(ctx: StepContext[Stock, None, str]) -> str:
+    """Breaks the rule that its input names, or gives back its input."""
+    if ctx.inputs == "nothing":
+        return None  # type: ignore[return-value]
+    if ctx.inputs == "number":
+        ctx.state.number = -1
+    elif ctx.inputs == "region":
+        ctx.state.region = "mars"
+    elif ctx.inputs == "name":
+        ctx.state.name = "B"
+    elif ctx.inputs == "both":
+        ctx.state.number = 200
+    elif ctx.inputs == "type":
+        ctx.state.number = "many"  # type: ignore[assignment]
+    return ctx.inputs
+
+
+async def commands(ctx: StepContext[Stock, None, str]) -> str | Command[Any]:
+    """The same, by a command."""
+    values: dict[str, Any] = {"number": {"number": -1}, "region": {"region": "mars"}, "name": {"name": "B"}}
+    return Command(goto="second", update=values[ctx.inputs])
+
+
+async def second(ctx: StepContext[Stock, None, Any]) -> str:
+    """Reads what the first has written."""
+    return f"{ctx.state.number} {ctx.inputs}"
+
+
+def two(name: str, first: Any, **options: Any) -> TemporalGraph:
+    """A graph of two nodes."""
+    g = GraphBuilder(name=name, state_type=Stock, input_type=str, output_type=str)
+    one, two = g.step(first, node_id="first"), g.step(second, node_id="second")
+    g.add(g.edge_from(g.start_node).to(one), g.edge_from(one).to(two), g.edge_from(two).to(g.end_node))
+    return TemporalGraph(g.build(), **options)
+
+
+writing = two("writing", writes, options=NodeOptions(retry_policy=ONCE))
+commanding = two("commanding", commands)
+asking = two("asking", writes, options=NodeOptions(on_failure="interrupt", retry_policy=ONCE))
+
+
+def _change(ctx: StepContext[Stock, None, str]) -> str:
+    kind = ctx.inputs
+    if kind == "number":
+        ctx.state.number = -1
+    elif kind == "region":
+        ctx.state.region = "mars"
+    elif kind == "nothing":
+        return None  # type: ignore[return-value]
+    return kind
+
+
+def _transforming() -> TemporalGraph:
+    g = GraphBuilder(name="changing", state_type=Stock, input_type=str, output_type=str)
+    step = g.step(second, node_id="second")
+    g.add(g.edge_from(g.start_node).transform(_change).to(step), g.edge_from(step).to(g.end_node))
+    return TemporalGraph(g.build())
+
+
+transforming = _transforming()
+
+
+def _ending() -> TemporalGraph:
+    g = GraphBuilder(name="ending", input_type=int, output_type=Annotated[int, Field(ge=0)])
+
+    async def same(ctx: StepContext[None, None, int]) -> int:
+        return ctx.inputs
+
+    step = g.step(same, node_id="same")
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    return TemporalGraph(g.build())
+
+
+ending = _ending()
+
+
+@dataclass
+class Pick(BaseNode[None, None, str]):
+    """Makes another node of what it is told."""
+
+    what: str
+
+    async def run(self, ctx: GraphRunContext[None]) -> Pack | End[str]:
+        return Pack(self.what) if self.what != "end" else End(None)  # type: ignore[arg-type]
+
+
+@dataclass
+class Pack(BaseNode[None, None, str]):
+    """Takes what is not empty."""
+
+    what: Annotated[str, Field(min_length=1)]
+
+    async def run(self, ctx: GraphRunContext[None]) -> End[str]:
+        return End(self.what)
+
+
+picking = InterruptibleGraph([Pick, Pack], name="picking", options=NodeOptions(retry_policy=ONCE))
+
+
+# -- At the start -----------------------------------------------------------------------------------------------------
+
+
+class Loud(BaseException):
+    """What no `except Exception` catches."""
+
+
+RAISES: dict[str, Callable[[], BaseException]] = {
+    "key": lambda: KeyError("mars"),
+    "stop": lambda: StopIteration("so"),
+    "exit": lambda: SystemExit("so"),
+    "keyboard": lambda: KeyboardInterrupt("so"),
+    "generator": lambda: GeneratorExit("so"),
+    "cancelled": lambda: asyncio.CancelledError("so"),
+    "recursion": lambda: RecursionError("so"),
+    "loud": lambda: Loud("so"),
+    "type": lambda: TypeError("so"),
+}
+
+
+def refuse(what: str) -> str:
+    """Raises what it is told to."""
+    if what in RAISES:
+        raise RAISES[what]()
+    return what
+
+
+class Careless(BaseModel):
+    """A state with a validator that raises what it likes."""
+
+    what: str = ""
+
+    @field_validator("what")
+    @classmethod
+    def checked(cls, what: str) -> str:
+        return refuse(what)
+
+
+@dataclass
+class Order:
+    """An input that raises what it likes."""
+
+    what: str = ""
+
+    def __post_init__(self) -> None:
+        refuse(self.what)
+
+
+def _starting() -> TemporalGraph:
+    g = GraphBuilder(name="starting", state_type=Careless, input_type=Order, output_type=str)
+
+    async def ask(ctx: StepContext[Careless, None, Order]) -> str:
+        return (await interrupt("so?", response_type=Order)).what
+
+    step = g.step(ask, node_id="ask")
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    return TemporalGraph(g.build())
+
+
+starting = _starting()
+
+
+# -- Clocks -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Clock:
+    """Whether it is late."""
+
+    is_late: bool = False
+
+    def check(self) -> None:
+        if self.is_late:
+            raise ValueError("too late")
+
+
+CLOCK = Clock()
+
+
+@dataclass
+class Offer:
+    """A dataclass that refuses to be made late."""
+
+    until: FutureDatetime
+    what: str
+
+    def __post_init__(self) -> None:
+        CLOCK.check()
+
+
+class Deal(BaseModel):
+    """A model whose validators refuse when it is late."""
+
+    offer: Offer
+    text: str = "a"
+    seen: list[str] = Field(default_factory=list[str])
+
+    @field_validator("text")
+    @classmethod
+    def in_time(cls, text: str) -> str:
+        CLOCK.check()
+        return text
+
+    @field_validator("seen", mode="wrap")
+    @classmethod
+    def also_in_time(cls, seen: Any, handler: Callable[[Any], list[str]]) -> list[str]:
+        CLOCK.check()
+        return handler(seen)
+
+    @model_validator(mode="after")
+    def altogether_in_time(self) -> Deal:
+        CLOCK.check()
+        return self
+
+    def model_post_init(self, context: Any) -> None:
+        CLOCK.check()
+
+
+@dataclass
+class Sign(InterruptNode[Deal, None, list[str]]):
+    """Waits, with an offer in its hands."""
+
+    offer: Offer
+    by: Annotated[str | None, Required] = None
+
+    async def run(self, ctx: GraphRunContext[Deal]) -> Close:
+        ctx.state.seen.append(f"signed by {self.by}")
+        return Close(self.offer)
+
+
+@dataclass
+class Close(BaseNode[Deal, None, list[str]]):
+    """Passes on what it got."""
+
+    offer: Offer
+
+    async def run(self, ctx: GraphRunContext[Deal]) -> End[list[str]]:
+        assert isinstance(ctx.state.offer, Offer)
+        assert isinstance(self.offer.until, datetime)
+        ctx.state.seen.append(self.offer.what)
+        return End(ctx.state.seen)
+
+
+signing = InterruptibleGraph([Sign, Close], name="signing", options=NodeOptions(retry_policy=ONCE))
+
+
+def _offering() -> TemporalGraph:
+    g = GraphBuilder(name="offering", state_type=Deal, input_type=Offer, output_type=list[Offer])
+
+    async def wait(ctx: StepContext[Deal, None, Offer]) -> Offer:
+        await interrupt("go on?")
+        return ctx.inputs
+
+    def look(ctx: StepContext[Deal, None, Offer]) -> Offer:
+        ctx.state.seen.append("looked")
+        return ctx.inputs
+
+    step = g.step(wait, node_id="wait")
+    join = g.join(reduce_list_append, initial_factory=list[Offer], node_id="all")
+    g.add(
+        g.edge_from(g.start_node).transform(lambda ctx: [ctx.inputs, ctx.inputs]).map(fork_id="each").to(step),
+        g.edge_from(step).transform(look).to(join),
+        g.edge_from(join).to(g.end_node),
+    )
+    return TemporalGraph(g.build(), options=NodeOptions(retry_policy=ONCE))
+
+
+offering = _offering()
+
+
+@dataclass
+class Old:
+    """A state of an older release."""
+
+    owner: str = ""
+    numbers: list[int] = field(default_factory=list[int])
+
+
+@dataclass
+class New:
+    """The same in a newer one."""
+
+    owner: int
+    more: int
+
+
+def of_release(state: Any, output: Any) -> TemporalGraph:
+    """A graph with a state and an output that another release has changed."""
+    g = GraphBuilder(name="released", state_type=state, input_type=str, output_type=output)
+
+    async def wait(ctx: StepContext[Any, None, str]) -> Any:
+        await interrupt("go on?")
+        return "so"
+
+    step = g.step(wait, node_id="wait")
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    return TemporalGraph(g.build())
+
+
+old, new = of_release(Old, str), of_release(New, int)
