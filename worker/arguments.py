@@ -38,10 +38,15 @@ class Arguments:
     graph: list[str]
     deps: str | None
     notify: str | None
+    data_converter: str | None
     task_queue: str
     graceful_shutdown: float
     max_cached_workflows: int
     max_concurrent_activities: int | None
+    max_concurrent_workflow_tasks: int
+    deployment: str | None
+    build_id: str | None
+    versioning: str | None
     address: str | None
     namespace: str | None
     tls: bool | None
@@ -75,6 +80,10 @@ def parse(argv: list[str] | None = None) -> Arguments:
     arguments = Arguments(**vars(parser.parse_args(argv)))
     if not arguments.graph and (arguments.dev or not arguments.register_search_attributes):
         parser.error("the following arguments are required: --graph")
+    if (arguments.deployment is None) != (arguments.build_id is None):
+        parser.error("--deployment and --build-id go together: which deployment this is, and which release of it")
+    if arguments.versioning is not None and arguments.deployment is None:
+        parser.error("--versioning says how runs move between the releases of a deployment; give --deployment, too")
     if arguments.dev:
         for name in ("address", "tls", "api_key", "profile", "config_file"):
             if getattr(arguments, name) is not None:
@@ -104,6 +113,7 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     _work(parser.add_argument_group("what it runs"))
+    _versioning(parser.add_argument_group("worker versioning"))
     _connection(parser.add_argument_group("connection"))
     _queue(parser.add_argument_group("approval queue"))
     _dev(parser.add_argument_group("embedded server"))
@@ -131,6 +141,12 @@ def _work(group: Group) -> None:
         help="who is told what happens to the questions of runs: an async function of a Notification, a Webhook, an "
         "AppriseNotifier, or several as one, each(...)",
     )
+    group.add_argument(
+        "--data-converter",
+        metavar="MODULE:ATTRIBUTE",
+        help="how values become payloads: a Temporal DataConverter, say with a payload codec that encrypts, or a "
+        "function that makes it; the same as that of the clients",
+    )
     group.add_argument("--task-queue", default="graphs", type=_text, metavar="NAME", help="default: %(default)s")
     group.add_argument(
         "--graceful-shutdown",
@@ -151,6 +167,33 @@ def _work(group: Group) -> None:
         type=_whole(1),
         metavar="N",
         help="nodes that run at the same time; default: Temporal's",
+    )
+    group.add_argument(
+        "--max-concurrent-workflow-tasks",
+        type=_whole(2),
+        default=20,
+        metavar="N",
+        help="runs that the worker decides for at the same time, and those whose local nodes run are among them; with "
+        "Temporal's own default, 100, the tasks of local nodes take long, and no more is done; default: %(default)s",
+    )
+
+
+def _versioning(group: Group) -> None:
+    group.add_argument(
+        "--deployment",
+        type=_text,
+        metavar="NAME",
+        help="take part in Temporal's worker versioning, as a worker of this deployment; needs --build-id. Nothing "
+        "comes to it before `temporal worker deployment set-current-version` names it",
+    )
+    group.add_argument(
+        "--build-id", type=_text, metavar="ID", help="which release of the deployment this is, a commit for example"
+    )
+    group.add_argument(
+        "--versioning",
+        choices=("auto-upgrade", "pinned"),
+        help="how runs move to the next release: with their next task, or when they continue as new; "
+        "default: auto-upgrade",
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from temporalio.converter import DataConverter
+
 from . import logs
 from .arguments import parse
 from .failure import WorkerError, one_line
-from .loading import load, load_graphs, load_notifier
+from .loading import load, load_converter, load_graphs, load_notifier
 from .serving import serve
 from .stopping import Stop
 
@@ -33,7 +35,10 @@ def main(argv: list[str] | None = None) -> int:
         graphs = load_graphs(arguments.graph)
         deps = None if arguments.deps is None else load("--deps", arguments.deps)
         notify = None if arguments.notify is None else load_notifier(arguments.notify)
-        return asyncio.run(serve(arguments, graphs, deps, notify, stop))
+        converter = DataConverter.default
+        if arguments.data_converter is not None:
+            converter = load_converter(arguments.data_converter)
+        return asyncio.run(serve(arguments, graphs, deps, notify, converter, stop))
     except WorkerError as error:
         logs.event(logging.ERROR, one_line(error))
         return 2

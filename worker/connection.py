@@ -11,6 +11,7 @@ from typing import Any
 
 import temporalio.api.workflowservice.v1 as api
 from temporalio.client import Client, Plugin
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfigProfile, ClientConnectConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
@@ -50,13 +51,20 @@ def connection(arguments: Arguments) -> ClientConnectConfig:
 
 
 async def connect(
-    config: ClientConnectConfig, plugin: Plugin, runtime: Runtime, *, timeout: float, namespace_follows: bool = False
+    config: ClientConnectConfig,
+    plugin: Plugin,
+    converter: DataConverter,
+    runtime: Runtime,
+    *,
+    timeout: float,
+    namespace_follows: bool = False,
 ) -> Client:
     """Connect, and see that the namespace is there.
 
     Args:
         config: Where to.
         plugin: The graphs.
+        converter: How values become payloads.
         runtime: The SDK's runtime.
         timeout: Seconds to keep trying for.
         namespace_follows: Whether the server may take a moment until it has its namespace.
@@ -70,7 +78,7 @@ async def connect(
     while True:
         left = max(0.1, deadline - time.monotonic())
         try:
-            return await asyncio.wait_for(_try(config, plugin, runtime, left), left)
+            return await asyncio.wait_for(_try(config, plugin, converter, runtime, left), left)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND and not namespace_follows:
                 raise WorkerError(f"the Temporal server at {address!r} has no namespace {namespace!r}") from error
@@ -92,9 +100,11 @@ async def connect(
         await asyncio.sleep(0.2)
 
 
-async def _try(config: ClientConnectConfig, plugin: Plugin, runtime: Runtime, timeout: float) -> Client:
+async def _try(
+    config: ClientConnectConfig, plugin: Plugin, converter: DataConverter, runtime: Runtime, timeout: float
+) -> Client:
     options: dict[str, Any] = {**config}
-    client = await Client.connect(**options, plugins=[plugin], runtime=runtime)
+    client = await Client.connect(**options, plugins=[plugin], data_converter=converter, runtime=runtime)
     request = api.DescribeNamespaceRequest(namespace=client.namespace)
     await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=timeout))
     return client

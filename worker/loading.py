@@ -1,4 +1,4 @@
-"""Graphs, deps and notifiers by what the command line calls them: `MODULE:ATTRIBUTE`."""
+"""Graphs, deps, notifiers and data converters by what the command line calls them: `MODULE:ATTRIBUTE`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from pydantic_graph import BaseNode, Graph, GraphBuilder
+from temporalio.converter import DataConverter, PayloadCodec
 
 from temporal_graph import TemporalGraph
 from temporal_graph.notify import each
@@ -74,6 +75,29 @@ def load_notifier(name: str) -> Any:
             f"--notify {name!r} is None; it must be an async function of a Notification, or such as Webhook(...)"
         )
     return value
+
+
+def load_converter(name: str) -> DataConverter:
+    """The data converter of this name, or that a function of this name makes.
+
+    Raises:
+        WorkerError: It cannot be loaded, or is none.
+    """
+    value = load("--data-converter", name)
+    if inspect.isroutine(value):
+        try:
+            value = value()
+        except Exception as error:
+            raise WorkerError(f"--data-converter {name!r} failed with {describe(error)}") from error
+    if isinstance(value, DataConverter):
+        return value
+    if isinstance(value, PayloadCodec) or (inspect.isclass(value) and issubclass(value, PayloadCodec)):
+        cure = "put it into one: dataclasses.replace(DataConverter.default, payload_codec=...)"
+        raise WorkerError(f"--data-converter {name!r} is a payload codec, not a data converter; {cure}")
+    raise WorkerError(
+        f"--data-converter {name!r} is no data converter but {_what(value)}; it must be a temporalio.converter."
+        "DataConverter, or a function that makes one"
+    )
 
 
 def load(flag: str, name: str) -> Any:
@@ -206,7 +230,20 @@ def _notifiers_in(module: ModuleType) -> str:
     return f"What could be a notifier in {module.__name__!r}: {', '.join(names)}"
 
 
-_CHOICES = {"--graph": _graphs_in, "--deps": _deps_in, "--notify": _notifiers_in}
+def _converters_in(module: ModuleType) -> str:
+    """A sentence that says which data converters a module has."""
+    names = [name for name, value in vars(module).items() if isinstance(value, DataConverter)]
+    if not names:
+        return f"There is no data converter in {module.__name__!r}"
+    return f"The data converters in {module.__name__!r}: {', '.join(names)}"
+
+
+_CHOICES = {
+    "--graph": _graphs_in,
+    "--deps": _deps_in,
+    "--notify": _notifiers_in,
+    "--data-converter": _converters_in,
+}
 
 
 def _what(value: object) -> str:

@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import Any, cast
 
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from temporal_graph import GraphDefinitionError, GraphError, GraphPlugin, register_search_attributes
 from temporal_graph.notify import Notifier
@@ -30,7 +32,14 @@ LEAST_GRACE = timedelta(milliseconds=1)
 """`GraphPlugin` takes none at all for not given, and would put its own default in its place."""
 
 
-async def serve(arguments: Arguments, graphs: list[AnyGraph], deps: Any, notify: Notifier | None, stop: Stop) -> int:
+async def serve(
+    arguments: Arguments,
+    graphs: list[AnyGraph],
+    deps: Any,
+    notify: Notifier | None,
+    converter: DataConverter,
+    stop: Stop,
+) -> int:
     """Run a worker until it is asked to stop.
 
     Args:
@@ -38,6 +47,7 @@ async def serve(arguments: Arguments, graphs: list[AnyGraph], deps: Any, notify:
         graphs: What it runs.
         deps: What nodes see as `ctx.deps`, in every form that `GraphPlugin` takes.
         notify: Who is told what happens to the questions of runs, if anybody is.
+        converter: How values become payloads.
         stop: Says when to stop.
 
     Returns:
@@ -50,7 +60,7 @@ async def serve(arguments: Arguments, graphs: list[AnyGraph], deps: Any, notify:
     plugin = _plugin(arguments, graphs, deps, notify)
     try:
         async with _server(arguments, stop) as server:
-            code = await _serve(arguments, plugin, server, stop)
+            code = await _serve(arguments, plugin, converter, server, stop)
     except StopRequestedError:
         code = 0
     event(logging.INFO, "stopped", exit_code=code)
@@ -79,8 +89,10 @@ async def _server(arguments: Arguments, stop: Stop) -> AsyncGenerator[DevServer 
         await server.stop()
 
 
-async def _serve(arguments: Arguments, plugin: GraphPlugin, server: DevServer | None, stop: Stop) -> int:
-    client = await stop.unless_requested(_connected(arguments, plugin, server))
+async def _serve(
+    arguments: Arguments, plugin: GraphPlugin, converter: DataConverter, server: DevServer | None, stop: Stop
+) -> int:
+    client = await stop.unless_requested(_connected(arguments, plugin, converter, server))
     if arguments.register_search_attributes or server is not None:
         await stop.unless_requested(_register(client, is_asked_for=arguments.register_search_attributes))
         if not arguments.graph:
@@ -121,11 +133,25 @@ def _worker(client: Client, arguments: Arguments, started: _Started) -> Worker:
             graceful_shutdown_timeout=max(LEAST_GRACE, timedelta(seconds=arguments.graceful_shutdown)),
             max_cached_workflows=arguments.max_cached_workflows,
             max_concurrent_activities=arguments.max_concurrent_activities,
+            max_concurrent_workflow_tasks=arguments.max_concurrent_workflow_tasks,
+            deployment_config=_deployment(arguments),
             interceptors=[LogNodes()],
             plugins=[started],
         )
     except (ValueError, RuntimeError, TypeError) as error:
         raise WorkerError(_why_not(error)) from error
+
+
+def _deployment(arguments: Arguments) -> WorkerDeploymentConfig | None:
+    if arguments.deployment is None or arguments.build_id is None:
+        return None
+    is_pinned = arguments.versioning == "pinned"
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=arguments.deployment, build_id=arguments.build_id),
+        use_worker_versioning=True,
+        # A workflow class that is dynamic cannot say it itself.
+        default_versioning_behavior=VersioningBehavior.PINNED if is_pinned else VersioningBehavior.AUTO_UPGRADE,
+    )
 
 
 async def _register(client: Client, *, is_asked_for: bool) -> None:
@@ -140,13 +166,17 @@ async def _register(client: Client, *, is_asked_for: bool) -> None:
         event(logging.INFO if is_asked_for else logging.DEBUG, "search attributes registered", new=",".join(new))
 
 
-async def _connected(arguments: Arguments, plugin: GraphPlugin, server: DevServer | None) -> Client:
+async def _connected(
+    arguments: Arguments, plugin: GraphPlugin, converter: DataConverter, server: DevServer | None
+) -> Client:
     if server is None:
-        return await connect(connection(arguments), plugin, runtime(), timeout=arguments.connect_timeout)
+        return await connect(connection(arguments), plugin, converter, runtime(), timeout=arguments.connect_timeout)
     # The environment's address, key and certificates are another server's.
     config = ClientConnectConfig(target_host=server.address, namespace=arguments.namespace or "default")
     connecting = asyncio.create_task(
-        connect(config, plugin, runtime(), timeout=max(60, arguments.connect_timeout), namespace_follows=True)
+        connect(
+            config, plugin, converter, runtime(), timeout=max(60, arguments.connect_timeout), namespace_follows=True
+        )
     )
     ended = asyncio.create_task(server.ended())
     try:
@@ -181,13 +211,15 @@ class _Started(SimplePlugin):
             address=self._client.service_client.config.target_host,
             namespace=self._client.namespace,
         )
-        ui: dict[str, Any] = {} if self._server is None else {"ui": self._server.ui}
+        more: dict[str, Any] = {} if self._server is None else {"ui": self._server.ui}
+        if self._arguments.deployment is not None:
+            more |= {"deployment": self._arguments.deployment, "build_id": self._arguments.build_id}
         event(
             logging.INFO,
             "worker started",
             task_queue=self._arguments.task_queue,
             graphs=",".join(self._graphs),
-            **ui,
+            **more,
         )
         await next(worker)
 

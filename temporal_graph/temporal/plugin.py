@@ -90,11 +90,28 @@ class Plugin(SimplePlugin):
         found = cast("dict[str, Any]", super().configure_worker(config))
         found["activities"] = [*(found.get("activities") or ()), *activities(registry, self._deps)]
         found["interceptors"] = [*(found.get("interceptors") or ()), _FindGraph(self, registry)]
+        if found.get("max_cached_workflows") == 0:
+            self._warn_of_local_nodes()
         if not found.get("graceful_shutdown_timeout"):
             found["graceful_shutdown_timeout"] = GRACE
         # The SDK holds signs of life back for up to 60 seconds; a node hears of its cancellation with them.
         found.setdefault("max_heartbeat_throttle_interval", THROTTLE)
         return cast("WorkerConfig", found)
+
+    def _warn_of_local_nodes(self) -> None:
+        local = [
+            f"{graph.name}.{node_id}"
+            for graph in self._registry
+            for node_id, options in graph.options.items()
+            if options.execution == "local"
+        ]
+        if local:
+            logger.warning(
+                "This worker keeps no run in memory (max_cached_workflows=0), and has local nodes (%s): runs put each "
+                "other out of it while these run, and begin them again, so that few at once take very long. Let it "
+                'keep at least as many runs as it works on at once, or give the nodes execution="activity".',
+                ", ".join(local[:3]) + (", ..." if len(local) > 3 else ""),
+            )
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         """See base class."""

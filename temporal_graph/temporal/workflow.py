@@ -123,7 +123,12 @@ class GraphWorkflow:
             raise
         if snapshot is not None:
             argument = self._driver.to_raw(snapshot, "The snapshot of the run")
-            workflow.continue_as_new(args=[argument], memo=carried_memo())
+            workflow.continue_as_new(
+                args=[argument],
+                memo=carried_memo(),
+                # A run that is pinned to a release replays no old decisions from here on, and may go on with the next.
+                initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
+            )
         await self._driver.notifying.finish()
         with contextlib.suppress(asyncio.CancelledError):
             await self._driver.events.take_leave()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.process import ROOT
+from tests.support.server import program
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")])
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -86,7 +87,9 @@ def check(words: list[str]) -> None:
         assert name in (".", project["name"])
         assert not extra or extra in project["optional-dependencies"]
     else:
-        assert words[:3] == ["temporal", "server", "start-dev"]
+        found = subprocess.run([program("temporal"), *words[1:], "--help"], capture_output=True, text=True, check=True)
+        flags = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert flags <= set(re.findall(r"--[a-z-]+", found.stdout))
 
 
 @named(PAGES)

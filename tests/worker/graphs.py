@@ -158,3 +158,18 @@ no_notifier = None
 def broken_tools() -> Tools:
     """Cannot be had."""
     raise ConnectionError("the database\nis away")
+
+
+_v = GraphBuilder(name="talking", input_type=str, output_type=list[str])
+
+
+@_v.step
+async def talk(ctx: StepContext[None, None, str]) -> list[str]:
+    """Asks three times."""
+    return [await interrupt(f"{ctx.inputs} {number}", response_type=str, key=str(number)) for number in range(3)]
+
+
+_v.add(_v.edge_from(_v.start_node).to(talk), _v.edge_from(talk).to(_v.end_node))
+talking = TemporalGraph(_v.build(), max_history_events=12)
+talking_long = TemporalGraph(_v.build(), name="talking_long")
+talking_local = TemporalGraph(_v.build(), name="talking_local", options=NodeOptions(execution="local"))
