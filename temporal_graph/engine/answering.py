@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from .events import (
     Failure,
     OpenInterrupt,
     Output,
+    Position,
     Run,
     RunFailedError,
     SetTimer,
@@ -223,7 +224,7 @@ class Answering(Walker):
         """The questions that are passed by with an answer: the one it is for, or those of a node sent elsewhere."""
         if interrupt is not None:
             return [interrupt]
-        return [asked for asked in self.questions.open.values() if asked.task_id == task.id]
+        return self.questions.open.of_task(task.id)
 
     def _find(self, answer: Answer) -> tuple[Interrupt | None, Task] | Accepted | None:
         if answer.goto is not None and not self.questions.closed and self.questions.known(answer) is None:
@@ -236,9 +237,7 @@ class Answering(Walker):
                 raise Refused(
                     "ambiguous", f"{len(self.tasks)} nodes are on their way. Say which with interrupt_id: {ids}."
                 )
-        will_ask = [task.id for task in self.tasks.values() if self._will_ask(task)]
-        asked = {task.id: {**task.answers, **task.marks} for task in self.tasks.values()}
-        found = self.questions.find(answer, self.visits, asked, will_ask)
+        found = self.questions.find(answer, self.visits, self._asked, self._will_ask)
         return (found, self.tasks[found.task_id]) if isinstance(found, Interrupt) else found
 
     def _most_ahead(self, answer: Answer) -> int | None:
@@ -251,9 +250,15 @@ class Answering(Walker):
         node_id, visit, position = parts_of(interrupt_id)
         return position is not None and f"{node_id}:{visit}" in self.tasks
 
-    def _will_ask(self, task: Task) -> bool:
+    def _asked(self, task_id: str) -> Container[Position] | None:
+        """The positions of the questions that a task has asked; None where it has ended."""
+        task = self.tasks.get(task_id)
+        return None if task is None else {**task.answers, **task.marks}
+
+    def _will_ask(self, task_id: str) -> bool:
         """Whether it is an interrupt node which has yet to ask: it stands at a breakpoint, or composes its question."""
-        return self._asks(task) and task.id not in self.questions.open
+        task = self.tasks.get(task_id)
+        return task is not None and self._asks(task) and task_id not in self.questions.open
 
     def _plan_value(self, interrupt: Interrupt, task: Task, value: Json, state: Json) -> Encoded | None:
         if interrupt.kind in ("before", "after"):
@@ -383,10 +388,10 @@ class Answering(Walker):
     def _take_early(self) -> None:
         """Answer what has just opened with what was kept for it."""
         while self._opened:
-            interrupt = self._opened.pop(0)
+            interrupt = self._opened.popleft()
             if self.questions.open.get(interrupt.interrupt_id) is not interrupt:
                 continue
-            for kept in self.questions.early.pop(interrupt.interrupt_id, ()):
+            for kept in self.questions.take_early(interrupt.interrupt_id):
                 self._take_kept(kept)
 
     def _take_kept(self, kept: Accepted) -> None:

@@ -20,14 +20,13 @@ from .events import (
     NodeFailed,
     NodeFinished,
     NodeWithdrew,
-    Outcome,
     Output,
     Position,
     RunFailedError,
     Start,
     Work,
 )
-from .questions import TIMEOUT, Interrupt, Refused, describe, invalid, name_of
+from .questions import TIMEOUT, Interrupt, OpenQuestions, Refused, describe, invalid, name_of
 from .spec import START, EndSpec, ForkSpec, StepSpec
 from .state import Json
 from .timing import Timing, unanswered
@@ -159,7 +158,7 @@ class Engine(Timing):
         if self.status != "running":
             raise Refused("closed", f"At this checkpoint the run was {self.status}; nothing comes after it.")
         state = self.state if update is None else self._edited(update)
-        asked = {name: self._anew(interrupt, now) for name, interrupt in self.questions.open.items()}
+        asked = [self._anew(interrupt, now) for interrupt in self.questions.open.values()]
         # What was answered is asked again if the answer turns out not to fit; but not if its time was up.
         doubtful = {
             task.id: self._anew(task.doubtful, now)
@@ -171,7 +170,7 @@ class Engine(Timing):
         self.paused = False
         self.shared.edit(state)
         self.questions.audit.add("forked", now, **({} if update is None else {"update": update}))
-        self.questions.open = asked
+        self.questions.open = OpenQuestions(asked)
         for task_id, interrupt in doubtful.items():
             self.tasks[task_id].doubtful = interrupt
 
@@ -215,7 +214,9 @@ class Engine(Timing):
     def is_stopped(self) -> bool:
         """Whether nothing happens before a person does something, or ever again."""
         if self.status == "running":
-            return all(t.status == "waiting" or (self.paused and t.status == "ready") for t in self.tasks.values())
+            return not self._running and all(
+                t.status == "waiting" or (self.paused and t.status == "ready") for t in self.tasks.values()
+            )
         return self.status != "new"
 
     @property
@@ -234,13 +235,16 @@ class Engine(Timing):
 
     @property
     def next_nodes(self) -> list[str]:
-        """Ids of the nodes that run, wait, or come next."""
-        found: list[str] = []
-        for task in self.tasks.values():
-            found.extend([task.node_id] if task.held is None else self._targets(task, task.held))
-        return found
+        """Ids of the nodes that run, wait, or come next, each once, in the order of the graph."""
+        found = set(self.tasks.nodes)
+        if self.tasks.held:
+            found = {name for task in self.tasks.values() for name in self._targets(task)}
+        return [node_id for node_id in self.spec.nodes if node_id in found]
 
-    def _targets(self, task: Task, outcome: Outcome) -> list[str]:
+    def _targets(self, task: Task) -> list[str]:
+        outcome = task.held
+        if outcome is None:
+            return [task.node_id]
         if isinstance(outcome, Ended):
             return []
         if not isinstance(outcome, Output):
@@ -339,7 +343,7 @@ class Engine(Timing):
                 task.marks[position] = {**task.marks[position], "met": True}
         task.status = "waiting"  # it keeps its base: a node in the driver goes on with the state that it has
         if event.errors:
-            doubted = self.questions.accepted.pop(interrupt_id, None)
+            doubted = self.questions.forget(interrupt_id)
             value = doubted.value if doubted is not None else task.answers.get(event.position)
             task.votes.pop(event.position, None)
             errors = list(event.errors)

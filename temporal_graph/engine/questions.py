@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -37,6 +38,10 @@ EARLY = 100
 """How many answers it keeps for questions that are not open yet."""
 EARLY_SIZE = 200_000
 """Characters of JSON that these have together."""
+TOLD = 20
+"""How many answers of several people are told with a question."""
+LISTED = 20
+"""How many open questions the error lists that says there is no such one."""
 MOST_ERRORS = 20
 """How many things that are wrong with one answer are told."""
 LONGEST = 2_000
@@ -81,18 +86,29 @@ class Interrupt:
     quorum: int = 1
     policy: dict[str, Json] | None = None
     due: list[Due] = field(default_factory=list[Due])
+    _rules: tuple[Json, Policy] | None = field(default=None, repr=False, compare=False)
+    _voters: dict[str, Json] = field(default_factory=dict[str, "Json"], repr=False, compare=False)
 
     @property
     def rules(self) -> Policy:
         """How it is asked."""
-        return Policy.load(self.policy or {})
+        if self._rules is None or self._rules[0] is not self.policy:
+            self._rules = self.policy, Policy.load(self.policy or {})
+        return self._rules[1]
+
+    @property
+    def voters(self) -> Mapping[str, Json]:
+        """What people have said so far, by who they are; each only once, for thousands may have to."""
+        for vote in self.answers[len(self._voters) :]:
+            self._voters[vote["actor"]] = vote
+        return self._voters
 
     @property
     def problem(self) -> str | None:
         """Why nobody can answer it, or too few can; None where all is well."""
         if self.policy is None:
             return None
-        reason = too_few(self.interrupt_id, self.rules, self.assignees, [vote["actor"] for vote in self.answers])
+        reason = too_few(self.interrupt_id, self.rules, self.assignees, self.voters)
         return None if reason is None else f"{reason}: reassign it."
 
     @staticmethod
@@ -104,12 +120,21 @@ class Interrupt:
 
     def dump(self) -> dict[str, Any]:
         """As JSON, for a snapshot."""
-        return {**asdict(self), "due": [item.dump() for item in self.due]}
+        data = {**self._public(), **{name: getattr(self, name) for name in ("task_id", "position", "policy")}}
+        return {**data, "due": [item.dump() for item in self.due]}
 
     def public(self) -> dict[str, Json]:
         """The interrupt as people see it: the wire contract's fields."""
-        fields = asdict(self)
-        return {**{name: fields[name] for name in _PUBLIC}, "problem": self.problem}
+        return {**self._public(), "problem": self.problem}
+
+    def told(self) -> dict[str, Json]:
+        """The interrupt as those see it who are told of it: with the latest answers."""
+        return {**self._public(TOLD), "problem": self.problem}
+
+    def _public(self, most: int = 0) -> dict[str, Json]:
+        # JSON is never changed in place, but these lists are.
+        data = {name: getattr(self, name) for name in _PUBLIC}
+        return {**data, "assignees": list(self.assignees), "answers": self.answers[-most:]}
 
 
 _PUBLIC = (
@@ -125,6 +150,37 @@ _PUBLIC = (
     "answers",
     "quorum",
 )
+
+
+class OpenQuestions(dict[str, Interrupt]):
+    """Questions by id, in the order in which they were asked; found by what asks them, too."""
+
+    def __init__(self, questions: Iterable[Interrupt] = ()) -> None:
+        super().__init__()
+        self._of: dict[tuple[str, str], dict[str, Interrupt]] = {}
+        for interrupt in questions:
+            self[interrupt.interrupt_id] = interrupt
+
+    def of_task(self, task_id: str) -> list[Interrupt]:
+        """The questions of a task."""
+        return list(self._of.get(("task", task_id), {}).values())
+
+    def of_node(self, node_id: str) -> list[Interrupt]:
+        """The questions of a node."""
+        return list(self._of.get(("node", node_id), {}).values())
+
+    def __setitem__(self, interrupt_id: str, interrupt: Interrupt) -> None:
+        super().__setitem__(interrupt_id, interrupt)
+        for place in (("task", interrupt.task_id), ("node", interrupt.node_id)):
+            self._of.setdefault(place, {})[interrupt_id] = interrupt
+
+    def __delitem__(self, interrupt_id: str) -> None:
+        interrupt = self[interrupt_id]
+        super().__delitem__(interrupt_id)
+        for place in (("task", interrupt.task_id), ("node", interrupt.node_id)):
+            del self._of[place][interrupt_id]
+            if not self._of[place]:
+                del self._of[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,28 +280,29 @@ class Questions:
     """The open questions of a run, and what became of the others."""
 
     def __init__(self) -> None:
-        self.open: dict[str, Interrupt] = {}
+        self.open = OpenQuestions()
         self.accepted: dict[str, Accepted] = {}
         self.votes: dict[str, Accepted] = {}
         self.early: dict[str, list[Accepted]] = {}
         self.rejected: list[dict[str, Any]] = []
         self.closed = False
         self.audit = Audit()
+        self._by_answer_id: dict[str, Accepted] | None = None
 
     def find(
         self,
         answer: Answer,
         visits: Mapping[str, int],
-        live: Mapping[str, Container[Position]],
-        will_ask: Container[str] = (),
+        live: Callable[[str], Container[Position] | None],
+        will_ask: Callable[[str], bool] = lambda _: False,
     ) -> Interrupt | Accepted | None:
         """Find what an answer belongs to.
 
         Args:
             answer: The answer.
             visits: The graph's steps, and how often each has been reached.
-            live: Ids of the tasks that have not ended, with the positions of the questions that each has asked.
-            will_ask: Ids of the tasks that are interrupt nodes and have yet to ask.
+            live: Of a task that has not ended, the positions of the questions that it has asked; else None.
+            will_ask: Whether a task is an interrupt node and has yet to ask.
 
         Returns:
             The open question; or the acceptance of the same answer, sent before; or None for the answer to a question
@@ -287,24 +344,33 @@ class Questions:
         return self._of_node(interrupt_id) if found is None else found
 
     def _of_node(self, node_id: str) -> Interrupt:
-        of_node = [interrupt for interrupt in self.open.values() if interrupt.node_id == node_id]
-        return self._only(of_node, f"{node_id!r} is a node; say which of its questions you mean")
+        return self._only(self.open.of_node(node_id), f"{node_id!r} is a node; say which of its questions you mean")
 
     def known(self, answer: Answer) -> Accepted | None:
         """The acceptance of the same answer, if it was sent before."""
-        if answer.answer_id is not None:
-            for accepted in (*self.accepted.values(), *self.ahead):
-                if accepted.answer_id == answer.answer_id:
-                    return accepted
-            return self.votes.get(answer.answer_id)
-        return None
+        if answer.answer_id is None:
+            return None
+        if self._by_answer_id is None:
+            known = [*self.accepted.values(), *self.ahead, *self.votes.values()]
+            self._by_answer_id = {item.answer_id: item for item in reversed(known) if item.answer_id is not None}
+        return self._by_answer_id.get(answer.answer_id)
+
+    def forget(self, interrupt_id: str) -> Accepted | None:
+        """Take an answer back that turned out not to fit."""
+        self._by_answer_id = None
+        return self.accepted.pop(interrupt_id, None)
+
+    def take_early(self, interrupt_id: str) -> list[Accepted]:
+        """The answers that were kept for a question, which are kept no longer."""
+        self._by_answer_id = None
+        return self.early.pop(interrupt_id, [])
 
     def _only(self, candidates: Iterable[Interrupt], hint: str) -> Interrupt:
         found = list(candidates)
         if len(found) == 1:
             return found[0]
         if found:
-            ids = ", ".join(repr(i.interrupt_id) for i in found)
+            ids = _some([interrupt.interrupt_id for interrupt in found])
             raise Refused("ambiguous", f"{len(found)} questions are open. {hint}: {ids}.")
         raise Refused("unknown_interrupt", f"No such question is open. {self._open_ids()}")
 
@@ -313,8 +379,8 @@ class Questions:
         answer: Answer,
         interrupt_id: str,
         visits: Mapping[str, int],
-        live: Mapping[str, Container[Position]],
-        will_ask: Container[str],
+        live: Callable[[str], Container[Position] | None],
+        will_ask: Callable[[str], bool],
     ) -> None:
         """Refuse an answer to a question that is not open, unless the question may still come."""
         accepted = self.accepted.get(interrupt_id)
@@ -327,8 +393,8 @@ class Questions:
         node_id, visit, position = parts_of(interrupt_id)
         if node_id not in visits or visit is None:
             raise Refused("unknown_interrupt", f"There is no question {interrupt_id!r}. {self._open_ids()}")
-        asked = None if position is None else live.get(f"{node_id}:{visit}")
-        if visit <= visits[node_id] and asked is None and interrupt_id not in will_ask:
+        asked = None if position is None else live(f"{node_id}:{visit}")
+        if visit <= visits[node_id] and asked is None and not will_ask(interrupt_id):
             raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
         if asked is not None and position is not None and position in asked:
             raise Refused("closed", f"The question {interrupt_id!r} is not asked any more.")
@@ -351,6 +417,7 @@ class Questions:
             via=via,
             comment=answer.comment,
         )
+        self._by_answer_id = None
         self.early.setdefault(answer.interrupt_id, []).append(accepted)
         return accepted
 
@@ -392,7 +459,7 @@ class Questions:
     def _open_ids(self) -> str:
         if not self.open:
             return "No question is open."
-        return "Open: " + ", ".join(repr(interrupt_id) for interrupt_id in self.open) + "."
+        return f"Open: {_some(list(itertools.islice(self.open, LISTED + 1)), len(self.open))}."
 
     def ask(self, interrupt: Interrupt) -> None:
         """Open a question."""
@@ -410,7 +477,7 @@ class Questions:
             told["quorum"] = interrupt.quorum
         if interrupt.problem is not None:
             told["problem"] = interrupt.problem
-        self.audit.add("asked", interrupt.created_at, interrupt.interrupt_id, question=interrupt.public(), **told)
+        self.audit.add("asked", interrupt.created_at, interrupt.interrupt_id, question=interrupt.told(), **told)
 
     def vote(self, interrupt: Interrupt, answer: Answer, now: str, via: str) -> Accepted:
         """Note what one of several people has said to a question, which stays open."""
@@ -421,17 +488,25 @@ class Questions:
             interrupt.interrupt_id, now, answer.actor, answer.answer_id, answer.value, via=via, missing=missing
         )
         if answer.answer_id is not None:
-            _remember(self.votes, answer.answer_id, accepted)
+            self._remember(self.votes, answer.answer_id, accepted)
         self._note_answer(accepted, answer, interrupt)
         return accepted
 
     def accept(self, interrupt_id: str, answer: Answer, now: str, via: str) -> Accepted:
         """Note that a question has its answer."""
-        interrupt = self.open.pop(interrupt_id, None)
+        interrupt = self.open.get(interrupt_id)
+        if interrupt is not None:
+            del self.open[interrupt_id]
         accepted = Accepted(interrupt_id, now, answer.actor, answer.answer_id, answer.value, via=via)
-        _remember(self.accepted, interrupt_id, accepted)
+        self._remember(self.accepted, interrupt_id, accepted)
         self._note_answer(accepted, answer, interrupt)
         return accepted
+
+    def _remember(self, memory: dict[str, Accepted], name: str, accepted: Accepted) -> None:
+        self._by_answer_id = None
+        memory[name] = replace(accepted, value=shortened(accepted.value))
+        while len(memory) > MEMORY:
+            del memory[next(iter(memory))]
 
     def _note_answer(self, accepted: Accepted, answer: Answer, interrupt: Interrupt | None) -> None:
         told: dict[str, Json] = {"answer_id": answer.answer_id}
@@ -451,7 +526,7 @@ class Questions:
             actor=accepted.actor,
             via=accepted.via,
             comment=answer.comment,
-            question=None if interrupt is None else interrupt.public(),
+            question=None if interrupt is None else interrupt.told(),
             **told,
         )
 
@@ -474,7 +549,7 @@ class Questions:
             actor=clipped(actor, 200) if isinstance(actor, str) else None,
             via=via,
             comment=comment if isinstance(comment, str) else None,
-            question=None if asked is None else asked.public(),
+            question=None if asked is None else asked.told(),
             answer=answer,
             reason=refused.reason,
             message=refused.message,
@@ -496,7 +571,7 @@ class Questions:
         Returns:
             Their ids.
         """
-        closed = [interrupt.interrupt_id for interrupt in self.open.values() if interrupt.task_id == task_id]
+        closed = [interrupt.interrupt_id for interrupt in self.open.of_task(task_id)]
         for interrupt_id in closed:
             del self.open[interrupt_id]
             self.audit.add("cancelled", now, interrupt_id)
@@ -515,7 +590,7 @@ class Questions:
 
     def load(self, data: Mapping[str, Any]) -> None:
         """From a snapshot."""
-        self.open = {item["interrupt_id"]: Interrupt.load(item) for item in data["open"]}
+        self.open = OpenQuestions(Interrupt.load(item) for item in data["open"])
         self.accepted = {item["interrupt_id"]: Accepted(**item) for item in data["accepted"]}
         self.early = {}
         for item in data["early"]:
@@ -524,12 +599,6 @@ class Questions:
         self.votes = {item["answer_id"]: Accepted(**item) for item in data.get("votes", ())}
         if "audit" in data:  # earlier releases had neither
             self.audit.load(data["audit"])
-
-
-def _remember(memory: dict[str, Accepted], name: str, accepted: Accepted) -> None:
-    memory[name] = replace(accepted, value=shortened(accepted.value))
-    while len(memory) > MEMORY:
-        del memory[next(iter(memory))]
 
 
 def describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
@@ -541,6 +610,13 @@ def shortened(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
     text = json.dumps(value)
     return value if len(text) <= LONGEST else clipped(text, LONGEST)
+
+
+def _some(ids: Sequence[str], count: int | None = None) -> str:
+    """Some ids, and how many more there are."""
+    more = (len(ids) if count is None else count) - LISTED
+    shown = ", ".join(repr(interrupt_id) for interrupt_id in ids[:LISTED])
+    return shown if more <= 0 else f"{shown}, and {more:,} more"
 
 
 def _by(accepted: Accepted) -> str:

@@ -28,7 +28,7 @@ class Checkpoint:
         node_id: The node that it happened to, if any.
         at: When, ISO 8601 with time zone; None for a failure of the shell's, which has no time of its own.
         changes: What it changed in the state.
-        next: Ids of the nodes that run, wait or come next after it.
+        next: Ids of the nodes that run, wait or come next after it, each once.
         interrupts: Ids of the questions that are open after it.
         status: The status of the run after it.
     """
@@ -53,6 +53,7 @@ class RecordingEngine(Engine):
         self._origin = origin
         self._merges = plan
         self._done: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+        self._past: Past | None = None
         if origin is not None:
             snapshot.restore(self, origin)
 
@@ -168,25 +169,21 @@ class RecordingEngine(Engine):
 
     def checkpoints(self) -> Iterator[tuple[Checkpoint, Engine]]:
         """The points of its past, oldest first, each with an engine as it was then; look at it before the next one."""
-        engine = self._first()
-        for function, args in self._done:
-            number, state = engine.checkpoint, engine.state
-            node_id = _node_of(engine, function, args)
-            function(engine, *args)
-            if engine.checkpoint > number:
-                yield (
-                    Checkpoint(
-                        engine.checkpoint,
-                        _KINDS[function] if function is not Engine.apply else _EVENTS[type(args[0])],
-                        node_id,
-                        None if function is Engine.fail else engine.now or None,
-                        diff(state, engine.state, self._merges),
-                        engine.next_nodes,
-                        list(engine.questions.open),
-                        engine.standing,
-                    ),
-                    engine,
-                )
+        past = self.past(0)
+        while (checkpoint := past.next()) is not None:
+            yield checkpoint, past.engine
+
+    def past(self, after: int) -> Past:
+        """Its past after a checkpoint; told on from where it was left, where `leave` was called at that."""
+        past, self._past = self._past, None
+        if past is None or past.number != after:
+            past = Past(self._first(), self._done, self._merges)
+            past.go_to(after)
+        return past
+
+    def leave(self, past: Past) -> None:
+        """Keep a past for whoever asks next: one that is long is told in many parts."""
+        self._past = past
 
     def _first(self) -> Engine:
         engine = Engine(self.spec, self.functions, self._merges)
@@ -194,6 +191,73 @@ class RecordingEngine(Engine):
         if self._origin is not None:
             snapshot.restore(engine, self._origin)
         return engine
+
+
+class Past:
+    """The past of a run, told from one checkpoint to the next: what was done to it is done again to an engine.
+
+    Attributes:
+        engine: As it was after the last checkpoint.
+        number: The number of that.
+        state: The state after it.
+    """
+
+    def __init__(
+        self, engine: Engine, done: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], merges: Plan
+    ) -> None:
+        self.engine = engine
+        self.number = engine.checkpoint
+        self.state: Json = engine.state
+        self._done = done
+        self._at = 0
+        self._merges = merges
+        self._put_back: Checkpoint | None = None
+        self._before: tuple[int, Json] = (self.number, self.state)
+
+    def go_to(self, number: int) -> None:
+        """Pass by what was before a checkpoint, and that itself."""
+        while self.number < number and self._go_on() is not None:
+            self.number, self.state = self.engine.checkpoint, self.engine.state
+
+    def next(self) -> Checkpoint | None:
+        """The next checkpoint; None where there is none yet."""
+        if self._put_back is None:
+            found = self._go_on()
+            if found is None:
+                return None
+            function, args, node_id = found
+            checkpoint = Checkpoint(
+                self.engine.checkpoint,
+                _KINDS[function] if function is not Engine.apply else _EVENTS[type(args[0])],
+                node_id,
+                None if function is Engine.fail else self.engine.now or None,
+                diff(self.state, self.engine.state, self._merges),
+                self.engine.next_nodes,
+                list(self.engine.questions.open),
+                self.engine.standing,
+            )
+        else:
+            checkpoint, self._put_back = self._put_back, None
+        self._before = self.number, self.state
+        self.number, self.state = self.engine.checkpoint, self.engine.state
+        return checkpoint
+
+    def put_back(self, checkpoint: Checkpoint) -> None:
+        """Let the checkpoint that was told last be told again."""
+        self._put_back = checkpoint
+        self.number, self.state = self._before
+
+    def _go_on(self) -> tuple[Callable[..., Any], tuple[Any, ...], str | None] | None:
+        """Do what was done up to the next checkpoint; tell what led to it, and the node that it happened to."""
+        while self._at < len(self._done):
+            function, args = self._done[self._at]
+            self._at += 1
+            before = self.engine.checkpoint
+            node_id = _node_of(self.engine, function, args)
+            function(self.engine, *args)
+            if self.engine.checkpoint > before:
+                return function, args, node_id
+        return None
 
 
 _EVENTS: dict[type, str] = {
@@ -219,9 +283,14 @@ def _node_of(engine: Engine, function: Callable[..., Any], args: tuple[Any, ...]
         if not args[0]:
             return None
         [answer, *_] = args[0]
-        asked = [i for i in engine.questions.open.values() if answer.interrupt_id in (None, i.interrupt_id, i.node_id)]
-        task = engine.tasks.get(answer.interrupt_id or next(iter(engine.tasks), ""))
-        return asked[0].node_id if asked else task.node_id if task is not None else None
+        name = answer.interrupt_id
+        asked = engine.questions.open.get(next(iter(engine.questions.open), "") if name is None else name)
+        if asked is not None:
+            return asked.node_id
+        if name is not None and engine.questions.open.of_node(name):
+            return name
+        task = engine.tasks.get(name or next(iter(engine.tasks), ""))
+        return None if task is None else task.node_id
     if function is Engine.come_due:
         return parts_of(args[0])[0]
     if function is Engine.apply and not isinstance(args[0], Start):

@@ -121,11 +121,11 @@ class Timing(Answering):
             told: dict[str, Any] = {"to": list(interrupt.assignees), "level": interrupt.escalation_level}
             if interrupt.problem is not None:
                 told["problem"] = interrupt.problem
-            audit.add("escalated", now, interrupt.interrupt_id, question=interrupt.public(), **told)
+            audit.add("escalated", now, interrupt.interrupt_id, question=interrupt.told(), **told)
         else:
             if is_last:
                 to: Json = list(interrupt.assignees)
-                audit.add("reminded", now, interrupt.interrupt_id, question=interrupt.public(), to=to)
+                audit.add("reminded", now, interrupt.interrupt_id, question=interrupt.told(), to=to)
             if item.number:
                 rules, number = interrupt.rules, item.number + 1 + missed
                 seconds = number * cast("float", rules.every)
@@ -150,7 +150,7 @@ class Timing(Answering):
     def _note_timeout(self, interrupt: Interrupt) -> None:
         """Close a question that fails the run; it is not one of those that are given up with the run."""
         name = interrupt.interrupt_id
-        self.questions.audit.add("timed_out", self._now, name, via=TIMEOUT, question=interrupt.public())
+        self.questions.audit.add("timed_out", self._now, name, via=TIMEOUT, question=interrupt.told())
         del self.questions.open[name]
         self._commands.append(CloseInterrupt(name))
 
@@ -172,7 +172,7 @@ class Timing(Answering):
         barred = [person for person in to if person in rules.not_by]
         if barred:
             raise invalid("to", f"{', '.join(map(repr, barred))} may not answer {name!r}; ask others.")
-        reason = too_few(name, rules, to, [vote["actor"] for vote in interrupt.answers])
+        reason = too_few(name, rules, to, interrupt.voters)
         if reason is not None:
             raise invalid("to", f"{reason} then: ask others.")
         return interrupt

@@ -25,11 +25,11 @@ def check_actor(interrupt: Interrupt, answer: Answer) -> None:
     if rules.only_assignees and actor not in interrupt.assignees:
         asked = ", ".join(repr(assignee) for assignee in interrupt.assignees) or "nobody; reassign it"
         raise Refused("not_authorized", f"{actor!r} is not asked by {name!r}; it asks {asked}.")
-    for vote in interrupt.answers:
-        if vote["actor"] == actor:
-            missing = interrupt.quorum - len(interrupt.answers)
-            message = f"{actor!r} answered {name!r} at {vote['answered_at']}; {missing} more must, who are others."
-            raise Refused("already_answered", message)
+    vote = interrupt.voters.get(actor)
+    if vote is not None:
+        missing = interrupt.quorum - len(interrupt.answers)
+        message = f"{actor!r} answered {name!r} at {vote['answered_at']}; {missing} more must, who are others."
+        raise Refused("already_answered", message)
 
 
 def is_one_of_several(interrupt: Interrupt, answer: Answer) -> bool:

@@ -6,7 +6,7 @@ Everything has one order: tokens first in, first out; branches as declared; item
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -104,6 +104,33 @@ class _Token:
     is_dropped: bool = False
 
 
+class Tasks(dict[str, Task]):
+    """Tasks by id, in the order of their numbers.
+
+    Attributes:
+        nodes: The nodes that they rest at, and how many at each.
+        held: How many wait at a breakpoint after their node.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: dict[str, int] = {}
+        self.held = 0
+
+    def __setitem__(self, task_id: str, task: Task) -> None:
+        super().__setitem__(task_id, task)
+        self.nodes[task.node_id] = self.nodes.get(task.node_id, 0) + 1
+        self.held += task.held is not None
+
+    def __delitem__(self, task_id: str) -> None:
+        task = self[task_id]
+        super().__delitem__(task_id)
+        self.held -= task.held is not None
+        self.nodes[task.node_id] -= 1
+        if not self.nodes[task.node_id]:
+            del self.nodes[task.node_id]
+
+
 class Walker:
     """The frontier of a run: its tokens, tasks and joins.
 
@@ -126,7 +153,7 @@ class Walker:
         self.spec = spec
         self.status: Status = "new"
         self.shared = SharedState(plan)
-        self.tasks: dict[str, Task] = {}
+        self.tasks = Tasks()
         self.visits: dict[str, int] = dict.fromkeys(spec.step_ids, 0)
         self.output: Encoded | None = None
         self.failure: Failure | None = None
@@ -137,7 +164,7 @@ class Walker:
         self.functions = functions
         self._queue: deque[_Token] = deque()
         self._commands: list[Command] = []
-        self._opened: list[Interrupt] = []
+        self._opened: deque[Interrupt] = deque()
         self._running: int = 0
         self._now = ""
 
@@ -309,6 +336,7 @@ class Walker:
         """Let a node be over, unless the run stops after it."""
         if self.breakpoints.stops("after", task.node_id):
             task.held = outcome
+            self.tasks.held += 1
             self._break(task, "after")
         else:
             self._end_task(task, outcome)
@@ -374,22 +402,28 @@ class Walker:
             if joining.run in token.runs and token is not arriving:
                 token.is_dropped = True
                 holds.extend(token.holds)
-        for task in [task for task in self.tasks.values() if joining.run in task.runs]:
+        dropped = [task for task in self.tasks.values() if joining.run in task.runs]
+        self._drop(*dropped)
+        for task in dropped:
             holds.extend(task.holds)
-            self._drop(task)
         self._leave(tuple(holds))
 
-    def _drop(self, task: Task) -> None:
-        del self.tasks[task.id]
-        asked = self.questions.close(task.id, self._now)
-        unseen = [command.interrupt_id for command in self._commands if isinstance(command, OpenInterrupt)]
-        self._commands = [command for command in self._commands if not _is_of(command, task.id, asked)]
-        self._commands.extend(CloseInterrupt(name) for name in asked if name not in unseen)
-        if task.base is not None:  # it runs, or waits at the line where it asks
-            self._commands.append(Cancel(task.id))
-        if task.status == "running":
-            self._running -= 1
-        self._forget_base(task)
+    def _drop(self, *tasks: Task) -> None:
+        """Give tasks up, together: what nobody has seen of them yet is looked through once."""
+        unseen = {command.interrupt_id for command in self._commands if isinstance(command, OpenInterrupt)}
+        gone: dict[str, list[str]] = {}
+        for task in tasks:
+            del self.tasks[task.id]
+            gone[task.id] = self.questions.close(task.id, self._now)
+        asked = {name for names in gone.values() for name in names}
+        self._commands = [command for command in self._commands if not _is_of(command, gone, asked)]
+        for task in tasks:
+            self._commands.extend(CloseInterrupt(name) for name in gone[task.id] if name not in unseen)
+            if task.base is not None:  # it runs, or waits at the line where it asks
+                self._commands.append(Cancel(task.id))
+            if task.status == "running":
+                self._running -= 1
+            self._forget_base(task)
 
     def _forget_base(self, task: Task) -> None:
         if task.base is not None:
@@ -411,8 +445,7 @@ class Walker:
         self._commands.append(Fail(failure))
 
     def _close(self) -> None:
-        for task in list(self.tasks.values()):
-            self._drop(task)
+        self._drop(*self.tasks.values())
         self._commands = [command for command in self._commands if isinstance(command, Cancel | CloseInterrupt)]
         self._queue.clear()
         self.questions.closed = True
@@ -432,8 +465,8 @@ class Walker:
             raise RunFailedError(failure_of(where, error)) from error
 
 
-def _is_of(command: Command, task_id: str, asked: list[str]) -> bool:
+def _is_of(command: Command, gone: Container[str], asked: Container[str]) -> bool:
     """Whether a command that nobody has seen yet is about a task that is gone."""
     if isinstance(command, Run):
-        return command.task_id == task_id
+        return command.task_id in gone
     return isinstance(command, OpenInterrupt | SetTimer) and command.interrupt_id in asked

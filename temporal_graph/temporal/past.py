@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from temporalio import workflow
@@ -12,10 +12,11 @@ from temporalio.common import RawValue
 from ..codec.text import compact
 from ..engine import snapshot
 from ..engine.recording import RecordingEngine
+from ..engine.sizes import size_of
 from .payloads import from_raw
 
 PAGE = 1_000_000
-"""Characters of JSON after which a page of checkpoints ends."""
+"""Bytes of JSON after which a page of checkpoints ends."""
 
 
 def page(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
@@ -26,22 +27,21 @@ def page(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
         the checkpoint asked for; `checkpoints`; `more`, whether there are more; `run_id`, this history, and
         `previous_run_id`, the one before it, if there is one.
     """
-    after = _number(question)
-    first, state = engine.origin
+    past = engine.past(_number(question))
+    state = past.state
     found: list[dict[str, Any]] = []
     size, more = 0, False
-    for checkpoint, then in engine.checkpoints():
-        if checkpoint.number <= after:
-            state = then.state
-            continue
-        item = asdict(checkpoint)
-        size += len(compact(item))
+    while (checkpoint := past.next()) is not None:
+        item = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
+        size += size_of(compact(item))
         if found and size > PAGE:
             more = True
+            past.put_back(checkpoint)
+            engine.leave(past)
             break
         found.append(item)
     return {
-        "origin": first,
+        "origin": engine.origin[0],
         "latest": engine.checkpoint,
         "state": state,
         "checkpoints": found,
@@ -64,7 +64,7 @@ def audit(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
         if entry.number <= after:
             continue
         item = entry.public()
-        size += len(compact(item))
+        size += size_of(compact(item))
         if found and size > PAGE:
             more = True
             break
@@ -75,10 +75,9 @@ def audit(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
 def snapshot_at(engine: RecordingEngine, question: RawValue) -> dict[str, Any] | None:
     """The whole run after a checkpoint; None where this history does not have it."""
     number = _number(question)
-    for checkpoint, then in engine.checkpoints():
-        if checkpoint.number == number:
-            return snapshot.dump(then)
-    return None
+    past = engine.past(number - 1)
+    checkpoint = past.next()
+    return snapshot.dump(past.engine) if checkpoint is not None and checkpoint.number == number else None
 
 
 def _number(question: RawValue) -> int:
