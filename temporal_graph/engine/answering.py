@@ -228,9 +228,10 @@ class Answering(Walker):
 
     def _find(self, answer: Answer) -> tuple[Interrupt | None, Task] | Accepted | None:
         if answer.goto is not None and not self.questions.closed and self.questions.known(answer) is None:
-            if answer.interrupt_id in self.tasks and answer.interrupt_id not in self.questions.open:
-                return None, self.tasks[answer.interrupt_id]
-            if answer.interrupt_id is None and not self.questions.open and self.tasks:
+            name = answer.interrupt_id
+            if name is not None and name in self.tasks and name not in self.questions.open:
+                return None, self.tasks[name]
+            if name is None and not self.questions.open and self.tasks:
                 if len(self.tasks) == 1:
                     return None, next(iter(self.tasks.values()))
                 ids = ", ".join(repr(task_id) for task_id in self.tasks)
