@@ -19,6 +19,7 @@ from ..codec.text import compact
 from ..compile.asking import Hooks
 from ..compile.step_functions import LostError, StepFunction
 from ..deps import Deps
+from ..engine.sizes import size_of
 from ..engine.state import Json
 from ..messages import dump_result, load_input
 from ..registry import Registry
@@ -33,7 +34,7 @@ from .raising import sendable
 Activity = Callable[[RawValue], Awaitable[RawValue]]
 
 MOST_KEPT = 200_000
-"""Characters of JSON that a node may have done once: they go with every sign of life."""
+"""Bytes of JSON that a node may have done once: they go with every sign of life."""
 MOST_LOCAL = 1_000
 """Local nodes of which a worker remembers what they have done once."""
 AGAIN = (
@@ -142,9 +143,9 @@ class Kept:
     async def remember(self, key: str, value: Json, so_far: Mapping[str, Json]) -> None:
         """See `temporal_graph.compile.asking.Remember`."""
         # A text says only that something was done, and must be kept.
-        if not isinstance(value, str) and len(compact(so_far)) > MOST_KEPT:
+        if not isinstance(value, str) and size_of(compact(so_far)) > MOST_KEPT:
             raise LostError(
-                f"what the node has done once comes to more than {MOST_KEPT:,} characters of JSON. Let the function "
+                f"what the node has done once comes to more than {MOST_KEPT:,} bytes of JSON. Let the function "
                 "return less: an id, not a document."
             )
         self.so_far = dict(so_far)

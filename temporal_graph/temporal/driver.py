@@ -54,6 +54,7 @@ from .messages import Extension, Reassignment, StartMessage, StateUpdate
 from .names import CONTINUES, FIRST_TASK, MARK, NUMBERS, PAYLOAD_TOO_LARGE, UNREAD, activity_name
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw
+from .sent import Sent
 from .streaming import CARRIED_BYTES, Events
 from .summaries import details, node_summary, summary
 from .telling import Teller
@@ -126,7 +127,8 @@ class Driver:
         self._tell = Teller(self.engine, events, compiled.plan)
         self._timers = Timers(self.engine, self._on_due)
         self._showing = Showing(graph.shows)
-        self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent)
+        self._sent = Sent()
+        self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent, self._sent)
         if origin is None:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
             event = load_start(compiled, start.inputs, start.state, start.start_node, breakpoints, was_taken=was_taken)
@@ -253,12 +255,12 @@ class Driver:
                     if snapshot_text is not None:
                         return snapshot_text
                     continue
-                told = self.notifying.send()
+                is_told = self.notifying.send()
                 if is_draining:
                     self._be_patient()
                 elif not self.engine.paused:
-                    self._start_ready(BUDGET - told)
-                if self._timers.set() or told:
+                    self._start_ready()
+                if self._timers.set() or is_told:
                     self._command()
                 self._showing.show(self.engine)
                 self._show_details()
@@ -579,16 +581,18 @@ class Driver:
 
     # -- Nodes ------------------------------------------------------------------------------------------------------
 
-    def _start_ready(self, budget: int) -> None:
+    def _start_ready(self) -> None:
+        if len(self._running) >= MAX_RUNNING:
+            return
         for task_id in self.engine.ready:
-            if len(self._running) >= MAX_RUNNING or (budget <= 0 and self._running):
+            if len(self._running) >= MAX_RUNNING or (self._running and self._sent.is_enough(BUDGET, "nodes")):
                 return  # the next result brings us here again
             if task_id in self._suspended:
                 self._continue(task_id)
             else:
-                budget -= self._start(self.engine.begin(task_id))
+                self._start(self.engine.begin(task_id))
 
-    def _start(self, work: Work) -> int:
+    def _start(self, work: Work) -> None:
         message = node_input(work, self._state(work.state))
         options = self.graph.options[work.node_id]
         text = dump_input(message)
@@ -605,12 +609,12 @@ class Driver:
                 (self.engine.tasks[work.task_id].number, work.task_id, NodeFailed(work.task_id, failure))
             )
             self._is_woken = True
-            return 0
+            return
         self._running[work.task_id] = future
         self._tell.node_began(work.task_id, work.node_id)
         number = self.engine.tasks[work.task_id].number
         future.add_done_callback(functools.partial(self._on_done, number, work.task_id))
-        return len(text)
+        self._sent.add(text)
 
     def _on_done(self, number: int, task_id: str, future: asyncio.Future[Any]) -> None:
         self._arrived.append((number, task_id, future))

@@ -19,6 +19,7 @@ from ..engine.audit import Entry, kept
 from ..engine.events import clipped, is_the_runtimes, message_of
 from ..engine.policies import moment
 from ..engine.questions import shortened
+from ..engine.sizes import size_of
 from ..engine.state import Json
 from ..notify.errors import NotifyError
 from ..notify.notification import Notification
@@ -27,6 +28,7 @@ from ..registry import Registry
 from .heartbeats import heartbeats
 from .names import DELIVER, NOTIFIES, notify_name
 from .payloads import NOTHING, from_raw, to_raw
+from .sent import Sent
 from .summaries import summary
 
 EVENTS = {"asked": "opened", "reminded": "reminded", "escalated": "escalated", "timed_out": "timed_out"}
@@ -67,6 +69,7 @@ class Notifying:
         note: Writes into the run's audit how it went: `(kind, interrupt_id, data)`.
         wake: Called when there is room for more.
         unsent: What was on its way when the history before this one ended.
+        sent: What the run has sent with the task at hand.
     """
 
     def __init__(
@@ -75,7 +78,9 @@ class Notifying:
         note: Callable[[str, str, dict[str, Json]], None],
         wake: Callable[[], None],
         unsent: Iterable[Any],
+        sent: Sent,
     ) -> None:
+        self._sent = sent
         self._is_wanted = is_wanted
         self._note = note
         self._wake = wake
@@ -131,21 +136,22 @@ class Notifying:
 
     # -- Sending ----------------------------------------------------------------------------------------------------
 
-    def send(self) -> int:
+    def send(self) -> bool:
         """Send what is not on its way yet, as much of it as goes at once.
 
         Returns:
-            How many bytes that is.
+            Whether there was anything.
         """
-        sent = 0
-        while self._waiting and self._has_room and sent < BUDGET:
+        sent = self._sent
+        sent.begin()
+        while self._waiting and self._has_room and not sent.is_enough(BUDGET, "notifications"):
             name = self._waiting.popleft()
             message = self._unsent[name]
-            sent += len(compact(message))
+            sent.add(compact(message))
             if message.get("later"):
                 self._later[name] = None
             self._trying[name] = asyncio.ensure_future(self._send(name, message))
-        return sent
+        return sent.is_any
 
     @property
     def _has_room(self) -> bool:
@@ -207,7 +213,7 @@ class Notifying:
         size = 0
         left: list[Message] = []
         for message in self._unsent.values():
-            size += len(compact(message).encode()) + 1
+            size += size_of(compact(message)) + 1
             if size > room:
                 left.append(message)
         return left
@@ -363,7 +369,7 @@ def _pieces(messages: list[Message]) -> Iterator[list[Message]]:
     piece: list[Message] = []
     size = 0
     for message in messages:
-        size += len(compact(message).encode())
+        size += size_of(compact(message))
         if piece and (size > BUDGET or len(piece) == MOST):
             yield piece
             piece, size = [], 0

@@ -30,6 +30,7 @@ from temporalio.exceptions import ApplicationError
 
 from ..codec.text import compact
 from ..engine.events import clipped
+from ..engine.sizes import size_of
 from ..engine.state import Json
 from .names import LEAVE
 from .payloads import from_raw
@@ -47,7 +48,7 @@ MOST, KEPT = 2_000, 1_000
 CARRIED, CARRIED_BYTES = 200, 50_000
 """How many events, and bytes of them, go along when a run continues as new."""
 LONGEST = 20_000
-"""Characters of JSON of one event's data; what is longer can be had with `get_state` and `result`."""
+"""Bytes of JSON of one event's data; what is longer can be had with `get_state` and `result`."""
 PATIENCE = timedelta(seconds=10)
 """For how long a reader that has just got something counts as one that listens."""
 PAUSE = timedelta(milliseconds=250)
@@ -200,7 +201,7 @@ class Events:
         self._flush()
         state = self._stream.get_state()
         log = [[item.topic, item.data] for item in state.log[-CARRIED:]]
-        while log and sum(len(data) for _, data in log) > CARRIED_BYTES:
+        while log and sum(size_of(topic) + len(data) for topic, data in log) > CARRIED_BYTES:
             log = log[len(log) // 2 + 1 :]
         heard = workflow.now() if self._readers else self._heard
         return {
@@ -243,7 +244,7 @@ def encoded(
     """
     event = {"kind": kind, "node_id": node_id, "at": at.isoformat(), "data": data}
     text = compact(event)
-    if len(text) > LONGEST:
+    if size_of(text) > LONGEST:
         text = compact({**event, "data": short})
     return Payload(metadata={"encoding": b"json/plain"}, data=text.encode(errors="backslashreplace"))
 

@@ -10,6 +10,7 @@ from ..engine.audit import Entry
 from ..engine.engine import Engine
 from ..engine.events import CloseInterrupt, Command, Event, NodeFailed, NodeFinished, OpenInterrupt, Start
 from ..engine.questions import Accepted, parts_of
+from ..engine.sizes import size_of
 from ..engine.state import Json, Plan, diff
 from ..engine.walker import Task
 from .streaming import LONGEST, NOTHING, Events, changes
@@ -106,4 +107,4 @@ def _finished(task_id: str, output: str) -> dict[str, Json]:
 
 
 def _output(text: str) -> dict[str, Json]:
-    return {"output": json.loads(text)} if len(text) < LONGEST else {"omitted": True}
+    return {"output": json.loads(text)} if size_of(text) < LONGEST else {"omitted": True}
