@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from .commands import NOTHING, Command
 from .compile.targets import dump_command, shown, to_json
 from .errors import AnswerRefusedError, GraphError, GraphInputError
-from .sending import said, text_of
+from .sending import id_of_run, said, text_of
 from .temporal.names import GET_STATE, PENDING_INTERRUPTS
 from .verdicts import verdict
 from .views import Accepted, Interrupt, read_accepted, read_interrupts
@@ -234,7 +234,7 @@ class ApprovalQueue:
             RunNotFoundError: There is no such run.
             NoWorkerError: No worker answers.
         """
-        handle = self._looks.handle_of(self._client, run_id)
+        handle = self._looks.handle_of(self._client, id_of_run(run_id, "run_id"))
         return read_interrupts(await self._looks.query(handle, PENDING_INTERRUPTS))
 
     async def refresh(self, graph: str | Sequence[str]) -> int:
@@ -294,6 +294,7 @@ class ApprovalQueue:
             RunNotFoundError: There is no such run.
         """
         sent: dict[str, Any] = {}
+        id_of_run(run_id, "run_id")
         if isinstance(value, Command):
             command: Command[Any] = value  # pyright: ignore[reportUnknownVariableType]
             if command.goto is not None:
@@ -392,7 +393,7 @@ class ApprovalQueue:
         answer_id: str | None,
     ) -> Accepted:
         text_of("comment" if is_yes else "reason", text)
-        handle = self._looks.handle_of(self._client, run_id)
+        handle = self._looks.handle_of(self._client, id_of_run(run_id, "run_id"))
         state: Mapping[str, Any] = await self._looks.query(handle, GET_STATE)
         for accepted in [*state["answered"], *(vote for item in state["interrupts"] for vote in _votes(item))]:
             if answer_id is not None and accepted["answer_id"] == answer_id:

@@ -405,6 +405,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RefusedError: The state does not take the update, or a question that was open cannot be asked anew.
             RunNotFoundError: There is no such run.
         """
+        id, task_queue = sending.id_of_run(id), sending.queue_of_workers(task_queue)
         data = await self._looks.snapshot_at(self._client, self.id, sending.checkpoint_id(checkpoint_id))
         changes = None if update is None else dump_fields(update)
         forked(self._graph, data, changes, datetime.now(UTC).isoformat())  # what would fail in the run is to fail here

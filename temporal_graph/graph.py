@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, cast
 from pydantic_graph import BaseNode, Graph, Step
 from typing_extensions import TypeVar
 
+from . import sending
 from .client import GraphRun
 from .codec.text import compact
 from .compile import CompiledGraph, compile_graph, with_options
@@ -23,7 +24,6 @@ from .node_classes import graph_of
 from .options import NodeOptions
 from .policies import InterruptPolicy
 from .registry import RegisteredGraph
-from .sending import said, text_of
 from .starting import (
     answer_in,
     breakpoint_policies,
@@ -153,6 +153,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         """
         from .temporal import client as calls  # see GraphRun
 
+        id, task_queue = sending.id_of_run(id), sending.queue_of_workers(task_queue)
         message = self._dump_start(from_node, inputs, state, interrupt_before, interrupt_after)
         argument = calls.start_argument(client, message)
         await calls.start(client, self.name, argument, id=id, task_queue=task_queue, **start_options)
@@ -207,8 +208,12 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         return {"interrupt_before": compact(given.before), "interrupt_after": compact(given.after)}
 
     def get_run(self, client: Client, id: str) -> GraphRun[OutputT, StateT]:
-        """The run of an id, which may have been started anywhere, at any time. Asks the server nothing yet."""
-        return GraphRun(self._compiled, client, id)
+        """The run of an id, which may have been started anywhere, at any time. Asks the server nothing yet.
+
+        Raises:
+            GraphInputError: It is no id.
+        """
+        return GraphRun(self._compiled, client, sending.id_of_run(id))
 
     async def run(
         self,
@@ -274,9 +279,12 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         """
         from .temporal import client as calls  # see GraphRun
 
+        id = sending.id_of_run(id)
+        if task_queue is not None:
+            task_queue = sending.queue_of_workers(task_queue)
         answer = answer_in(self._compiled, from_node)
         if answer is not None:
-            answer.update(answer_id=calls.new_id(), actor=text_of("actor", actor), **said(comment))
+            answer.update(answer_id=calls.new_id(), actor=sending.text_of("actor", actor), **sending.said(comment))
         given = digest(dump_given(self._compiled, from_node, inputs, state))
         if from_node is not None and waits(self._compiled, from_node):
             del given["start_node"]  # it says where the run is thought to be, and perhaps the answer

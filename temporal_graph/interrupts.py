@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, Never, ParamSpec, Protocol, overload
 from pydantic_graph import BaseNode
 from typing_extensions import TypeVar
 
-from .errors import InterruptError
+from .errors import GraphDefinitionError, InterruptError
 from .policies import InterruptPolicy
 
 __all__ = ["Answered", "InterruptNode", "Required", "answers", "interrupt", "once", "step"]
@@ -32,6 +32,13 @@ class Required:
 
     Only fields of an `InterruptNode` can be marked. While the run waits they are None; when the node runs they are set.
     """
+
+    def __class_getitem__(cls, type_: Any) -> Never:
+        shown = getattr(type_, "__name__", type_)
+        raise GraphDefinitionError(
+            f"Required[{shown}] is how typing's Required is written. temporal_graph's is a mark beside the type: "
+            f"name: Annotated[{shown} | None, Required] = None."
+        )
 
 
 class InterruptNode(BaseNode[StateT, DepsT, NodeRunEndT], ABC, Generic[StateT, DepsT, NodeRunEndT]):

@@ -140,6 +140,30 @@ def event_number(given: Any) -> int | None:
     )
 
 
+def id_of_run(given: Any, name: str = "id") -> str:
+    """The id of a run.
+
+    Raises:
+        GraphInputError: It is none.
+    """
+    return _named(name, given, "a run's id, such as 'order-17'")
+
+
+def queue_of_workers(given: Any) -> str:
+    """The task queue on which a run is started.
+
+    Raises:
+        GraphInputError: It is none.
+    """
+    return _named("task_queue", given, "the name of the task queue of the workers that run it")
+
+
+def _named(name: str, given: Any, what: str) -> str:
+    if not isinstance(given, str) or not given:
+        raise GraphInputError(f"{name} is {shown(given)}; it must be {what}, a text.")
+    return given
+
+
 def text_of(name: str, value: Any) -> str | None:
     """A text, or nothing.
 

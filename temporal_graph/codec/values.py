@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import re
+import typing
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -60,6 +62,12 @@ class ValueCodec:
             raise UnsupportedTypeError(f"{name}: {error}") from error
         except Exception as error:
             reason = str(error).partition("\n")[0]
+            if "`typing_extensions.TypedDict`" in reason:
+                names = ", ".join(dict.fromkeys(_typings_dicts(actual, []))) or "a TypedDict in it"
+                raise UnsupportedTypeError(
+                    f"{name}: {names} is made with typing.TypedDict, which does not say enough below Python 3.12. "
+                    "Make it with that of typing_extensions: from typing_extensions import TypedDict."
+                ) from error
             raise UnsupportedTypeError(
                 f"{name}: {reason} Use types that pydantic knows: make classes dataclasses or BaseModels, and define "
                 "them at the top level of their module."
@@ -309,3 +317,20 @@ def shown(value: Any) -> str:
         if is_the_runtimes(error):
             raise
         return f"<{type(value).__name__}>"
+
+
+def _typings_dicts(type_: Any, seen: list[Any]) -> Iterator[str]:
+    """The names of the classes in a type that are made with `typing.TypedDict`."""
+    if any(type_ is known for known in seen):
+        return
+    seen.append(type_)
+    if typing.is_typeddict(type_):
+        yield type_.__name__
+    inside = list(get_args(type_))
+    if isinstance(type_, type):
+        try:
+            inside.extend(typing.get_type_hints(type_, include_extras=True).values())
+        except Exception:
+            inside.extend(inspect.get_annotations(type_).values())  # which may be texts
+    for member in inside:
+        yield from _typings_dicts(member, seen)

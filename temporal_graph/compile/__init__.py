@@ -24,6 +24,7 @@ from ..policies import InterruptPolicy
 from . import hints
 from .answers import AnswerForm, required_fields
 from .build import Transforms, build, with_gotos
+from .checks import check_async
 from .functions import CompiledFunctions, JoinCode, transform_chain
 from .gotos import command_targets, gives_only_commands, without_commands
 from .hints import Namespace
@@ -131,6 +132,9 @@ class _Compiler:
         for node in self.graph.nodes.values():
             if isinstance(node, NodeStep):
                 check_field(node.node_type)
+                required_fields(node.node_type, self.namespace)
+            if isinstance(node, Step):
+                check_async(self.name, node)
         check_sends(self.types.anew())
         spec, transforms = build(self.graph, self.name, lambda node_id: gives_only_commands(self.types.gives(node_id)))
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
@@ -288,6 +292,4 @@ class _Compiler:
                     raise GraphDefinitionError(
                         f"A Required field of node {node_id!r} cannot be answered: {error}"
                     ) from error
-            elif isinstance(step, NodeStep):
-                required_fields(step.node_type, self.namespace)  # there must be none
         return forms

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import typing
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin
 
+import typing_extensions
 from pydantic_core import PydanticUndefined
 
 from ..codec import Codec, DecodeError
@@ -28,18 +30,57 @@ def required_fields(node_type: type[Any], namespace: Namespace) -> dict[str, Any
         ) from error
     found: dict[str, Any] = {}
     for name, hint in hints.items():
+        _check_mark(node_type, name, hint)
         if get_origin(hint) is not Annotated:
             continue
         inner, *notes = get_args(hint)
         inner = getattr(inner, "__value__", inner)  # of a type alias
-        if not any(note is Required or isinstance(note, Required) for note in notes):
+        if not any(_is_mark(note) for note in notes):
             continue
         _check_waiting(node_type, name, inner)
-        kept = [note for note in notes if note is not Required and not isinstance(note, Required)]
+        kept = [note for note in notes if not _is_mark(note)]
         members = [member for member in (get_args(inner) or (inner,)) if member is not NoneType]
         bare = union(members) if NoneType in get_args(inner) else inner
         found[name] = Annotated[(bare, *kept)] if kept else bare
     return found
+
+
+def _check_mark(node_type: type[Any], name: str, hint: Any) -> None:
+    """What looks like a field that an answer brings, and would be none without a word."""
+    is_typings = any(
+        note in _TYPINGS or get_origin(note) in _TYPINGS
+        for note in (hint, *(get_args(hint)[1:] if get_origin(hint) is Annotated else ()))
+    )
+    inside = hint if get_origin(hint) is not Annotated else get_args(hint)[0]
+    if is_typings:
+        what = "typing's Required, which is for the keys of a TypedDict; import temporal_graph's"
+    elif _is_mark(hint):
+        what = "Required for its type; it is a mark beside the type"
+    elif _is_mark(_defaults(node_type).get(name)):
+        what = "Required for its default; it is a mark beside the type"
+    elif any(_is_mark(note) or note in _TYPINGS for note in _notes_inside(inside)):
+        what = "Required inside its type; it belongs around it"
+    else:
+        return
+    raise GraphDefinitionError(
+        f"Field {name!r} of {node_type.__name__} has {what}: from temporal_graph import Required, and {name}: "
+        "Annotated[T | None, Required] = None."
+    )
+
+
+_TYPINGS: tuple[Any, ...] = (typing.Required, typing_extensions.Required)
+
+
+def _is_mark(note: Any) -> bool:
+    return note is Required or isinstance(note, Required)
+
+
+def _notes_inside(type_: Any) -> Iterator[Any]:
+    """What is noted beside the members of a union."""
+    members = get_args(type_) if get_origin(type_) in (typing.Union, UnionType) else ()
+    for member in members:
+        if get_origin(member) is Annotated:
+            yield from get_args(member)[1:]
 
 
 def _check_waiting(node_type: type[Any], name: str, type_: Any) -> None:

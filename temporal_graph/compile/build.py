@@ -25,6 +25,7 @@ from ..engine.spec import (
     Path,
     StartSpec,
     StepSpec,
+    edges,
 )
 from ..errors import GraphDefinitionError
 from ..interrupts import InterruptNode
@@ -103,7 +104,7 @@ def with_gotos(spec: GraphSpec, gotos: Mapping[str, tuple[str, ...]]) -> GraphSp
         return spec
     into: dict[str, list[str]] = {}
     for node in spec.nodes.values():
-        for target in (*_edges(node), *gotos.get(node.id, ())):
+        for target in (*edges(node), *gotos.get(node.id, ())):
             into.setdefault(target, []).append(node.id)
     nodes: dict[str, NodeSpec] = {}
     for node in spec.nodes.values():
@@ -128,10 +129,3 @@ def _region(join: JoinSpec, gotos: Mapping[str, tuple[str, ...]], into: Mapping[
         added.extend(into.get(node_id, ()))
         added.extend(source for source, targets in gotos.items() if node_id in targets)
     return frozenset(region)
-
-
-def _edges(node: NodeSpec) -> tuple[str, ...]:
-    if isinstance(node, ForkSpec | DecisionSpec):
-        return tuple(path.to for path in node.paths)
-    path = getattr(node, "path", None)
-    return () if path is None else (path.to,)

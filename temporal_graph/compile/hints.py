@@ -67,7 +67,7 @@ class Signature:
 
 def of_step(node_id: str, call: Callable[..., Any], namespace: Namespace) -> Signature:
     """What a step's function declares: `StepContext[State, Deps, Inputs]` and its return type."""
-    function = _streamed(call) or call
+    function = streamed(call) or call
     hints = _resolve(f"step {node_id!r}", function, namespace)
     context = _context(function, hints)
     output = _drained(_known(hints.get("return", UNKNOWN)))
@@ -256,7 +256,7 @@ def _drained(type_: Any) -> Any:
     return type_ if tuple(members) == _union(type_) else typing.Union[tuple(members)]  # noqa: UP007 - made from a list
 
 
-def _streamed(call: Callable[..., Any]) -> Callable[..., Any] | None:
+def streamed(call: Callable[..., Any]) -> Callable[..., Any] | None:
     """The author's async generator, where `GraphBuilder.stream` has wrapped one."""
     if not inspect.isfunction(call) or not call.__qualname__.endswith("GraphBuilder.stream.<locals>.wrapper"):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import inspect
 import json
 from collections import ChainMap
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
@@ -26,6 +27,7 @@ from ..errors import GraphInputError, InterruptError
 from ..interrupts import current_asker
 from ..messages import NodeDone, NodeInput, NodeResult, Question
 from .asking import NO_HOOKS, Hooks, Interrupted, NodeAsker
+from .checks import not_awaitable
 from .editing import check_state, edited
 from .policies import Policies
 from .step_functions import StepFunction
@@ -128,7 +130,10 @@ class NodeRunner:
         try:
             if message.composes:
                 return await self._compose(node_id, message, context, asker)
-            output = await code.step.call(context)
+            called: Any = code.step.call(context)
+            if not inspect.isawaitable(called):
+                raise not_awaitable(node_id, called)
+            output = await called
             if isinstance(output, AsyncIterable):
                 output = [item async for item in output]  # pyright: ignore[reportUnknownVariableType]
         except Interrupted as interrupted:

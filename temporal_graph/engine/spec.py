@@ -102,6 +102,14 @@ class EndSpec:
 NodeSpec: TypeAlias = StartSpec | StepSpec | ForkSpec | DecisionSpec | JoinSpec | EndSpec
 
 
+def edges(node: NodeSpec) -> tuple[str, ...]:
+    """The nodes to which paths lead from a node."""
+    if isinstance(node, ForkSpec | DecisionSpec):
+        return tuple(path.to for path in node.paths)
+    path = getattr(node, "path", None)
+    return () if path is None else (path.to,)
+
+
 @dataclass(frozen=True)
 class GraphSpec:
     """A whole graph, as plain data.
@@ -127,3 +135,14 @@ class GraphSpec:
     def step_ids(self) -> tuple[str, ...]:
         """The nodes that do work, in the order of the graph."""
         return tuple(node.id for node in self.nodes.values() if isinstance(node, StepSpec))
+
+    def join_behind(self, node_id: str) -> str | None:
+        """The nearest join behind a node, along the paths; None for none."""
+        waiting, seen = [node_id], {node_id}
+        for found in waiting:
+            if isinstance(self.nodes[found], JoinSpec):
+                return found
+            behind = [target for target in edges(self.nodes[found]) if target not in seen]
+            waiting.extend(behind)
+            seen.update(behind)
+        return None

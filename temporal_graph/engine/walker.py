@@ -167,6 +167,7 @@ class Walker:
         self._opened: deque[Interrupt] = deque()
         self._running: int = 0
         self._now = ""
+        self._empty: dict[str, None] = {}
 
     @property
     def state(self) -> Json:
@@ -198,8 +199,22 @@ class Walker:
             if not token.is_dropped:
                 self._move(token)
         if self.status == "running" and not self.tasks:
+            raise RunFailedError(self._no_output())
+
+    def _no_output(self) -> Failure:
+        """Why nothing is left to do, as far as is known."""
+        if not self._empty:
             message = "The run has nothing left to do, and no branch has reached the end node."
-            raise RunFailedError(Failure(END, "NoOutputError", message))
+            return Failure(END, "NoOutputError", message)
+        map_id = next(iter(self._empty))
+        join_id = self.spec.join_behind(map_id)
+        behind, named = ("a join", "...") if join_id is None else (f"join {join_id!r}", join_id)
+        message = (
+            f"Map {map_id!r} got nothing to go over, so nothing has come to {behind} behind it, and the run has "
+            "nothing left to do. Name the join that goes on then, with its initial value: "
+            f".map(downstream_join_id={named!r})."
+        )
+        return Failure(map_id, "NoOutputError", message)
 
     def _move(self, token: _Token) -> None:
         node = self.spec.nodes[token.node_id]
@@ -312,7 +327,10 @@ class Walker:
             self._begin_ahead(node.downstream_join, runs)
         if node.is_map:
             (path,) = node.paths
-            for item in self._guard(node.id, self.functions.items, node.id, token.value):
+            items = self._guard(node.id, self.functions.items, node.id, token.value)
+            if not items and node.downstream_join is None:
+                self._empty[node.id] = None
+            for item in items:
                 self._send(path, item, runs)
         else:
             for path in node.paths:

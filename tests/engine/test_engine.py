@@ -298,8 +298,25 @@ def test_a_join_that_cancels_leaves_alone_what_is_not_below_its_fork() -> None:
 def test_a_run_with_nothing_left_to_do() -> None:
     run = Run(EACH)
     run.start([])
-    message = "The run has nothing left to do, and no branch has reached the end node."
-    assert run.failure == (END, "NoOutputError", message)
+    assert run.failure == (
+        "m",
+        "NoOutputError",
+        "Map 'm' got nothing to go over, so nothing has come to join 'j' behind it, and the run has nothing left to "
+        "do. Name the join that goes on then, with its initial value: .map(downstream_join_id='j').",
+    )
+
+
+def test_a_map_over_nothing_with_no_join_behind_it() -> None:
+    run = Run(graph(start("m"), mapping("m", "a"), step("a", "m")))
+    run.start([])
+    assert run.failure[2] == (
+        "Map 'm' got nothing to go over, so nothing has come to a join behind it, and the run has nothing left to do. "
+        "Name the join that goes on then, with its initial value: .map(downstream_join_id='...')."
+    )
+
+
+def test_a_run_with_nothing_left_to_do_for_no_reason_that_is_known() -> None:
+    assert Run(LINE).engine._no_output().node_id == END  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_node_that_names_no_node() -> None:

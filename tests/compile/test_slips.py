@@ -1,0 +1,320 @@
+"""Slips of the pen: each gets an error at the earliest moment, which quotes what was written and names the cure."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+import typing
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import pytest
+import typing_extensions
+from pydantic import BaseModel
+from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext
+from pydantic_graph.join import reduce_list_append
+from temporalio.client import Client
+
+import temporal_graph as tg
+from temporal_graph import (
+    ApprovalQueue,
+    GraphDefinitionError,
+    GraphInputError,
+    GraphRunError,
+    InterruptibleGraph,
+    InterruptNode,
+    TemporalGraph,
+    interrupt,
+)
+
+
+def refused(make: Callable[[], Any]) -> str:
+    with pytest.raises(GraphDefinitionError) as caught:
+        make()
+    return str(caught.value)
+
+
+def one_step(call: Any, **types: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    g: GraphBuilder[Any, Any, Any, Any] = GraphBuilder(name="one", **types)
+    step = g.step(call, node_id="only")
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    return TemporalGraph(g.build())
+
+
+# -- Required ---------------------------------------------------------------------------------------------------------
+
+
+class Review(InterruptNode[None, None, int]):
+    async def run(self, ctx: GraphRunContext[None]) -> End[int]:
+        return End(1)
+
+
+@dataclass
+class TypingsMark(Review):
+    ok: Annotated[bool | None, typing.Required] = None
+
+
+@dataclass
+class ExtensionsMark(Review):
+    ok: Annotated[bool | None, typing_extensions.Required, "a note"] = None
+
+
+@dataclass
+class TypingsType(Review):
+    ok: typing.Required[bool] = None  # type: ignore[assignment]
+
+
+@dataclass
+class OursAsAType(Review):
+    ok: tg.Required = None  # type: ignore[assignment]
+
+
+@dataclass
+class OursAsADefault(Review):
+    ok: bool | None = tg.Required  # type: ignore[assignment]
+
+
+@dataclass
+class OursInside(Review):
+    ok: Annotated[bool, tg.Required] | None = None
+
+
+class OfAModel(BaseModel, Review):
+    ok: Annotated[bool | None, typing.Required] = None
+
+
+@dataclass
+class OursSubscripted(Review):
+    ok: tg.Required[bool] = None  # type: ignore[type-arg, assignment]
+
+
+@dataclass
+class NoInterruptNode(BaseNode[None, None, int]):
+    ok: Annotated[bool | None, typing.Required] = None
+
+    async def run(self, ctx: GraphRunContext[None]) -> End[int]:
+        return End(1)
+
+
+@pytest.mark.parametrize(
+    ("node", "slip"),
+    [
+        (TypingsMark, "typing's Required"),
+        (ExtensionsMark, "typing's Required"),
+        (TypingsType, "typing's Required"),
+        (OfAModel, "typing's Required"),
+        (NoInterruptNode, "typing's Required"),
+        (OursAsAType, "Required for its type"),
+        (OursAsADefault, "Required for its default"),
+        (OursInside, "Required inside its type"),
+    ],
+)
+def test_what_only_looks_like_a_required_field(node: Any, slip: str) -> None:
+    message = refused(lambda: InterruptibleGraph([node], name="review"))
+    assert message.startswith(f"Field 'ok' of {node.__name__} has {slip}")
+    assert message.endswith("from temporal_graph import Required, and ok: Annotated[T | None, Required] = None.")
+
+
+def test_required_written_as_typings_is() -> None:
+    message = refused(lambda: InterruptibleGraph([OursSubscripted], name="review"))
+    assert message.endswith("name: Annotated[bool | None, Required] = None.")
+    assert refused(lambda: tg.Required["bool"]) == message  # type: ignore[misc]
+
+
+class Form(typing_extensions.TypedDict, total=False):
+    name: typing_extensions.Required[str]
+
+
+@dataclass
+class Fill(Review):
+    form: Annotated[Form | None, tg.Required] = None
+    others: list[Form] = field(default_factory=list[Form])
+
+
+async def test_keys_of_a_typed_dict_are_required_as_typing_has_it() -> None:
+    stop = await InterruptibleGraph([Fill], name="fill").local().proceed(from_node=Fill())
+    assert (stop.interrupts[0].response_schema or {})["required"] == ["form"]
+
+
+# -- Functions that are not async -------------------------------------------------------------------------------------
+
+
+@dataclass
+class SyncNode(BaseNode[None, None, int]):
+    def run(self, ctx: GraphRunContext[None]) -> End[int]:  # type: ignore[override]
+        return End(1)
+
+
+@dataclass
+class SyncReview(InterruptNode[None, None, int]):
+    def run(self, ctx: GraphRunContext[None]) -> End[int]:  # type: ignore[override]
+        return End(1)
+
+
+@pytest.mark.parametrize("node", [SyncNode, SyncReview])
+def test_a_node_that_is_not_async(node: Any) -> None:
+    assert refused(lambda: InterruptibleGraph([node], name="sync")) == (
+        f"{node.__name__}.run of graph 'sync' is not async, and a node is awaited: async def run(self, ctx: "
+        "GraphRunContext[...]) -> ...."
+    )
+
+
+def plain(ctx: StepContext[None, None, int]) -> int:
+    return ctx.inputs
+
+
+async def awaited(ctx: StepContext[None, None, int]) -> int:
+    return ctx.inputs + 1
+
+
+@functools.wraps(awaited)
+def wrapping(*args: Any) -> Any:
+    return awaited(*args)
+
+
+@functools.wraps(plain)
+async def in_a_thread(ctx: Any) -> int:
+    return await asyncio.to_thread(plain, ctx) + 1
+
+
+def of_another(ctx: StepContext[None, None, int]):  # type: ignore[no-untyped-def]
+    return awaited(ctx)
+
+
+def of_nothing(ctx: StepContext[None, None, int]):  # type: ignore[no-untyped-def]
+    return ctx.inputs
+
+
+def test_a_step_that_is_not_async() -> None:
+    message = refused(lambda: one_step(plain, input_type=int, output_type=int))
+    assert message == (
+        "Step 'only' of graph 'one' is not async, and a node is awaited: async def only(ctx: StepContext[...]) -> ...."
+    )
+
+
+@pytest.mark.parametrize("call", [awaited, wrapping, in_a_thread])
+async def test_a_step_that_is(call: Any) -> None:
+    assert (await one_step(call, input_type=int, output_type=int).local().proceed(inputs=1)).output == 2
+
+
+async def test_a_step_that_does_not_say() -> None:
+    """It may return what another one has made; that it does not shows when it is called."""
+
+    async def end(ctx: StepContext[None, None, int]) -> int:
+        return ctx.inputs
+
+    def graph(first: Any) -> TemporalGraph[Any, Any, Any, Any]:
+        g = GraphBuilder(name="two", input_type=int, output_type=int)
+        one, two = g.step(first, node_id="first"), g.step(end, node_id="end")
+        g.add(g.edge_from(g.start_node).to(one), g.edge_from(one).to(two), g.edge_from(two).to(g.end_node))
+        return TemporalGraph(g.build())
+
+    assert (await graph(of_another).local().proceed(inputs=1)).output == 2
+    with pytest.raises(GraphRunError, match=r"TypeError: Node 'first' returned int when it was called.*async def fir"):
+        await graph(of_nothing).local().proceed(inputs=1)
+
+
+def test_a_step_that_yields() -> None:
+    async def numbers(ctx: StepContext[None, None, int]) -> AsyncIterable[int]:
+        yield ctx.inputs
+
+    assert "Make a step that yields with @g.stream." in refused(lambda: one_step(numbers, input_type=int))
+
+
+def test_a_stream_that_is_not_async() -> None:
+    g = GraphBuilder(name="stream", input_type=int, output_type=list[int])
+
+    def numbers(ctx: StepContext[None, None, int]) -> AsyncIterable[int]:
+        yield ctx.inputs
+
+    step = g.stream(numbers)  # type: ignore[arg-type]
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    message = refused(lambda: TemporalGraph(g.build()))
+    assert message.startswith("Step 'numbers' of graph 'stream' is a stream that yields, and is not async: async def ")
+
+
+# -- A map over nothing -----------------------------------------------------------------------------------------------
+
+
+def mapped(**words: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    g = GraphBuilder(name="mapped", input_type=list[int], output_type=list[int])
+    step = g.step(awaited, node_id="add")
+    join = g.join(reduce_list_append, initial_factory=list[int], node_id="collect")
+    g.add(
+        g.edge_from(g.start_node).map(fork_id="each", **words).to(step),
+        g.edge_from(step).to(join),
+        g.edge_from(join).to(g.end_node),
+    )
+    return TemporalGraph(g.build())
+
+
+async def test_a_map_over_nothing_without_a_join_that_is_named() -> None:
+    with pytest.raises(GraphRunError) as caught:
+        await mapped().local().proceed(inputs=[])
+    error = caught.value
+    assert (error.node_id, error.error_type) == ("each", "NoOutputError")
+    assert error.error_message == (
+        "Map 'each' got nothing to go over, so nothing has come to join 'collect' behind it, and the run has nothing "
+        "left to do. Name the join that goes on then, with its initial value: .map(downstream_join_id='collect')."
+    )
+    assert (await mapped().local().proceed(inputs=[1])).output == [2]
+    assert (await mapped(downstream_join_id="collect").local().proceed(inputs=[])).output == []
+
+
+# -- TypedDict --------------------------------------------------------------------------------------------------------
+
+
+class Old(typing.TypedDict):
+    a: int
+
+
+@dataclass
+class Holds:
+    many: list[dict[str, Old]]
+    itself: Holds | None = None
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there typing's says enough")
+@pytest.mark.parametrize("type_", [Old, Holds, dict[str, Old | None]])
+async def test_a_typed_dict_of_typing(type_: Any) -> None:
+    cure = "Old is made with typing.TypedDict, which does not say enough below Python 3.12. Make it with that of"
+
+    async def one(ctx: StepContext[Any, None, int]) -> int:
+        return len(await interrupt("Well?", response_type=type_))
+
+    assert cure in refused(lambda: one_step(awaited, input_type=type_, output_type=int))
+    assert cure in refused(lambda: one_step(awaited, state_type=type_, input_type=int, output_type=int))
+    with pytest.raises(GraphRunError, match=cure):
+        await one_step(one, input_type=int, output_type=int).local().proceed(inputs=1)
+
+
+# -- Ids --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [None, "", 17, b"order-17"])
+async def test_what_is_no_id(client: Client, given: Any) -> None:
+    graph = one_step(awaited, input_type=int, output_type=int)
+    run = graph.get_run(client, "no-such-run")
+    queue = ApprovalQueue(client)
+    calls: list[tuple[str, Callable[[], Any]]] = [
+        ("id", lambda: graph.start(client, inputs=1, id=given, task_queue="q")),
+        ("id", lambda: graph.run(client, inputs=1, id=given, task_queue="q")),
+        ("id", lambda: graph.proceed(client, inputs=1, id=given, task_queue="q")),
+        ("id", lambda: graph.proceed(client, id=given)),
+        ("id", lambda: graph.get_run(client, given)),
+        ("id", lambda: run.fork("1", id=given, task_queue="q")),
+        ("run_id", lambda: queue.questions(given)),
+        ("run_id", lambda: queue.answer(given, True)),
+        ("run_id", lambda: queue.approve(given)),
+        ("task_queue", lambda: graph.start(client, inputs=1, id="i", task_queue=given)),
+        ("task_queue", lambda: run.fork("1", id="i", task_queue=given)),
+    ]
+    if given is not None:
+        calls.append(("task_queue", lambda: graph.proceed(client, inputs=1, id="i", task_queue=given)))
+    for name, call in calls:
+        with pytest.raises(GraphInputError) as caught:
+            await call()
+        what = "the name of the task queue of the workers that run it" if name == "task_queue" else "a run's id"
+        assert str(caught.value).startswith(f"{name} is {given!r}; it must be {what}")
