@@ -219,6 +219,7 @@ async def _print() -> None:
             async with Worker(known, task_queue="wire", **worker_options()):
                 conversation = Conversation(client, "wire")
                 for exchange in exchanges():
+                    print(f"// {exchange}", file=sys.stderr)
                     outcome, reply = await conversation.make(exchange)
                     shown = json.loads(exchange.shown) if exchange.shown else None
                     head = f"// {exchange}\n" + (f"{exchange.sent}\n" if exchange.sent else "")
