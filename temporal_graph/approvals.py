@@ -56,18 +56,22 @@ class Pending:
         deadline: Until when it can be answered; None for ever.
         created_at: When it was asked, with time zone.
         escalation_level: How often it was handed on for want of an answer.
+        status: `waiting`; or `blocked`, where no worker that is there can go on with the run.
+        problem: Why it is blocked.
     """
 
     run_id: str
     graph: str
     interrupt_id: str
     node_id: str
-    kind: Literal["node", "call", "before", "after", "failure"]
+    kind: Literal["node", "call", "before", "after", "failure", "blocked"]
     value: Any
     assignees: list[str]
     deadline: datetime | None
     created_at: datetime
     escalation_level: int
+    status: str = "waiting"
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -533,6 +537,9 @@ class _Look:
 
 
 def _items(run: Found) -> list[Pending]:
+    if run.problem is not None and not run.questions and run.since is not None:
+        # Nobody can say what it waits for.
+        return [Pending(run.run_id, run.graph, "", "", "blocked", None, [], None, run.since, 0, "blocked", run.problem)]
     return [
         Pending(
             run.run_id,
@@ -545,9 +552,19 @@ def _items(run: Found) -> list[Pending]:
             None if item["deadline"] is None else datetime.fromisoformat(item["deadline"]),
             datetime.fromisoformat(item["created_at"]),
             item["escalation_level"],
+            "waiting" if _problem(run, item) is None else "blocked",
+            _problem(run, item),
         )
         for item in run.questions
     ]
+
+
+def _problem(run: Found, item: Mapping[str, Any]) -> str | None:
+    """Why a run cannot go on that asks a question; what that shows may be cut."""
+    if item["kind"] != "blocked" or run.problem is not None:
+        return run.problem
+    shown = cast("dict[str, Any]", item["value"])
+    return str(shown["cut"] if "cut" in shown else shown["error"]["message"])
 
 
 def _order(order: Any) -> Order | None:

@@ -13,7 +13,8 @@ from .codec.text import compact
 from .commands import NOTHING
 from .compile import CompiledGraph
 from .compile.targets import dump_fields
-from .starting import dump_policies, forked, node_ids
+from .errors import RunBlockedError
+from .starting import forked, kept_with, node_ids
 from .temporal.names import (
     EXTEND,
     GET_STATE,
@@ -83,13 +84,18 @@ class GraphRun(Generic[OutputT, StateT]):
         return read_interrupts(await self._looks.query(self._handle, PENDING_INTERRUPTS))
 
     async def get_state(self) -> RunState[StateT]:
-        """Where the run stands; also after its end.
+        """Where the run stands; also after its end, and where no worker that is there can go on with it (`blocked`).
 
         Raises:
             RunNotFoundError: There is no such run.
             NoWorkerError: No worker answers.
         """
-        return read_run_state(self._graph, await self._looks.query(self._handle, GET_STATE))
+        try:
+            return read_run_state(self._graph, await self._looks.query(self._handle, GET_STATE))
+        except RunBlockedError as error:
+            from .engine import looking
+
+            return read_run_state(self._graph, {**looking.nothing(), "status": "blocked", "problem": str(error)})
 
     # -- Answers ----------------------------------------------------------------------------------------------------
 
@@ -412,7 +418,7 @@ class GraphRun(Generic[OutputT, StateT]):
         message = {
             "snapshot": compact(data),
             "fork": compact({"update": changes}),
-            "policies": dump_policies(self._graph),
+            **kept_with(self._graph),
         }
         argument = self._calls.start_argument(self._client, message)
         await self._calls.start(self._client, self._graph.name, argument, id=id, task_queue=task_queue, **start_options)

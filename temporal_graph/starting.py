@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -38,13 +39,17 @@ def dump_start(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
         node = json.loads(found["node_id"]), found["data"]
     # What would fail in the run is to fail here.
     load_start(graph, message["inputs"], message["state"], node)
-    message["policies"] = dump_policies(graph)
+    message.update(kept_with(graph))
     return message
 
 
-def dump_policies(graph: CompiledGraph) -> str:
-    """How a run asks, as JSON text; it goes along from its start, so that another release does not change it."""
-    return compact(graph.policies.kept())
+def kept_with(graph: CompiledGraph) -> dict[str, str]:
+    """What goes along with a run from its start, as JSON texts by field of the start message.
+
+    How it asks, so that another release does not change it; and what its graph looks like, so that another release can
+    tell what is different.
+    """
+    return {"policies": compact(graph.policies.kept()), "graph": compact(graph.shape.dump())}
 
 
 def dump_given(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) -> dict[str, str | None]:
@@ -112,6 +117,7 @@ def load_start(
     breakpoints: Breakpoints = NO_BREAKPOINTS,
     *,
     was_taken: bool = False,
+    is_anothers: bool = False,
 ) -> Start:
     """The engine's first event, from JSON texts that may come from anybody.
 
@@ -122,10 +128,14 @@ def load_start(
         start_node: The node to start at, and what it gets.
         breakpoints: Where the run is to stop.
         was_taken: The run began with this before, so that a rule which refuses it by now is not heard.
+        is_anothers: The run began with another release of the graph, to which they did fit; what does not fit this one
+            stays as it is, for the nodes to find out.
 
     Raises:
         GraphInputError: They do not fit the graph.
     """
+    if is_anothers:
+        return _load_anothers(graph, inputs, state, start_node, breakpoints)
     first_state = _load_state(graph, state, was_taken)
     check_breakpoints(graph, breakpoints)
     if start_node is None:
@@ -137,6 +147,31 @@ def load_start(
         known = ", ".join(repr(known) for known in graph.nodes)
         raise GraphInputError(f"Graph {graph.name!r} has no node {node_id!r} to start at. Its nodes: {known}.")
     value = _encoded(code.inputs, data, f"node {node_id!r} of graph {graph.name!r}", was_taken)
+    return Start(value, first_state, node_id, graph.functions.is_answered(node_id, value), breakpoints)
+
+
+def _load_anothers(
+    graph: CompiledGraph,
+    inputs: str | None,
+    state: str | None,
+    start_node: tuple[str, str] | None,
+    breakpoints: Breakpoints,
+) -> Start:
+    first_state: Json = None if graph.state is None else json.loads(state or "{}")
+    with contextlib.suppress(GraphInputError):
+        first_state = _load_state(graph, state, True)
+    if start_node is None:
+        value = Encoded(inputs or "null", graph.inputs.name)
+        with contextlib.suppress(GraphInputError):
+            value = _encoded(graph.inputs, inputs or "null", "", True)
+        return Start(value, first_state, breakpoints=breakpoints)
+    node_id, data = start_node
+    code = graph.nodes.get(node_id)
+    if code is None:
+        return load_start(graph, inputs, state, start_node, breakpoints, was_taken=True)  # which says so
+    value = Encoded(data)
+    with contextlib.suppress(GraphInputError):
+        value = _encoded(code.inputs, data, "", True)
     return Start(value, first_state, node_id, graph.functions.is_answered(node_id, value), breakpoints)
 
 

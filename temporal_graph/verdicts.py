@@ -35,7 +35,7 @@ def verdict(question: Mapping[str, Any], is_yes: bool, text: str | None) -> tupl
     schema = question["response_schema"]
     if question["kind"] in ("before", "after"):
         return asks.go_on("a breakpoint")
-    if question["kind"] == "failure":
+    if question["kind"] in ("failure", "blocked"):
         raise asks.unknown("a node has failed, and it takes Retry(), Skip(...) or Abort()")
     if schema is None or schema is True or schema == {}:
         return asks.anything()

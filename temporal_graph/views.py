@@ -35,7 +35,7 @@ class Interrupt:
         interrupt_id: `Review:1` (node, how many-th visit), or `Review:1.0` for the first `interrupt()` of that visit.
         node_id: The node that asks.
         kind: `node` for an interrupt node, `call` for `interrupt()`, `before`, `after` for a breakpoint, `failure` for
-            a node that has failed.
+            a node that has failed, `blocked` for one that cannot read what another release of its graph has left it.
         value: What is shown to the person, as JSON.
         response_schema: JSON schema of an answer that fits; None where anything does.
         created_at: When it was asked, with time zone.
@@ -50,7 +50,7 @@ class Interrupt:
 
     interrupt_id: str
     node_id: str
-    kind: Literal["node", "call", "before", "after", "failure"]
+    kind: Literal["node", "call", "before", "after", "failure", "blocked"]
     value: Any
     response_schema: dict[str, Any] | None
     created_at: datetime
@@ -129,9 +129,10 @@ class RunState(Generic[StateT]):
     """Where a run stands.
 
     Attributes:
-        status: `running`, `waiting` (nothing happens before a person answers), `paused`, `finished`, `failed` or
-            `cancelled`.
-        values: The state as of now; None for a run that could not start.
+        status: `running`, `waiting` (nothing happens before a person answers), `blocked` (it holds what the release of
+            its graph that has it now cannot read), `paused`, `finished`, `failed` or `cancelled`.
+        values: The state as of now; None for a run that could not start. Of one that is `blocked`, the JSON of a state
+            that cannot be read, or None where it cannot be looked at.
         version: How often the state has changed; for `update_state(expected_version=...)`.
         next: Ids of the nodes that run, wait or come next; empty at the end.
         interrupts: The questions that are open, oldest first.
@@ -141,6 +142,7 @@ class RunState(Generic[StateT]):
         interrupt_before: Ids of the nodes before which the run stops for people.
         interrupt_after: Ids of the nodes after which it does.
         unreadable: Why `values` is JSON as it is: it is no state of this release of the graph; else None.
+        problem: Why it is `blocked`.
     """
 
     status: str
@@ -154,6 +156,7 @@ class RunState(Generic[StateT]):
     interrupt_before: list[str]
     interrupt_after: list[str]
     unreadable: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -163,8 +166,8 @@ class Checkpoint(Generic[StateT]):
     Attributes:
         checkpoint_id: Its id, a number that counts from 1, as text; for `fork`.
         kind: What happened: `started`, `forked` (the first one of a run that `fork` started), `node_finished`,
-            `node_failed`, `interrupt_opened`, `interrupt_cancelled` (its node went on without an answer), `answered`,
-            `timed_out`, `state_updated`, `failed` or `cancelled`.
+            `node_failed`, `node_blocked`, `interrupt_opened`, `interrupt_cancelled` (its node went on without an
+            answer), `answered`, `timed_out`, `state_updated`, `failed` or `cancelled`.
         node_id: The node that it happened to; None for the whole run.
         at: When, with time zone.
         changes: The fields of the state that it changed, with their new values, as JSON.
@@ -228,13 +231,14 @@ class Stop(Generic[OutputT, StateT]):
     """Where a run stopped: at questions, or at its end, or because it is paused.
 
     Attributes:
-        status: `waiting`, `paused` or `finished`.
+        status: `waiting`, `blocked`, `paused` or `finished`.
         interrupts: The questions that are open, oldest first; empty at the end.
         state: The state as of now.
         next_node: The interrupt node that waits (the first, if there are several); None at a call or at the end.
         output: The output, at the end.
         unreadable: Why `state`, or `output`, is JSON as it is, or `next_node` None although one waits: this release of
             the graph cannot read it; else None.
+        problem: Why it is blocked; see `RunState`.
     """
 
     status: str
@@ -243,6 +247,7 @@ class Stop(Generic[OutputT, StateT]):
     next_node: BaseNode[Any, Any, Any] | None
     output: OutputT | None
     unreadable: str | None = None
+    problem: str | None = None
 
     @property
     def is_interrupt(self) -> bool:
@@ -293,7 +298,9 @@ def read_stop(graph: CompiledGraph, data: Mapping[str, Any]) -> Stop[Any, Any]:
         node = _read(graph.nodes[composed["node_id"]].inputs, composed["data"], f"node {composed['node_id']!r}")
     next_node = node[0] if node[1] is None else None
     wrong = [said for said in (output[1], state[1], node[1]) if said is not None]
-    return Stop(data["status"], interrupts, state[0], next_node, output[0], "; ".join(wrong) or None)
+    return Stop(
+        data["status"], interrupts, state[0], next_node, output[0], "; ".join(wrong) or None, data.get("problem")
+    )
 
 
 def raise_run_error(failure: Mapping[str, Any], cause: BaseException | None = None) -> NoReturn:
@@ -349,7 +356,7 @@ def read_result(graph: CompiledGraph, output: str, state: str) -> GraphResult[An
 
 def read_run_state(graph: CompiledGraph, data: Mapping[str, Any]) -> RunState[Any]:
     """Where a run stands, from the JSON of the wire."""
-    never_began = data["status"] == "failed" and data["values"] is None
+    never_began = data["status"] in ("failed", "blocked") and data["values"] is None
     values, unreadable = (None, None) if never_began else _read(graph.state, data["values"], "the state")
     return RunState(
         data["status"],
@@ -363,6 +370,7 @@ def read_run_state(graph: CompiledGraph, data: Mapping[str, Any]) -> RunState[An
         data["breakpoints"]["before"],
         data["breakpoints"]["after"],
         unreadable,
+        data.get("problem"),
     )
 
 

@@ -23,6 +23,8 @@ DYNAMIC_CONFIG = {
     "history.transferProcessorMaxPollRPS": 10_000,
     # As it comes, a run that continues as new within a second of its start must wait for the rest of that second.
     "history.workflowIdReuseMinimalInterval": "0s",
+    # As it comes, a run is listed as one with problems, and found blocked, after five failed attempts at a task.
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": 2,
 }
 
 # On Linux the kernel is asked to kill the server with the worker, which may itself be killed and run no clean-up.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import NoneType
 from typing import Any
 
@@ -31,6 +32,7 @@ from .hints import Namespace
 from .nodes import NodeCode, NodeRunner
 from .policies import Policies, check_field, check_methods, own_policy
 from .sends import check_sends
+from .shape import Shape, shape_of
 from .step_functions import StepFunction, step_functions
 from .types import Types
 
@@ -55,6 +57,7 @@ class CompiledGraph:
         targets: What each node takes, and the end.
         steps: The functions that nodes call with `step()`, by name.
         policies: How questions are asked.
+        options: How its nodes are run.
     """
 
     name: str
@@ -70,6 +73,14 @@ class CompiledGraph:
     targets: Mapping[str, ValueCodec]
     steps: Mapping[str, StepFunction]
     policies: Policies
+    options: Mapping[str, NodeOptions] = field(default_factory=dict[str, NodeOptions])
+
+    @cached_property
+    def shape(self) -> Shape:
+        """What it looks like, as far as its runs hang on it."""
+        outputs = [code.output for code in self.nodes.values()]
+        types = [self.inputs, self.state, self.output, *self.targets.values(), *outputs]
+        return shape_of(self.spec, self.options, types)
 
 
 def compile_graph(
@@ -114,7 +125,7 @@ def with_options(graph: CompiledGraph, options: Mapping[str, NodeOptions]) -> Co
         node_id: replace(node, asks_on_failure=True) if isinstance(node, StepSpec) and node_id in failing else node
         for node_id, node in graph.spec.nodes.items()
     }
-    return replace(graph, spec=GraphSpec(graph.spec.name, nodes))
+    return replace(graph, spec=GraphSpec(graph.spec.name, nodes), options=options)
 
 
 class _Compiler:

@@ -27,6 +27,7 @@ from .calls import Call, name_of
 from .matching import Mark, Matching, settled
 from .places import place
 from .policies import never
+from .reading import reading
 from .step_functions import LostError, StepFunction, dump_returned
 from .targets import shown, to_json
 
@@ -311,7 +312,8 @@ class NodeAsker:
         if _has_failed(kept):
             assert self._hooks.load_error is not None
             raise self._hooks.load_error(kept["error"])
-        return codec.load_kept(compact(kept[0]))
+        with reading(f"what {key.partition(':')[2]!r} has given"):
+            return codec.load_kept(compact(kept[0]))
 
     def _compare(self, key: str, call: Call) -> None:
         """Look whether a key stands for one call, as far as the node has made calls since it began."""

@@ -13,6 +13,7 @@ from ..codec.text import compact
 from ..engine.state import Json, Plan, diff
 from ..errors import DepsError
 from .editing import check_state
+from .reading import reading
 
 
 def refuse_deps(where: str) -> NoReturn:
@@ -51,7 +52,8 @@ class StateCell:
     def value(self) -> Any:
         """The typed state."""
         if not self._is_read:
-            self._value = None if self._codec is None else self._codec.load_kept(compact(self._data))
+            with reading("the state"):
+                self._value = None if self._codec is None else self._codec.load_kept(compact(self._data))
             self._is_read = True
         return self._value
 

@@ -14,6 +14,9 @@ from ..engine.state import Json, same
 def edited(codec: ValueCodec | None, state: Json, update: Json) -> tuple[Json, list[dict[str, Any]]]:
     """The state with some fields changed.
 
+    A state that another release of the graph has left, and that cannot be read, takes what makes it better: fields that
+    fit, whatever else is still wrong with it.
+
     Args:
         codec: The type of the state; None for a graph without one.
         state: The state as JSON.
@@ -28,10 +31,11 @@ def edited(codec: ValueCodec | None, state: Json, update: Json) -> tuple[Json, l
     if not isinstance(state, dict) or not isinstance(update, dict):
         return None, [_wrong([], "an update is an object with fields of the state")]
     before, fields = cast("dict[str, Json]", state), cast("dict[str, Json]", update)
+    merged = {**before, **fields}
     try:
-        after = json.loads(codec.dump(codec.load_changed(compact({**before, **fields}), compact(before))))
+        after = json.loads(codec.dump(codec.load_changed(compact(merged), compact(before))))
     except DecodeError as error:
-        return None, error.errors
+        return _mended(codec, before, fields, error)
     except EncodeError as error:
         return None, [_wrong([], str(error))]
     unknown = [name for name in fields if name not in after]
@@ -64,6 +68,25 @@ def _it_is(data: str, place: list[Any]) -> str:
         except (LookupError, TypeError):
             return ""
     return f" (it is {shown(value)})" if place else ""
+
+
+def _mended(
+    codec: ValueCodec, before: dict[str, Json], fields: dict[str, Json], error: DecodeError
+) -> tuple[Json, list[dict[str, Any]]]:
+    """A state that cannot be read with some of its fields changed."""
+    try:
+        codec.load_kept(compact(before))
+    except DecodeError:
+        # What the type does not have any more, and forbids, goes with the first change.
+        extra = [item["loc"][0] for item in error.errors if item["type"] == "extra_forbidden" and len(item["loc"]) == 1]
+        left = [name for name in extra if name not in fields]
+        if left:
+            return edited(codec, {name: item for name, item in before.items() if name not in left}, fields)
+        wrong = [item for item in error.errors if not item["loc"] or item["loc"][0] in fields]
+        if not wrong:
+            return {**before, **fields}, []
+        return None, wrong
+    return None, error.errors
 
 
 def _wrong(place: list[str], message: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..codec import Codec, DecodeError, EncodeError, ValueCodec, new_errors, sho
 from ..codec.answers import schema_validator
 from ..codec.text import compact, elements
 from ..commands import Send, SendsTo
-from ..engine.events import Encoded, clipped, listed, message_of
+from ..engine.events import Encoded, OutdatedError, clipped, listed, message_of
 from ..engine.functions import Value
 from ..engine.spec import END, Path
 from ..engine.state import Json, Plan
@@ -27,6 +27,7 @@ from .contexts import DriverReducerContext, DriverStepContext, StateCell
 from .editing import edited
 from .failures import failure_schema
 from .policies import KeptPolicies, Policies, after, own_method
+from .reading import reading
 from .targets import arriving
 
 
@@ -103,7 +104,8 @@ class CompiledFunctions:
             return value.value
         assert isinstance(value, Encoded)
         assert value.type is not None
-        return self._codec.named(value.type).load_kept(value.data)
+        with reading("a value on its way"):
+            return self._codec.named(value.type).load_kept(value.data)
 
     def rest(self, node_id: str, value: Value) -> Encoded:
         """See `Functions.rest`."""
@@ -208,7 +210,8 @@ class CompiledFunctions:
 
     def load_join(self, join_id: str, data: Json) -> Any:
         """See `Functions.load_join`."""
-        return self._joins[join_id].joined.load_kept(compact(data))
+        with reading(f"what join {join_id!r} has collected"):
+            return self._joins[join_id].joined.load_kept(compact(data))
 
     # -- Questions --------------------------------------------------------------------------------------------------
 
@@ -250,7 +253,8 @@ class CompiledFunctions:
         def context() -> DriverStepContext:
             cell = StateCell(state, self._state, self._plan)
             reader = self._inputs[node_id] if value.type is None else self._codec.named(value.type)
-            return DriverStepContext(f"The policy of node {node_id!r}", cell, reader.load_kept(value.data))
+            with reading(f"the input of node {node_id!r}"):
+                return DriverStepContext(f"The policy of node {node_id!r}", cell, reader.load_kept(value.data))
 
         if self._kept is not None:
             return self._policies.complete(self._kept, node_id, kind, context)
@@ -303,6 +307,22 @@ class CompiledFunctions:
     def edit(self, state: Json, update: Json) -> tuple[Json, list[dict[str, Any]]]:
         """See `Functions.edit`."""
         return edited(self._state, state, update)
+
+    def unreadable(self, node_id: str | None, value: Encoded | None, state: Json) -> str | None:
+        """See `Functions.unreadable`."""
+        try:
+            with reading("the state"):
+                if self._state is not None:
+                    self._state.load_kept(compact(state))
+            if node_id is not None and value is not None:
+                with reading(f"the input of node {node_id!r}"):
+                    reader = self._inputs[node_id] if value.type is None else self._codec.named(value.type)
+                    reader.load_kept(value.data)
+        except OutdatedError as error:
+            return str(error)
+        except Exception as error:  # of a validator of the user's
+            return f"this release cannot read what the run holds: {type(error).__name__}: {message_of(error)}"
+        return None
 
     def fill(self, node_id: str, value: Encoded, answer: Json) -> Encoded:
         """See `Functions.fill`."""

@@ -30,6 +30,7 @@ from .asking import NO_HOOKS, Hooks, Interrupted, NodeAsker
 from .checks import not_awaitable
 from .editing import check_state, edited
 from .policies import Policies
+from .reading import reading
 from .step_functions import StepFunction
 from .targets import to_json
 
@@ -118,11 +119,13 @@ class NodeRunner:
             EncodeError: What it returned, or made of the state, is not what is declared, or breaks a rule of that.
         """
         code = self._nodes[node_id]
-        reader = code.inputs if message.inputs.type is None else self._codec.named(message.inputs.type)
-        inputs = reader.load_kept(message.inputs.data)
+        with reading(f"the input of node {node_id!r}"):
+            reader = code.inputs if message.inputs.type is None else self._codec.named(message.inputs.type)
+            inputs = reader.load_kept(message.inputs.data)
         if code.takes_stream:
             inputs = DrainedStream(inputs)
-        state = None if self._state is None or message.state is None else self._state.load_kept(message.state)
+        with reading("the state"):
+            state = None if self._state is None or message.state is None else self._state.load_kept(message.state)
         context: StepContext[Any, Any, Any] = StepContext(state=state, deps=deps, inputs=inputs)
         dump_policy = functools.partial(self._policies.dump, context=context)
         asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks, NodeRunner.run.__code__)

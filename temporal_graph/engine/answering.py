@@ -10,6 +10,7 @@ from typing import Any, cast
 from .actions import action_of, error_of, read, read_action
 from .events import (
     OWN,
+    Cancel,
     Command,
     Encoded,
     Failure,
@@ -23,10 +24,18 @@ from .events import (
     listed,
 )
 from .questions import Accepted, Answer, Interrupt, Refused, describe, invalid, parts_of
-from .spec import START, EndSpec, StepSpec
+from .spec import END, START, EndSpec, StepSpec
 from .state import Json
 from .voting import check_actor, is_one_of_several, votes_for
 from .walker import Task, Walker
+
+CURE = (
+    "The release that wrote it would carry the run on; or edit the state, with update_state, or send the run "
+    "elsewhere, with a goto."
+)
+"""What helps where a run is blocked."""
+MOST_READ = 100
+"""Tasks that wait of which it is looked at whether they can go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +77,9 @@ class Answering(Walker):
         """Look whether an answer would be taken; changes nothing.
 
         Raises:
-            Refused: It would not be taken.
+            Refused: It would not be taken; or it could not be used, for the run is blocked.
         """
-        self._plan(answer)
+        self._check_readable(self._plan(answer))
 
     def answer(self, answer: Answer, now: str, via: str = "update") -> tuple[Accepted, list[Command]]:
         """Take an answer.
@@ -93,9 +102,36 @@ class Answering(Walker):
         """Look whether several answers would be taken together; changes nothing.
 
         Raises:
-            Refused: They would not.
+            Refused: They would not; see `check`.
         """
-        self._plan_all(answers)
+        for plan in self._plan_all(answers):
+            self._check_readable(plan)
+
+    def _check_readable(self, plan: _Planned | Accepted | None) -> None:
+        """Refuse an answer after which a node would run that cannot read what it gets.
+
+        Not where answers are taken: another release may have taken them, and it has happened.
+        """
+        if not isinstance(plan, _Planned) or plan.action is not None:
+            return
+        state = self.state if plan.state is None else plan.state[0]
+        node_id, value = plan.target or (plan.task.node_id, plan.value or plan.task.value)
+        problem = self.functions.unreadable(None if node_id == END else node_id, value, state)
+        if problem is not None:
+            name = plan.task.id if plan.interrupt is None else plan.interrupt.interrupt_id
+            raise self._blocked(name, problem)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the run is blocked: what it holds that the release of its graph which has it now cannot read."""
+        for asked in self.questions.open.values():
+            if asked.kind == "blocked":
+                return str(asked.value["error"]["message"])
+        waiting = [task for task in self.tasks.values() if task.status == "waiting"][:MOST_READ]
+        if self.status != "running" or not waiting:
+            return None
+        problems = (self.functions.unreadable(task.node_id, task.value, self.state) for task in waiting)
+        return next((problem for problem in problems if problem is not None), None)
 
     def answer_all(
         self, answers: Sequence[Answer], now: str, via: str = "update"
@@ -113,6 +149,7 @@ class Answering(Walker):
         self.taken = ()
         if any(isinstance(plan, _Planned) and not plan.is_vote for plan in planned):
             self.checkpoint += 1
+            self.is_found_blocked = False
         accepted: list[Accepted] = []
         taken: list[tuple[_Planned, Answer]] = []
         for answer, plan in zip(answers, planned, strict=True):
@@ -207,7 +244,7 @@ class Answering(Walker):
         target = None if answer.goto is None else self._plan_goto(task, answer.goto)
         state = None if answer.state_update is None else (self._edited(answer.state_update),)
         value, action = None, None
-        if interrupt is not None and interrupt.kind == "failure":
+        if interrupt is not None and interrupt.kind in ("failure", "blocked"):
             if target is None:
                 action, value = self._plan_action(interrupt, answer)
         elif interrupt is not None and (target is None or answer.value is not None):
@@ -278,7 +315,14 @@ class Answering(Walker):
             if is_the_runtimes(error):
                 raise
             errors = [error_of(error)]
+        problem = self.functions.unreadable(task.node_id, task.value, state)
+        if problem is not None:
+            raise self._blocked(interrupt.interrupt_id, problem)
         raise Refused("invalid", describe(interrupt.interrupt_id, errors), errors)
+
+    @staticmethod
+    def _blocked(name: str, problem: str) -> Refused:
+        return Refused("blocked", f"The run is blocked, and {name!r} takes no answer: {problem}. {CURE}")
 
     def _plan_action(self, interrupt: Interrupt, answer: Answer) -> tuple[str, Encoded | None]:
         """What is to become of a node that failed."""
@@ -315,6 +359,7 @@ class Answering(Walker):
     def _accept(self, plan: _Planned, answer: Answer, via: str) -> Accepted:
         if plan.state is not None:
             self.shared.edit(plan.state[0])
+            self._try_all_again()
         if plan.interrupt is None:
             # The task's own id would take the place of the answer to an interrupt node.
             return self.questions.accept(f"{plan.task.id}.goto", answer, self._now, via)
@@ -359,6 +404,10 @@ class Answering(Walker):
 
     def _act(self, task: Task, interrupt: Interrupt, action: str, value: Encoded | None) -> None:
         """Do with a node that failed what a person has said."""
+        if task.status == "running":  # it was blocked, and is being tried again just now
+            self._commands.append(Cancel(task.id))
+            self._running -= 1
+            self._forget_base(task)
         if action == "abort":
             error = interrupt.value["error"]
             path = tuple(error["path"]) if "path" in error else None

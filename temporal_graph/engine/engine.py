@@ -6,6 +6,8 @@ It does no I/O, has no clock and calls nothing but the graph's functions.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import cast
 
 from .audit import kept_text
 from .breakpoints import ANY, Breakpoints
@@ -16,6 +18,7 @@ from .events import (
     Event,
     Failure,
     NodeAsked,
+    NodeBlocked,
     NodeDidOnce,
     NodeFailed,
     NodeFinished,
@@ -23,14 +26,19 @@ from .events import (
     Output,
     Position,
     RunFailedError,
+    SetTimer,
     Start,
     Work,
 )
+from .policies import Due, moment
 from .questions import TIMEOUT, Interrupt, OpenQuestions, Refused, describe, invalid, name_of
 from .spec import START, EndSpec, ForkSpec, StepSpec
 from .state import Json
 from .timing import Timing, unanswered
 from .walker import Task
+
+SOONEST, LATEST = timedelta(seconds=5), timedelta(minutes=15)
+"""After how long a blocked task is tried again: the first time, and at most; each time it is twice as long."""
 
 
 class EngineError(Exception):
@@ -226,12 +234,18 @@ class Engine(Timing):
 
     @property
     def standing(self) -> str:
-        """The status as people see it: `running`, `waiting`, `paused`, `finished`, `failed` or `cancelled`."""
+        """The status as people see it: `running`, `waiting`, `blocked`, `paused`, or how it ended.
+
+        It is blocked where it holds what the release of its graph that has it now cannot read.
+        """
         if self.status != "running":
             return self.status
         if self.paused:
             return "paused"
-        return "waiting" if self.is_stopped else "running"
+        if not self.is_stopped:
+            return "running"
+        is_blocked = self.is_found_blocked or any(asked.kind == "blocked" for asked in self.questions.open.values())
+        return "blocked" if is_blocked else "waiting"
 
     @property
     def next_nodes(self) -> list[str]:
@@ -273,7 +287,7 @@ class Engine(Timing):
             self._enter_named("start_node", event.node_id, event.value, runs, is_answered=event.is_answer)
 
     def _take_result(
-        self, task: Task, event: NodeFinished | NodeFailed | NodeAsked | NodeDidOnce | NodeWithdrew
+        self, task: Task, event: NodeFinished | NodeFailed | NodeBlocked | NodeAsked | NodeDidOnce | NodeWithdrew
     ) -> None:
         if isinstance(event, NodeDidOnce):
             task.once[event.key] = event.value
@@ -283,6 +297,10 @@ class Engine(Timing):
         if isinstance(event, NodeWithdrew):
             self._withdraw(task, event.position)
             return
+        if isinstance(event, NodeBlocked):
+            self._block(task, event.failure)
+            return
+        self._unblock(task)
         # A node in the driver that waited at its line may go on for another reason than an answer.
         self._wake(task)
         step = self.spec.nodes[task.node_id]
@@ -377,18 +395,49 @@ class Engine(Timing):
         self.questions.open[interrupt.interrupt_id] = interrupt
         self._announce(interrupt)
 
+    def _block(self, task: Task, failure: Failure) -> None:
+        """Let a task wait until what it gets can be read: it is tried now and then, or when the state was edited."""
+        self._stop_running(task)
+        task.status = "waiting"
+        name = f"{task.id}.blocked"
+        interrupt = self.questions.open.get(name)
+        is_new = interrupt is None
+        if interrupt is None:
+            self.checkpoint += 1
+            schema = self._guard(task.node_id, self.functions.failure_schema, task.node_id)
+            interrupt = Interrupt(name, task.node_id, "blocked", None, schema, self._now, task.id)
+        interrupt.value = self._about(task, failure)
+        elapsed = moment(self._now) - moment(interrupt.created_at)
+        again = moment(self._now) + min(max(elapsed, SOONEST), LATEST)
+        interrupt.due = [Due(again.isoformat(), "retry")]
+        if is_new:
+            self.questions.ask(interrupt)
+            self._announce(interrupt)
+        else:
+            self._commands.append(SetTimer(name))
+
+    def _unblock(self, task: Task) -> None:
+        """Close the question of a task that was blocked, for it has run."""
+        if f"{task.id}.blocked" in self.questions.open:
+            self._commands.extend(CloseInterrupt(name) for name in self.questions.close(task.id, self._now))
+
     def _ask_about(self, task: Task, failure: Failure) -> None:
         """Ask what is to become of a node that has failed for good."""
         task.failures += 1
         task.failure = failure
         task.status = "waiting"
-        error: dict[str, Json] = {"type": failure.type, "message": failure.message}
-        if failure.path is not None:
-            error["path"] = list(failure.path)
-        shown = {"error": error, "attempts": task.attempts, "inputs": kept_text(task.value.data)}
+        shown = self._about(task, failure)
         name = f"{task.id}.failure" if task.failures == 1 else f"{task.id}.failure-{task.failures}"
         schema = self._guard(task.node_id, self.functions.failure_schema, task.node_id)
         self._open(task, Interrupt(name, task.node_id, "failure", shown, schema, self._now, task.id))
+
+    @staticmethod
+    def _about(task: Task, failure: Failure) -> dict[str, Json]:
+        """What is shown of a node that cannot go on."""
+        error: dict[str, Json] = {"type": failure.type, "message": failure.message}
+        if failure.path is not None:
+            error["path"] = list(failure.path)
+        return {"error": error, "attempts": task.attempts, "inputs": kept_text(task.value.data)}
 
     # -- The state --------------------------------------------------------------------------------------------------
 
@@ -422,13 +471,33 @@ class Engine(Timing):
         now: str,
         actor: str | None = None,
         via: str = "update",
-    ) -> None:
-        """Change the state for a person; see `check_update`."""
-        state = self.check_update(update, expected_version)
+        is_taken: bool = False,
+    ) -> list[Command]:
+        """Change the state for a person; see `check_update`.
+
+        Args:
+            update: See `check_update`.
+            expected_version: See `check_update`.
+            now: The time, ISO 8601 with time zone.
+            actor: Who it is.
+            via: Which way it came.
+            is_taken: It has happened, with a release of the graph whose state takes it.
+
+        Returns:
+            What is to be done.
+        """
+        try:
+            state = self.check_update(update, expected_version)
+        except Refused:
+            if not is_taken or not isinstance(self.state, dict) or not isinstance(update, dict):
+                raise
+            state = {**cast("dict[str, Json]", self.state), **cast("dict[str, Json]", update)}
         self._now = now
         self.checkpoint += 1
         self.shared.edit(state)
         self.questions.audit.add("state_updated", now, actor=actor, via=via, update=update)
+        self._try_all_again()
+        return self._take_commands()
 
     # -- Breakpoints ------------------------------------------------------------------------------------------------
 

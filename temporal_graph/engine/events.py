@@ -93,6 +93,17 @@ class RunFailedError(Exception):
         self.failure = failure
 
 
+CANNOT_READ = "this release cannot read"
+"""How it begins what is said of such a thing."""
+
+
+class OutdatedError(Exception):
+    """What a run holds, written by another release of its graph, cannot be read by this one."""
+
+    def __init__(self, what: str, error: BaseException) -> None:
+        super().__init__(f"{CANNOT_READ} {what}: {message_of(error)}")
+
+
 # -- Outcomes: how a step ended -------------------------------------------------------------------------------------
 
 
@@ -170,6 +181,19 @@ class NodeFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeBlocked:
+    """A step could not run: what it was to get, written by another release of the graph, could not be read.
+
+    Attributes:
+        task_id: The task.
+        failure: What could not be read, and why.
+    """
+
+    task_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class NodeAsked:
     """A step called `interrupt()`: it wants to know something from a person before it can go on.
 
@@ -225,7 +249,7 @@ class NodeWithdrew:
     position: Position
 
 
-Event: TypeAlias = Start | NodeFinished | NodeFailed | NodeAsked | NodeDidOnce | NodeWithdrew
+Event: TypeAlias = Start | NodeFinished | NodeFailed | NodeBlocked | NodeAsked | NodeDidOnce | NodeWithdrew
 
 
 # -- Commands -------------------------------------------------------------------------------------------------------

@@ -100,6 +100,10 @@ class Functions(Protocol):
         """The state with some fields changed by a person; or what is wrong with the change."""
         ...
 
+    def unreadable(self, node_id: str | None, value: Encoded | None, state: Json) -> str | None:
+        """What of a state, and of a value for a node, cannot be read, and why; None where all can."""
+        ...
+
     def fill(self, node_id: str, value: Encoded, answer: Json) -> Encoded:
         """An interrupt node with the answer's fields set."""
         ...

@@ -11,15 +11,19 @@ from .state import Json
 
 def interrupts(engine: Engine) -> list[dict[str, Json]]:
     """The questions that are open, oldest first."""
-    return [interrupt.public() for interrupt in engine.questions.open.values()]
+    problem = engine.problem
+    opened = (interrupt.public() for interrupt in engine.questions.open.values())
+    return [{**question, "problem": question["problem"] or problem} for question in opened]
 
 
 def standing(engine: Engine) -> dict[str, Any]:
     """Where a run stands; of one that has ended, also which votes it knows, for it refuses all updates."""
+    problem = engine.problem
     votes = {"votes": [vote.public() for vote in engine.questions.votes.values()]} if engine.questions.closed else {}
     return {
         **votes,
-        "status": engine.standing,
+        "status": "blocked" if problem is not None and engine.standing == "waiting" else engine.standing,
+        "problem": problem,
         "values": engine.state,
         "version": engine.shared.version,
         "next": engine.next_nodes,
@@ -35,13 +39,15 @@ def nothing() -> dict[str, Any]:
     """Where a run stands that could not begin."""
     lists: dict[str, Any] = {name: [] for name in ("next", "interrupts", "answered", "early", "rejected")}
     breakpoints: dict[str, Any] = {"before": [], "after": []}
-    return {"status": "failed", "values": None, "version": 0, "breakpoints": breakpoints, **lists}
+    return {"status": "failed", "problem": None, "values": None, "version": 0, "breakpoints": breakpoints, **lists}
 
 
 def stopped(engine: Engine) -> dict[str, Any]:
     """What a run has stopped at."""
+    problem = engine.problem
     return {
-        "status": engine.standing,
+        "status": "blocked" if problem is not None and engine.standing == "waiting" else engine.standing,
+        "problem": problem,
         "interrupts": interrupts(engine),
         "output": json.loads(engine.output.data) if engine.output is not None else None,
         "state": engine.state,

@@ -63,8 +63,8 @@ class Policy:
         return Policy(**found)
 
 
-What = Literal["remind", "escalate", "expire"]
-_ORDER: dict[What, int] = {"remind": 0, "escalate": 1, "expire": 2}
+What = Literal["remind", "escalate", "expire", "retry"]
+_ORDER: dict[What, int] = {"remind": 0, "escalate": 1, "expire": 2, "retry": 3}
 
 
 @dataclass(frozen=True, slots=True)

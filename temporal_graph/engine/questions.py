@@ -14,7 +14,7 @@ from .events import Position, clipped, listed
 from .policies import Due, Policy, too_few
 from .state import Json
 
-Kind = Literal["node", "call", "before", "after", "failure"]
+Kind = Literal["node", "call", "before", "after", "failure", "blocked"]
 Reason = Literal[
     "invalid",
     "already_answered",
@@ -25,6 +25,7 @@ Reason = Literal[
     "closed",
     "conflict",
     "started",
+    "blocked",
 ]
 """Why something is not taken; `started`: it would start a run that has been started otherwise."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from . import snapshot
 from .breakpoints import Breakpoints
 from .engine import Engine
-from .events import Command, Event, Failure, NodeAsked, NodeFailed, NodeFinished, NodeWithdrew, Start, Work
+from .events import Command, Event, Failure, NodeAsked, NodeBlocked, NodeFailed, NodeFinished, NodeWithdrew, Start, Work
 from .functions import Functions
 from .policies import Due
 from .questions import Accepted, Answer, Refused, parts_of
@@ -144,10 +144,12 @@ class RecordingEngine(Engine):
         now: str,
         actor: str | None = None,
         via: str = "update",
-    ) -> None:
+        is_taken: bool = False,
+    ) -> list[Command]:
         """See base class."""
-        super().update(update, expected_version, now, actor, via)
-        self._done.append((Engine.update, (update, None, now, actor, via)))
+        commands = super().update(update, expected_version, now, actor, via, is_taken)
+        self._done.append((Engine.update, (update, None, now, actor, via, is_taken)))
+        return commands
 
     def fork(self, update: Json, now: str) -> None:
         """See base class."""
@@ -264,6 +266,7 @@ _EVENTS: dict[type, str] = {
     Start: "started",
     NodeFinished: "node_finished",
     NodeFailed: "node_failed",
+    NodeBlocked: "node_blocked",
     NodeAsked: "interrupt_opened",
     NodeWithdrew: "interrupt_cancelled",
 }

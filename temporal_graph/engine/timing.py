@@ -115,6 +115,8 @@ class Timing(Answering):
         audit = self.questions.audit
         if item.what == "expire":
             self._expire(interrupt)
+        elif item.what == "retry":
+            self._try_again(interrupt)
         elif item.what == "escalate":
             interrupt.assignees = [name for name in item.to if name not in interrupt.rules.not_by]
             interrupt.escalation_level += 1

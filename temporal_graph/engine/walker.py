@@ -22,6 +22,7 @@ from .events import (
     Finish,
     OpenInterrupt,
     Outcome,
+    OutdatedError,
     Output,
     Position,
     Run,
@@ -147,7 +148,13 @@ class Walker:
         breakpoints: Where the run is to stop for people.
         forks: The runs of forks.
         next_number: The number of the next task.
+        is_anothers: Whether what it holds may have been written by another release of the graph: if it cannot be read,
+            `OutdatedError` is raised, and the run does not fail.
+        is_found_blocked: Whether it was found that what waits cannot go on, and nothing has changed since.
     """
+
+    is_anothers = False
+    is_found_blocked = False
 
     def __init__(self, spec: GraphSpec, functions: Functions, plan: Plan = AUTO) -> None:
         self.spec = spec
@@ -269,6 +276,22 @@ class Walker:
         """Whether it is an interrupt node that has yet to compose its question."""
         node = self.spec.nodes[task.node_id]
         return isinstance(node, StepSpec) and node.composes and self._asks(task) and task.shown is None
+
+    def _try_again(self, interrupt: Interrupt) -> None:
+        """Let a task begin once more that was blocked; its question stays open until it is known what comes of it."""
+        task = self.tasks[interrupt.task_id]
+        interrupt.due = []
+        self._commands.append(SetTimer(interrupt.interrupt_id))
+        if task.status == "waiting":
+            task.status = "ready"
+            self._commands.append(Run(task.id))
+
+    def _try_all_again(self) -> None:
+        """The state is another one: perhaps it can be read now."""
+        self.is_found_blocked = False
+        for interrupt in self.questions.open.values():
+            if interrupt.kind == "blocked":
+                self._try_again(interrupt)
 
     def _break(self, task: Task, where: Literal["before", "after"]) -> None:
         task.status = "waiting"
@@ -478,9 +501,10 @@ class Walker:
             return function(*args)
         except BaseException as error:
             # Cancelled, too: by the function itself, for it awaits nothing that somebody else could have cancelled.
-            if is_the_runtimes(error):
+            if is_the_runtimes(error) or (isinstance(error, OutdatedError) and self.is_anothers):
                 raise
-            raise RunFailedError(failure_of(where, error)) from error
+            cause = error.__cause__ if isinstance(error, OutdatedError) and error.__cause__ is not None else error
+            raise RunFailedError(failure_of(where, cause)) from cause
 
 
 def _is_of(command: Command, gone: Container[str], asked: Container[str]) -> bool:

@@ -29,6 +29,7 @@ _SUBJECTS = {
     "before": "the breakpoint before {}",
     "after": "the breakpoint after {}",
     "failure": "{}, which failed,",
+    "blocked": "{}, which is blocked,",
 }
 """Who asks, by the kind of the question; else just the node."""
 
@@ -206,7 +207,7 @@ def _fact(name: str, shown: str) -> str:
 def _asked(interrupt: Interrupt) -> Any:
     """What a question shows; of a failure, the error in one line."""
     value = interrupt.value
-    error: Any = _mapping(value).get("error") if interrupt.kind == "failure" else None
+    error: Any = _mapping(value).get("error") if interrupt.kind in ("failure", "blocked") else None
     if not isinstance(error, Mapping):
         return value
     parts = (_mapping(error).get(name) for name in ("type", "message"))
@@ -215,7 +216,7 @@ def _asked(interrupt: Interrupt) -> Any:
 
 def _said(interrupt: Interrupt, answer: Any) -> str:
     """What was answered; to a failure, first of all what is to be done."""
-    action = _mapping(answer).get("action") if interrupt.kind == "failure" else None
+    action = _mapping(answer).get("action") if interrupt.kind in ("failure", "blocked") else None
     if not isinstance(action, str):
         return _shown(answer, _LONGEST_ANSWER)
     rest = _shown({name: part for name, part in answer.items() if name != "action"}, _LONGEST_ANSWER)

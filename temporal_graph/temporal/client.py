@@ -23,8 +23,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from ..codec.text import compact
 from ..engine.events import clipped
-from ..errors import GraphError, GraphInputError, GraphRunError, NoWorkerError, RunCancelledError, RunExistsError
+from ..errors import (
+    GraphError,
+    GraphInputError,
+    GraphRunError,
+    NoWorkerError,
+    RefusedError,
+    RunCancelledError,
+    RunExistsError,
+)
 from ..starting import is_another, other_start
+from .blocked import show_blocked, unless_blocked
 from .failures import ANSWERS, is_continued, raise_refusal, raise_rpc, reading, refusal
 from .looking import WAIT, handle_of, query, result
 from .names import GET_STATE, PROCEED, RESUME
@@ -120,7 +129,7 @@ async def _ask(client: Client, run_id: str, name: str, sent: Json, answer: Mappi
             ) from error
         except WorkflowUpdateFailedError as error:
             if not is_continued(error) or attempts == ATTEMPTS:
-                raise_refusal(error, name)
+                await _raise_refusal(handle, error, name)
             attempts += 1
         except RPCError as error:
             attempts += 1
@@ -193,7 +202,7 @@ async def proceed(
             return await _update(handle, PROCEED, argument)
         except WorkflowUpdateFailedError as error:
             if not is_continued(error):
-                raise_refusal(error, PROCEED)
+                await _raise_refusal(handle, error, PROCEED)
             is_taken = True
         except RPCError as error:
             attempts += 1
@@ -232,6 +241,7 @@ async def _end(handle: WorkflowHandle[Any, Any], given: Mapping[str, str] | None
         "output": json.loads(outcome.output),
         "state": json.loads(outcome.state),
         "failure": None,
+        "problem": None,
     }
 
 
@@ -273,13 +283,14 @@ async def start_or_proceed(
     handle = handle_of(client, id)
     try:
         with _cancellable(), reading(id):
-            return await cast("Any", client).execute_update_with_start_workflow(
+            proceeding = cast("Any", client).execute_update_with_start_workflow(
                 PROCEED, _proceed_argument(client, answer, given), start_workflow_operation=operation
             )
+            return await unless_blocked(handle, proceeding)
     except WorkflowUpdateFailedError as error:
         if is_continued(error):
             return await proceed(client, id, answer, given=given, is_taken=True)
-        raise_refusal(error, PROCEED)
+        await _raise_refusal(handle, error, PROCEED)
     except WorkflowAlreadyStartedError as error:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await operation.workflow_handle()  # or asyncio complains that nobody has looked at its error
@@ -292,9 +303,18 @@ async def start_or_proceed(
         await raise_closed(handle, error, PROCEED)
 
 
+async def _raise_refusal(handle: WorkflowHandle[Any, Any], error: WorkflowUpdateFailedError, name: str) -> NoReturn:
+    try:
+        raise_refusal(error, name)
+    except RefusedError as refused:
+        if refused.reason == "blocked":
+            await show_blocked(handle)
+        raise
+
+
 async def _update(handle: WorkflowHandle[Any, Any], name: str, argument: RawValue) -> Mapping[str, Any]:
     with _cancellable(), reading(handle.id):
-        return await cast("Any", handle).execute_update(name, argument)
+        return await unless_blocked(handle, cast("Any", handle).execute_update(name, argument))
 
 
 @contextlib.contextmanager

@@ -27,10 +27,12 @@ from ..engine.events import (
     Command,
     Event,
     Failure,
+    NodeBlocked,
     NodeDidOnce,
     NodeFailed,
     NodeWithdrew,
     OpenInterrupt,
+    OutdatedError,
     Position,
     SetTimer,
     Start,
@@ -51,7 +53,17 @@ from ..starting import load_start
 from .failures import is_unread
 from .kept import dump_error, load_error, told_by
 from .messages import Extension, Reassignment, StartMessage, StateUpdate
-from .names import CONTINUES, FIRST_TASK, MARK, NUMBERS, PAYLOAD_TOO_LARGE, UNREAD, activity_name
+from .names import (
+    BLOCKED,
+    CONTINUES,
+    FIRST_TASK,
+    MARK,
+    NUMBERS,
+    OUTDATED,
+    PAYLOAD_TOO_LARGE,
+    UNREAD,
+    activity_name,
+)
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw
 from .sent import Sent
@@ -121,6 +133,10 @@ class Driver:
         self._policies = compiled.policies.kept() if start.policies is None else start.policies.data
         functions = compiled.functions.keeping(start.policies)
         self.engine = RecordingEngine(compiled.spec, functions, compiled.plan, origin)
+        # Where nobody said with which graph it began, another release may have begun what was there before.
+        is_known = start.graph is not None
+        is_anothers = start.graph != compiled.shape if is_known else origin is not None
+        self.engine.is_anothers = is_anothers
         self._numbers: bool | None = None
         self.engine.shared.tells_numbers = self._tells_numbers
         events.on_read = self.see_message
@@ -131,7 +147,15 @@ class Driver:
         self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent, self._sent)
         if origin is None:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
-            event = load_start(compiled, start.inputs, start.state, start.start_node, breakpoints, was_taken=was_taken)
+            event = load_start(
+                compiled,
+                start.inputs,
+                start.state,
+                start.start_node,
+                breakpoints,
+                was_taken=was_taken,
+                is_anothers=is_known and is_anothers,
+            )
             self._apply(event)
         elif start.fork is not None:
             self._fork(*start.fork)
@@ -187,9 +211,10 @@ class Driver:
     def update(self, update: StateUpdate, via: str) -> None:
         """Change the state for a person; see `Engine.update`."""
         before = self.engine.state
-        self.engine.update(update.values, update.expected_version, _now(), update.actor, via)
+        is_taken = via == "update" and workflow.unsafe.is_replaying()
+        commands = self.engine.update(update.values, update.expected_version, _now(), update.actor, via, is_taken)
         self._tell.followed(before, [])
-        self._has_changed()
+        self._do(commands)
 
     def _note(self, kind: str, interrupt_id: str, data: dict[str, Json]) -> None:
         self.engine.note(kind, interrupt_id, data, _now())
@@ -230,9 +255,14 @@ class Driver:
         self._show_details()
 
     def show(self) -> None:
-        """Show once more what the run waits for; see `Showing`."""
+        """Show once more what the run waits for, and whether it is blocked; see `Showing`."""
         self._showing.again()
         self._is_woken = True
+        # What another release can read is no concern of a replay: that this one could not is in the history.
+        is_replaying = workflow.unsafe.is_replaying()
+        if not self.engine.is_found_blocked and (is_replaying or self.engine.problem is not None):
+            task = workflow.info().get_current_history_length()
+            self.engine.is_found_blocked = workflow.patched(f"{BLOCKED}-{task}")
 
     def to_raw(self, text: str, what: str) -> RawValue:
         """JSON text as a payload; see `payloads.to_raw`."""
@@ -441,7 +471,12 @@ class Driver:
         return text
 
     def _dump(self) -> dict[str, Any]:
-        return {"snapshot": snapshot.dump(self.engine), "given": self._given, "policies": self._policies}
+        return {
+            "snapshot": snapshot.dump(self.engine),
+            "given": self._given,
+            "policies": self._policies,
+            "graph": self.graph.compiled.shape.dump(),
+        }
 
     def _fits(self) -> bool:
         """Whether the run may be small enough to continue as new; with some room for what else goes along."""
@@ -531,6 +566,10 @@ class Driver:
                 return NodeFailed(task_id, result)
             text = from_raw(result) if isinstance(result, RawValue) else result
             return load_result(task_id, text, self.graph.compiled.runner.types(node_id))
+        except OutdatedError as error:  # of a node that runs here
+            if self.engine.is_anothers:
+                raise  # another release may be able to read it, and does something else then
+            return NodeFailed(task_id, _failure(node_id, error.__cause__ or error))
         except (ActivityError, ApplicationError) as error:  # a local node's error comes without one around it
             if is_unread(error) and workflow.patched(UNREAD):
                 self._start_later(task_id, node_id, error)
@@ -561,12 +600,15 @@ class Driver:
         self._running[task_id] = waiting
         waiting.add_done_callback(functools.partial(self._on_done, self.engine.tasks[task_id].number, task_id))
 
-    def _failed(self, task_id: str, node_id: str, error: ActivityError | ApplicationError) -> NodeFailed:
+    def _failed(self, task_id: str, node_id: str, error: ActivityError | ApplicationError) -> Event:
+        failure = _failure(node_id, error)
+        if failure.type == OUTDATED or _is_unknown(failure):
+            return NodeBlocked(task_id, failure)
         options = self.graph.options[node_id]
         attempts, once = _attempts(error, options), None
         if options.execution != "workflow" and (told := told_by(error)) is not None:
             attempts, once = max(attempts, told.attempt), told.once
-        return NodeFailed(task_id, _failure(node_id, error), attempts, once)
+        return NodeFailed(task_id, failure, attempts, once)
 
     def _do(self, commands: list[Command]) -> None:
         for command in commands:
@@ -745,6 +787,11 @@ def _attempts(error: ActivityError | ApplicationError, options: NodeOptions) -> 
 def _failure(node_id: str, error: BaseException) -> Failure:
     cause = error.cause if isinstance(error, ActivityError) else None
     return replace(failure_of(node_id, cause or error), error=None)  # which would keep all that it has seen
+
+
+def _is_unknown(failure: Failure) -> bool:
+    """Whether a worker did not know a node: it has another release of the graph."""
+    return failure.type == "NotFoundError" and failure.message.startswith("Activity function ")
 
 
 def _now() -> str:

@@ -14,8 +14,9 @@ from temporalio.contrib.workflow_streams import WorkflowStreamClient
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..codec.text import members
-from ..errors import GraphError, GraphInputError, RunNotFoundError
+from ..errors import GraphError, GraphInputError, RunBlockedError, RunNotFoundError
 from ..starting import no_checkpoint
+from .blocked import unless_blocked, why_blocked
 from .failures import TASK_LOST, TOO_LATE, raise_failure, raise_rpc, reading
 from .names import AUDIT, HISTORY, SNAPSHOT
 from .payloads import from_raw
@@ -63,14 +64,21 @@ async def query(handle: WorkflowHandle[Any, Any], name: str, *args: Any) -> Any:
 
     Raises:
         RunNotFoundError: There is no such run.
+        RunBlockedError: The workers that are there cannot go on with the run.
         NoWorkerError: No worker answers.
     """
     try:
         with reading(handle.id):
-            return await handle.query(name, *args, rpc_timeout=timedelta(seconds=WAIT))
+            return await unless_blocked(handle, handle.query(name, *args, rpc_timeout=timedelta(seconds=WAIT)))
     except WorkflowQueryFailedError as error:
+        why = await why_blocked(handle, str(error))
+        if why is not None:
+            raise RunBlockedError(why) from error
         raise GraphError(f"Run {handle.id!r} could not answer {name!r}: {error}{_hint(error)}") from error
     except RPCError as error:
+        why = await why_blocked(handle)
+        if why is not None:
+            raise RunBlockedError(why) from error
         raise_rpc(handle.id, error)
 
 

@@ -12,6 +12,7 @@ from temporalio.common import RawValue
 
 from ..codec.text import compact, members
 from ..compile.policies import KeptPolicies
+from ..compile.shape import Shape
 from ..engine.breakpoints import Breakpoints
 from ..engine.events import clipped
 from ..engine.questions import Answer, Refused, to_answer
@@ -40,6 +41,7 @@ class StartMessage:
         fork: The run begins as a copy of another one, with its snapshot and with changes to its state: `(changes,)`.
         unsent: The notifications that were on their way when the run continued as new.
         policies: How it asks, whatever a later release of the graph says; None for as this worker's graph says.
+        graph: What the graph looked like that it began with; None where nobody said.
     """
 
     inputs: str | None = None
@@ -53,6 +55,7 @@ class StartMessage:
     fork: tuple[Json] | None = None
     unsent: Sequence[dict[str, Json]] = ()
     policies: KeptPolicies | None = None
+    graph: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ _START_FIELDS = (
     "given",
     "unsent",
     "policies",
+    "graph",
 )
 _NOTHING_GIVEN = {"inputs": "null", "state": "null", "start_node": "null"}
 LONGEST_EXTENSION = 100 * 366 * 24 * 3600
@@ -161,6 +165,7 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
         fork=(fork.get("update"),) if "fork" in found else None,
         unsent=_unsent(json.loads(found.get("unsent", "null"))),
         policies=policies,
+        graph=Shape.load(json.loads(found.get("graph", "null"))),
     )
 
 

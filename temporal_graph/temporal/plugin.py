@@ -31,11 +31,13 @@ from ..deps import Deps
 from ..errors import GraphDefinitionError
 from ..registry import RegisteredGraph, Registry
 from .activities import activities
+from .comparing import Compare
 from .heartbeats import BEAT
 from .names import FIND_GRAPH
 from .notifying import Deliver
 from .payloads import limit_of, tolerant
 from .visibility_client import are_registered
+from .watching import watch
 from .workflow import GraphWorkflow
 
 logger = logging.getLogger(__name__)
@@ -182,7 +184,9 @@ class Plugin(SimplePlugin):
             for step in graph.compiled.nodes.values()
         }
         passed = runner.restrictions.with_passthrough_modules(*PASSED_THROUGH, *sorted(own - {"__main__"}))
-        return dataclasses.replace(runner, restrictions=passed)
+        watched = dataclasses.replace(runner, restrictions=passed)
+        watch(watched)
+        return watched
 
 
 async def _never_started(worker: Worker, error: BaseException) -> None:
@@ -206,7 +210,7 @@ async def _never_started(worker: Worker, error: BaseException) -> None:
 
 def _add_workflow(existing: Sequence[type] | None) -> Sequence[type]:
     found = list(existing or ())
-    return [*found, *(workflow for workflow in (GraphWorkflow, Deliver) if workflow not in found)]
+    return [*found, *(workflow for workflow in (GraphWorkflow, Deliver, Compare) if workflow not in found)]
 
 
 class _FindGraph(Interceptor):

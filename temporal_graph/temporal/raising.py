@@ -15,6 +15,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError, FailureError
 
 from ..codec import DecodeError, EncodeError
+from ..engine.events import OutdatedError
 from ..engine.raised import (
     LONGEST_CAUSE,
     LONGEST_TRACE,
@@ -29,7 +30,7 @@ from ..engine.raised import (
 from ..engine.state import Json
 from ..errors import GraphError
 from ..options import NodeOptions
-from .names import PAYLOAD_TOO_LARGE
+from .names import OUTDATED, PAYLOAD_TOO_LARGE
 from .payloads import PayloadTooLargeError
 
 MISTAKES = (TypeError, NameError, AttributeError, ImportError, NotImplementedError, AssertionError, SyntaxError)
@@ -74,6 +75,8 @@ def _made(error: BaseException, options: NodeOptions, told: Mapping[str, Json] |
     type_ = made.type
     if isinstance(error, PayloadTooLargeError):
         type_ = PAYLOAD_TOO_LARGE
+    elif isinstance(error, OutdatedError):
+        type_ = OUTDATED
     own = error if isinstance(error, ApplicationError) else None
     found = ApplicationError(
         clipped(_message(error)),
@@ -99,7 +102,7 @@ def _message(error: BaseException) -> str:
 
 def _is_final(error: BaseException, options: NodeOptions) -> bool:
     """Whether another attempt would only repeat an error."""
-    if isinstance(error, EncodeError | DecodeError | GraphError | PayloadTooLargeError):
+    if isinstance(error, EncodeError | DecodeError | GraphError | PayloadTooLargeError | OutdatedError):
         return True
     if isinstance(error, MISTAKES):
         return options.retry_policy is None

@@ -37,6 +37,8 @@ def due_summary(interrupt_id: str, due: Due) -> str:
     """What a timer is for."""
     if due.what == "escalate":
         return summary(f"escalate {interrupt_id} to {', '.join(due.to)}")
+    if due.what == "retry":
+        return summary(f"try {interrupt_id} again")
     return summary(f"{'remind' if due.what == 'remind' else 'time out'} {interrupt_id}")
 
 

@@ -84,7 +84,7 @@ class Showing:
         self._turns = 0
         self.is_marked = False
         self._is_due = False
-        self._known: tuple[int, Shown] = (-1, NOTHING)
+        self._known: tuple[tuple[int, bool], Shown] = ((-1, False), NOTHING)
 
     def again(self) -> None:
         """Show everything once more, whatever was shown before."""
@@ -142,10 +142,11 @@ class Showing:
 
     def _look_at(self, engine: Engine) -> Shown:
         """What is to be shown; whatever happens to a question is in the audit."""
-        latest = engine.questions.audit.latest
-        if self._known[0] != latest:
+        known = engine.questions.audit.latest, engine.is_found_blocked
+        if self._known[0] != known:
             is_running = engine.status == "running"
-            self._known = latest, shown_of(list(engine.questions.open.values()) if is_running else [])
+            problem = (engine.problem or "") if engine.is_found_blocked else None
+            self._known = known, shown_of(list(engine.questions.open.values()) if is_running else [], problem)
         return self._known[1]
 
 
@@ -160,18 +161,23 @@ def _memo() -> str | None:
     return None if payload is None else payload.data.decode(errors="replace")
 
 
-def shown_of(questions: list[Interrupt]) -> Shown:
-    """What is shown of open questions."""
+def shown_of(questions: list[Interrupt], problem: str | None = None) -> Shown:
+    """What is shown of open questions.
+
+    Args:
+        questions: The questions.
+        problem: Why their run is blocked; None where it is not.
+    """
     if not questions:
         return NOTHING
     nodes = words(question.node_id for question in questions)
     assignees = words(name for question in questions for name in question.assignees)
     deadlines = [moment(question.deadline) for question in questions if question.deadline is not None]
     deadline = min(deadlines).astimezone(UTC) if deadlines else None
-    return Shown(nodes, assignees, deadline, _pending(questions))
+    return Shown(nodes, assignees, deadline, _pending(questions, problem))
 
 
-def _pending(questions: list[Interrupt]) -> str:
+def _pending(questions: list[Interrupt], problem: str | None) -> str:
     """The questions as they are listed, as many as go into a memo, and how many more there are."""
     texts: list[str] = []
     size = 0
@@ -182,7 +188,8 @@ def _pending(questions: list[Interrupt]) -> str:
             break
         texts.append(text)
     # As it will be when it comes back: half of a surrogate pair becomes an escape.
-    memo = f'{{"questions":[{",".join(texts)}],"more":{len(questions) - len(texts)}}}'
+    told = "" if problem is None else f',"problem":{compact(clipped(problem, LONGEST_VALUE))}'
+    memo = f'{{"questions":[{",".join(texts)}],"more":{len(questions) - len(texts)}{told}}}'
     return memo.encode(errors="backslashreplace").decode()
 
 

@@ -17,7 +17,9 @@ from temporalio.client import Client, WorkflowExecution, WorkflowQueryFailedErro
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
+from ..engine.events import CANNOT_READ
 from ..errors import GraphError, GraphInputError, UnavailableError
+from .blocked import why_blocked
 from .failures import TOO_LATE, raise_rpc, reading
 from .looking import handle_of
 from .names import (
@@ -46,6 +48,8 @@ ALL_OF_THEM = (
 )
 """A query that a server takes which has all of them."""
 SET_THEM = "GraphPlugin(search_attributes=True) has them set without that."
+REPORTED = "TemporalReportedProblems"
+"""The search attribute that a server sets for runs whose tasks fail again and again."""
 WAIT = timedelta(seconds=10)
 """How long a server may take to say which attributes it has."""
 PATIENCE = timedelta(seconds=12)
@@ -275,6 +279,8 @@ class Found:
         is_whole: Whether that is all; if not, the run has to be asked.
         is_shown: Whether the list says anything.
         task_queue: Where its workers look for work.
+        problem: Why it is blocked; None where it is not, as far as the list says.
+        since: When this history of it began.
     """
 
     run_id: str
@@ -283,6 +289,8 @@ class Found:
     is_whole: bool = False
     is_shown: bool = False
     task_queue: str = ""
+    problem: str | None = None
+    since: datetime | None = None
 
 
 async def page(client: Client, query: str, size: int, token: bytes) -> tuple[list[Found], bytes]:
@@ -299,7 +307,12 @@ async def page(client: Client, query: str, size: int, token: bytes) -> tuple[lis
     except RPCError as error:
         raise _error(error, bool(token)) from error
     found = [await _read(execution) for execution in listing.current_page or ()]
-    return found, listing.next_page_token or b""
+    return list(await asyncio.gather(*(_explained(client, run) for run in found))), listing.next_page_token or b""
+
+
+async def _explained(client: Client, run: Found) -> Found:
+    """The same run, and why it stands still, where the list says only that it does."""
+    return replace(run, problem=await why_blocked(handle_of(client, run.run_id))) if run.problem == "" else run
 
 
 async def count(client: Client, query: str) -> int:
@@ -326,13 +339,28 @@ def _error(error: RPCError, has_token: bool) -> Exception:
 
 
 async def _read(execution: WorkflowExecution) -> Found:
+    # A server says so after some attempts at a task that failed.
+    is_stuck = REPORTED in execution.raw_info.search_attributes.indexed_fields
+    found = Found(
+        execution.id,
+        execution.workflow_type,
+        task_queue=execution.task_queue,
+        problem="" if is_stuck else None,
+        since=execution.start_time,
+    )
     try:
         memo = await execution.memo_value(GRAPH_PENDING, None, type_hint=RawValue)
         if memo is None:
-            return Found(execution.id, execution.workflow_type, task_queue=execution.task_queue)
+            return found
         read: Any = json.loads(from_raw(memo))
-        questions, is_whole = read["questions"], not read["more"]
-        return Found(execution.id, execution.workflow_type, questions, is_whole, True, execution.task_queue)
+        problem = "" if is_stuck else read.get("problem")
+        return replace(
+            found,
+            questions=read["questions"],
+            is_whole=not read["more"],
+            is_shown=True,
+            problem=problem or found.problem,
+        )
     except Exception as error:  # of a codec, too
         raise GraphError(
             f"What run {execution.id!r} waits for cannot be read ({type(error).__name__}: {error}). Does this client "
@@ -364,7 +392,7 @@ class Asking:
         return [run for run in found if run is not None]
 
     async def _ask(self, run: Found) -> Found | None:
-        if run.is_whole:
+        if run.is_whole or run.problem is not None:
             return run
         async with self._at_once:
             if run.task_queue in self._deserted:
@@ -384,18 +412,26 @@ class Asking:
                 return self._lost(run)
             except WorkflowQueryFailedError as error:
                 self._heard(run)
+                problem = await why_blocked(handle_of(self._client, run.run_id), str(error))
+                if problem is not None:
+                    return replace(run, problem=problem)
                 # Every SDK names the query that a workflow does not have. Else the run is one that got stuck, say.
                 return None if PENDING_INTERRUPTS in str(error) else self._lost(run)
             except (RPCError, TimeoutError) as error:
                 if isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND:
                     return None  # it is over, and forgotten
+                problem = await why_blocked(handle_of(self._client, run.run_id))
+                if problem is not None:
+                    return replace(run, problem=problem)
                 if isinstance(error, TimeoutError) or error.status in TOO_LATE:
                     self._waited_for += 1
                     if self._answers[run.task_queue] == before:
                         self._deserted.add(run.task_queue)
                 return self._lost(run)
         self._heard(run)
-        return replace(run, questions=[listed(question) for question in questions], is_whole=True)
+        problems = (question.get("problem") or "" for question in questions)
+        problem = next((problem for problem in problems if problem.startswith(CANNOT_READ)), None)
+        return replace(run, questions=[listed(question) for question in questions], is_whole=True, problem=problem)
 
     def _heard(self, run: Found) -> None:
         self._answers[run.task_queue] += 1

@@ -12,6 +12,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from ..codec.text import compact
+from ..compile.shape import differs
 from ..engine import looking
 from ..engine.questions import Answer, Refused
 from ..engine.raised import is_the_runtimes, message_of, type_of
@@ -53,6 +54,10 @@ class UnknownGraphError(Exception):
     """This worker does not know the graph of a run; the task is tried again until one that does has it."""
 
 
+class BlockedError(Exception):
+    """This worker has a release of the graph that cannot go on with a run; the task is tried again until one can."""
+
+
 @workflow.defn(dynamic=True)
 class GraphWorkflow:
     """Runs the graph whose name is the workflow's type."""
@@ -78,13 +83,18 @@ class GraphWorkflow:
         except UnreadableError as error:
             self._not_here = error
         except (StartError, GraphInputError) as error:
+            if self._is_blocked(graph, error):
+                raise BlockedError(self._why(graph, error)) from error
             self._refusal = str(error)
         except BaseException as error:
             if is_the_runtimes(error):
                 raise
-            is_first = workflow.info().continued_run_id is None
-            if not is_first or (self._start.snapshot is None and not workflow.patched(REFUSED)):
-                raise  # this fails the task, not the run: another release may be able to go on
+            is_another = self._start.graph not in (None, graph.compiled.shape)
+            if is_another or workflow.info().continued_run_id is not None:
+                # This fails the task, not the run: another release may be able to go on.
+                raise BlockedError(self._why(graph, error)) from error
+            if self._start.snapshot is None and not workflow.patched(REFUSED):
+                raise
             what = "begin" if self._start.snapshot is None else "go on from this snapshot"
             self._refusal = f"The run cannot {what}: {type_of(error)}: {message_of(error)}"
 
@@ -96,6 +106,15 @@ class GraphWorkflow:
             if self._start.snapshot is not None or workflow.patched(REFUSED):
                 raise
             return Driver(graph, self._start, events, was_taken=True)
+
+    def _is_blocked(self, graph: RegisteredGraph, error: Exception) -> bool:
+        """Whether a run cannot go on, rather than not begin: another release of the graph has begun it."""
+        return self._start.graph not in (None, graph.compiled.shape) and isinstance(error, GraphInputError)
+
+    def _why(self, graph: RegisteredGraph, error: BaseException) -> str:
+        """Why this release cannot go on with the run."""
+        told = differs(self._start.graph, graph.compiled.shape)
+        return str(error) if told is None else f"{told} ({error})"
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> RawValue:

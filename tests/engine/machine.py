@@ -192,6 +192,9 @@ class Toy:
         errors = [{"loc": [name], "msg": "no such field, or not its type", "type": "state"} for name in wrong]
         return ({**state, **update}, []) if not errors else (None, errors)
 
+    def unreadable(self, node_id: str | None, value: Encoded | None, state: Any) -> str | None:
+        return None
+
     def fill(self, node_id: str, value: Encoded, answer: Any) -> Encoded:
         return enc({"was": read(value), **answer})
 

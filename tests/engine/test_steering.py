@@ -738,6 +738,7 @@ def test_where_a_run_stands() -> None:
     assert [interrupt["interrupt_id"] for interrupt in seen.pop("interrupts")] == ["q:1", "a:1.before"]
     assert seen == {
         "status": "running",
+        "problem": None,
         "values": {"n": 2},
         "version": 1,
         "next": ["q", "r", "a"],
@@ -764,7 +765,7 @@ def test_what_a_run_has_stopped_at() -> None:
     run = begun(ONE, state={"n": 1})
     stopped = looking.stopped(run.engine)
     assert stopped.pop("interrupts") == looking.interrupts(run.engine) != []
-    assert stopped == {"status": "waiting", "output": None, "state": {"n": 1}, "failure": None}
+    assert stopped == {"status": "waiting", "problem": None, "output": None, "state": {"n": 1}, "failure": None}
     run.goto(END, {"out": 1})
     assert looking.stopped(run.engine)["output"] == {"out": 1}
     run.engine.fail(Failure(END, "TooLarge", "too large", ("n",)))

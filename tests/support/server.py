@@ -29,6 +29,8 @@ DYNAMIC_CONFIG: Mapping[str, int | bool | str] = {
     "history.transferProcessorMaxPollRPS": 10_000,
     # As it comes, a run that continues as new within a second of its start must wait for the rest of that second.
     "history.workflowIdReuseMinimalInterval": "0s",
+    # As it comes, a run is listed as one with problems after five failed attempts at a task.
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": 2,
 }
 """Settings every server of ours gets."""
 

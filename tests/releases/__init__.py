@@ -1,0 +1,1 @@
+"""Runs that one release of a graph has begun, and another one has now."""

@@ -1,0 +1,185 @@
+"""A graph that waits for a person, and what a later release may make of it: the rows of "Changing a graph"."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext
+
+from temporal_graph import InterruptibleGraph, InterruptNode, NodeOptions, Required, TemporalGraph, interrupt
+
+NAME = "claim"
+
+
+@dataclass
+class State:
+    """What the first release knows of a claim."""
+
+    amount: int = 0
+    notes: list[str] = field(default_factory=list[str])
+
+
+@dataclass
+class WithDefault(State):
+    """... and a later one besides, with a default."""
+
+    owner: str = "nobody"
+
+
+@dataclass
+class WithRequired:
+    """... without a default."""
+
+    owner: str
+    amount: int = 0
+    notes: list[str] = field(default_factory=list[str])
+
+
+@dataclass
+class OtherType:
+    """... and with another type of what was there."""
+
+    amount: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
+
+
+@dataclass
+class WithoutNotes:
+    """... and without what was there."""
+
+    amount: int = 0
+
+
+class Strict(BaseModel):
+    """... and with no patience for what it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+    amount: int = 0
+
+
+def claim(
+    *,
+    state: Any = State,
+    prepare: str = "prepare",
+    ask: str = "ask",
+    pay: str = "pay",
+    before: str | None = None,
+    after: str | None = None,
+    label: str | None = None,
+    answer: Any = bool,
+    question: str = "pay {}?",
+    inputs: Any = int,
+    max_history_events: int | None = None,
+    **given: Any,
+) -> TemporalGraph[Any, Any, Any, Any]:
+    """The graph, with some change."""
+    builder: GraphBuilder[Any, Any, Any, Any] = GraphBuilder(state_type=state, input_type=inputs, output_type=str)
+
+    async def do_prepare(ctx: Any) -> Any:
+        return ctx.inputs
+
+    async def do_ask(ctx: Any) -> str:
+        said = await interrupt(question.format(ctx.inputs), response_type=answer)
+        return f"{said}"
+
+    async def do_pay(ctx: Any) -> str:
+        return f"paid: {ctx.inputs} ({ctx.state.amount})"
+
+    async def do_more(ctx: Any) -> Any:
+        return ctx.inputs
+
+    def step(node_id: str, function: Any, takes: Any, gives: Any) -> Any:
+        async def call(ctx: Any) -> Any:
+            return await function(ctx)
+
+        call.__annotations__ = {"ctx": StepContext[state, Any, takes], "return": gives}
+        made: Any = cast("Any", builder).step(node_id=node_id)(call)
+        return made
+
+    nodes = [step(prepare, do_prepare, inputs, inputs)]
+    if before is not None:
+        nodes.append(step(before, do_more, inputs, inputs))
+    nodes.append(step(ask, do_ask, inputs, str))
+    if after is not None:
+        nodes.append(step(after, do_more, str, str))
+    nodes.append(step(pay, do_pay, str, str))
+    places: list[Any] = [builder.start_node, *nodes, builder.end_node]
+    for source, target in itertools.pairwise(places):
+        path = builder.edge_from(source)
+        builder.add((path.label(label) if label is not None else path).to(target))
+    return TemporalGraph(builder.build(), name=NAME, max_history_events=max_history_events, **given)
+
+
+first = claim()
+short = claim(max_history_events=10)
+"""The first release, whose runs soon continue as new."""
+
+# What a run that waits does not notice, wherever in its history it is.
+other_code = claim(question="shall we pay {}?")
+label_added = claim(label="to")
+field_with_default = claim(state=WithDefault)
+field_gone = claim(state=WithoutNotes)
+options_changed = claim(options=NodeOptions(summary="something"))
+node_after = claim(after="check")
+renamed_after = claim(pay="settle")
+# What it cannot be carried on with from its history.
+renamed_before = claim(prepare="look")
+renamed_waiting = claim(ask="decide")
+node_before = claim(before="check")
+made_local = claim(node_options={"prepare": NodeOptions(execution="local")})
+# What it holds and cannot be read any more.
+field_required = claim(state=WithRequired)
+type_changed = claim(state=OtherType)
+field_forbidden = claim(state=Strict)
+inputs_changed = claim(inputs=dict[str, int])
+# What people may say.
+answer_changed = claim(answer=Literal["yes", "no"])
+
+
+@dataclass
+class Enter(BaseNode[State, None, str]):
+    """Where the graph of classes begins."""
+
+    async def run(self, ctx: GraphRunContext[State, None]) -> Confirm:
+        return Confirm(ctx.state.amount)
+
+
+@dataclass
+class Confirm(InterruptNode[State, None, str]):
+    """Asks."""
+
+    amount: int
+    approved: Annotated[bool | None, Required] = None
+
+    async def run(self, ctx: GraphRunContext[State, None]) -> End[str]:
+        return End(f"{self.amount}: {self.approved}")
+
+
+@dataclass
+class EnterNow(BaseNode[State, None, str]):
+    """The same in a later release, where the class that asks has another name."""
+
+    async def run(self, ctx: GraphRunContext[State, None]) -> ConfirmNow:
+        return ConfirmNow(ctx.state.amount)
+
+    @classmethod
+    def get_node_id(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "Enter"
+
+
+@dataclass
+class ConfirmNow(InterruptNode[State, None, str]):
+    """Asks."""
+
+    amount: int
+    approved: Annotated[bool | None, Required] = None
+
+    async def run(self, ctx: GraphRunContext[State, None]) -> End[str]:
+        return End(f"{self.amount}: {self.approved}")
+
+
+classes = InterruptibleGraph(nodes=[Enter, Confirm], name="classes")
+class_renamed = InterruptibleGraph(nodes=[EnterNow, ConfirmNow], name="classes")

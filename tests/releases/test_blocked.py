@@ -1,0 +1,199 @@
+"""Runs that hold what a later release cannot read: they are blocked, say by what, and go on; they never fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from temporal_graph import (
+    AnswerRefusedError,
+    ApprovalQueue,
+    Command,
+    GraphRun,
+    Retry,
+    RunBlockedError,
+    Send,
+    TemporalGraph,
+    register_search_attributes,
+)
+from tests.releases import changes
+from tests.releases.conftest import Releases
+from tests.releases.test_changes import waiting
+from tests.replay.serving import chain, replay, until
+from tests.support.server import DevServer
+
+OWNER = "owner: Field required"
+UNREADABLE = [
+    ("field_required", "this release cannot read the state: this is no WithRequired: owner: Field required"),
+    ("type_changed", "this release cannot read the state: this is no OtherType: amount: "),
+    ("field_forbidden", "this release cannot read the state: this is no Strict: notes: "),
+    ("inputs_changed", "this release cannot read the input of node 'ask'"),
+]
+BEFORE = ["first", "short"]
+"""Runs in the history that they began with, and such as have continued as new."""
+
+
+def graph_of(release: str) -> TemporalGraph[Any, Any, Any, Any]:
+    return getattr(changes, release)
+
+
+async def begun(before: str, release: str, client: Client, releases: Releases, count: int = 2) -> list[GraphRun]:
+    """Runs that wait, with the later release as their only worker."""
+    await releases.deploy(before)
+    runs = await waiting(graph_of(before), client, releases, count)
+    for run in runs:
+        if before == "short":
+
+            async def has_continued(run: GraphRun = run) -> bool:
+                return len(await chain(client, run.id)) > 1
+
+            await until(has_continued)
+    await releases.deploy(release)
+    return [graph_of(release).get_run(client, run.id) for run in runs]
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize(("release", "problem"), UNREADABLE)
+async def test_an_answer_is_refused_that_would_have_killed_the_run(
+    before: str, release: str, problem: str, client: Client, releases: Releases
+) -> None:
+    """The old release takes it."""
+    run, _ = await begun(before, release, client, releases)
+    for ask in (run.resume, run.proceed):
+        with pytest.raises(AnswerRefusedError) as refused:
+            await ask(True)
+        assert refused.value.reason == "blocked"
+        assert problem in str(refused.value)
+    state = await run.get_state()
+    assert (state.status, [item.interrupt_id for item in state.interrupts]) == ("blocked", ["ask:1.0"])
+    assert problem in (state.problem or "")
+    stop = await run.wait()
+    assert (stop.status, problem in (stop.problem or "")) == ("blocked", True)
+    await releases.deploy("first")
+    run = changes.first.get_run(client, run.id)
+    assert (await run.get_state()).status == "waiting"
+    await run.resume(True)
+    assert (await run.result()).output == "paid: True (0)"
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize(
+    ("release", "update"),
+    [("field_required", {"owner": "ana"}), ("type_changed", {"amount": ["1"]}), ("field_forbidden", {"amount": 3})],
+)
+async def test_the_state_is_edited(
+    before: str, release: str, update: dict[str, object], client: Client, releases: Releases
+) -> None:
+    """By field, by update and by signal, or with the answer."""
+    run, other = await begun(before, release, client, releases)
+    await run.update_state(update)
+    assert (await run.get_state()).status == "waiting"
+    await run.resume(True)
+    amount = update.get("amount", 0)
+    assert (await run.result()).output == f"paid: True ({amount})"
+    await other.resume(Command(update=update, resume=True))
+    assert (await other.result()).output == f"paid: True ({amount})"
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize(("release", "problem"), UNREADABLE)
+async def test_an_answer_by_signal_is_kept(
+    before: str, release: str, problem: str, client: Client, releases: Releases
+) -> None:
+    """Its node is blocked, is tried again now and then, and goes on where it can be read."""
+    run, _ = await begun(before, release, client, releases)
+    handle = client.get_workflow_handle(run.id)
+    await handle.signal("resume", {"value": True})
+
+    async def is_asked() -> bool:
+        return [item.kind for item in await run.pending_interrupts()] == ["blocked"]
+
+    await until(is_asked)
+    state = await run.get_state()
+    assert (state.status, state.next) == ("blocked", ["ask"])
+    assert problem in (state.problem or "")
+    [question] = state.interrupts
+    assert problem in question.value["error"]["message"]
+    await releases.deploy("first")
+    run = changes.first.get_run(client, run.id)
+    await run.resume(Retry())
+    assert (await run.result()).output == "paid: True (0)"
+    kinds = [entry.kind for entry in await run.audit()]
+    assert kinds.count("asked") == 2
+
+
+async def test_a_blocked_node_goes_on_by_itself(client: Client, releases: Releases) -> None:
+    """Once the state was edited; or once a release is there that can read it."""
+    run, other = await begun("short", "field_required", client, releases)
+    for each in (run, other):
+        await client.get_workflow_handle(each.id).signal("resume", {"value": True})
+
+        async def is_blocked(each: GraphRun = each) -> bool:
+            return bool([item for item in await each.pending_interrupts() if item.kind == "blocked"])
+
+        await until(is_blocked)
+    await client.get_workflow_handle(run.id).signal("update_state", {"values": {"owner": "ana"}})
+    assert (await run.result()).state == changes.WithRequired("ana", 0, ["new"])
+    await releases.deploy("first")
+    other = changes.first.get_run(client, other.id)
+    assert (await other.result()).output == "paid: True (0)"
+
+
+async def test_the_queue_says_so(own_server: DevServer, tmp_path: Path, task_queue: str) -> None:
+    """Of a run that has refused an answer, of one whose node is blocked, and of one that cannot be replayed."""
+    client = await own_server.connect()
+    await register_search_attributes(client)
+    queue = ApprovalQueue(client)
+    releases = Releases(own_server.address, task_queue, tmp_path)
+    try:
+        run, other = await begun("first", "field_required", client, releases)
+
+        async def listed() -> dict[str, tuple[str, bool]]:
+            found = [item async for item in queue.pending()]
+            return {
+                item.run_id: (item.kind, OWNER in (item.problem or "")) for item in found if item.status == "blocked"
+            }
+
+        with pytest.raises(AnswerRefusedError, match="blocked"):
+            await run.resume(True)
+        await client.get_workflow_handle(other.id).signal("resume", {"value": True})
+
+        async def are_blocked() -> bool:
+            return await listed() == {run.id: ("call", True), other.id: ("blocked", True)}
+
+        await until(are_blocked)
+        await run.update_state({"owner": "ana"})
+
+        async def is_not_blocked() -> bool:
+            return await listed() == {other.id: ("blocked", True)}
+
+        await until(is_not_blocked)
+        await releases.deploy("renamed_waiting")
+        with pytest.raises(RunBlockedError):
+            await run.resume(True)
+
+        async def is_stuck() -> bool:
+            found = [item async for item in queue.pending() if item.run_id == run.id]
+            return [item.status for item in found] == ["blocked"] and "node 'ask' is gone" in (found[0].problem or "")
+
+        await until(is_stuck)
+        await replay_all(client, [run.id, other.id])
+    finally:
+        releases.stop()
+
+
+async def replay_all(client: Client, run_ids: list[str]) -> None:
+    """What blocked runs have written replays with the release that they began with, and with one that reads them."""
+    for run_id in run_ids:
+        for history in await chain(client, run_id):
+            for graph in (changes.first, changes.field_with_default):
+                await replay([history], graph)
+
+
+async def test_a_blocked_node_is_sent_elsewhere(client: Client, releases: Releases) -> None:
+    run, _ = await begun("short", "inputs_changed", client, releases)
+    await run.resume(Command(goto=Send("pay", "by hand")))
+    assert (await run.result()).output == "paid: by hand (0)"
