@@ -134,7 +134,7 @@ class NodeAsker:
         self._hooks = hooks
         self._runner = runner
         self._task = asyncio.current_task()
-        self._matching = Matching(message.answers, message.marks)
+        self._matching = Matching(message.answers, message.marks, is_deterministic=hooks.is_in_workflow)
         self._asked = 0
         self._answered: Position = OWN
         self._is_asking = False

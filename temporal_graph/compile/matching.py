@@ -79,11 +79,19 @@ class Matching:
     A question with a key is known by it. Any other is the one that showed the same, wherever the node asks it; or the
     one that was asked in the same place in its code, if it comes by there once, and no more than times have changed.
 
+    Args:
+        answered: The positions of those that have answers.
+        marks: By what they are known.
+        is_deterministic: The node asks in the same order each time, so that of two readings the number tells.
+
     Attributes:
         met: The questions which it has come by again for the first time.
     """
 
-    def __init__(self, answered: Collection[Position], marks: Mapping[Position, Json]) -> None:
+    def __init__(
+        self, answered: Collection[Position], marks: Mapping[Position, Json], *, is_deterministic: bool = False
+    ) -> None:
+        self._is_deterministic = is_deterministic
         self._left = {number: Mark.load(marks.get(number) or {}) for number in answered if isinstance(number, int)}
         self._numbers = set(self._left)
         self._keys: dict[str, Mark] = {}
@@ -119,7 +127,7 @@ class Matching:
         if found is None and call in self._left and self._left[call] is None:
             found = call
         if found is None:
-            found = self._in_place(mark)
+            found = self._in_place(mark, call)
         if found is None:
             self._check_doubt(mark, value)
             found = call if call not in self._numbers else max(self._numbers) + 1
@@ -141,12 +149,13 @@ class Matching:
             self.met.append(number)
         return number
 
-    def _in_place(self, mark: Mark) -> int | None:
+    def _in_place(self, mark: Mark, call: int) -> int | None:
         """The question of which it can only be another reading."""
-        if mark.place is None:
-            return None
-        others = self._asked_at(mark.place).items()
-        return max((n for n, known in others if known.untimed == mark.untimed or known.edited), default=None)
+        others = {} if mark.place is None else self._asked_at(mark.place)
+        known = self._left.get(call)
+        if self._is_deterministic and known is not None:
+            others[call] = known
+        return max((n for n, other in others.items() if other.untimed == mark.untimed or other.edited), default=None)
 
     def _asked_at(self, place: str | None) -> dict[int, Mark]:
         return {number: known for number, known in self._left.items() if known is not None and known.place == place}

@@ -281,6 +281,16 @@ def test_questions_of_an_earlier_release_are_known_by_their_number() -> None:
     assert [known.find(None, mark(text), "") for text in ("c", "b", "a", "d")] == [2, 1, 3, 4]
 
 
+def test_a_node_that_asks_in_the_same_order_each_time() -> None:
+    """One in the workflow, which begins again when its run continues as new: a loop that shows the time goes on."""
+    marks = {number: mark(f"12:0{number} again?").dump() for number in range(3)}
+    known = Matching(marks, marks, is_deterministic=True)
+    assert [known.find(None, mark(f"13:0{number} again?"), "") for number in range(4)] == [0, 1, 2, 3]
+    with pytest.raises(InterruptError, match="but for the time"):
+        Matching(marks, marks).find(None, mark("13:00 again?"), "")
+    assert Matching([0], {0: mark("pay Ann?").dump()}, is_deterministic=True).find(None, mark("pay Bob?"), "") == 1
+
+
 def test_those_with_a_key_have_no_number() -> None:
     known = Matching(["x", 0], {"x": mark("a").dump(), 0: mark("b").dump()})
     assert [known.find(key, mark(text), "") for key, text in (("x", "z"), (None, "a"), (None, "b"), ("x", "z"))] == [

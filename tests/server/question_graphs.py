@@ -97,6 +97,11 @@ async def clock_in_a_loop(ctx: Step) -> Asked:
     return {what: await interrupt(f"{time.time()}: delete {what}?", response_type=str) for what in ctx.inputs}
 
 
+async def clock_here(ctx: Step) -> Asked:
+    """A node of the workflow, which asks in the same order each time that it begins."""
+    return {what: await interrupt(f"{time.time()}: again?", response_type=str) for what in ctx.inputs}
+
+
 async def clock_with_keys(ctx: Step) -> Asked:
     """The same with keys, and each time in another order."""
 
@@ -181,6 +186,7 @@ on_condition_graph = graph("on_condition", on_condition)
 needed_first_graph = graph("needed_first", needed_first)
 reads_the_clock_graph = graph("reads_the_clock", reads_the_clock)
 clock_in_a_loop_graph = graph("clock_in_a_loop", clock_in_a_loop)
+clock_here_graph = graph("clock_here", clock_here, NodeOptions(execution="workflow"))
 clock_with_keys_graph = graph("clock_with_keys", clock_with_keys)
 one_key_for_all_graph = graph("one_key_for_all", one_key_for_all)
 other_words_graph = graph("other_words", other_words)

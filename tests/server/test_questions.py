@@ -86,6 +86,15 @@ async def test_questions_that_show_the_time_where_there_may_be_many(play: Any) -
     assert told.value.error_type == "InterruptError"
 
 
+async def test_questions_that_show_the_time_in_a_node_of_the_workflow() -> None:
+    """In this process it begins at its top each time, as it does where its run continues as new."""
+    said = iter(FILES)
+    graph = graph_of("clock_here")
+    asked, output = await _answered(graph.local(deps=Runs()), graph, FILES, lambda _: next(said))
+    assert output == {what: what for what in FILES}
+    assert len(asked) == len(FILES)
+
+
 async def test_keys(play: Any) -> None:
     asked, output = await play("clock_with_keys", answer=lambda question: question.interrupt_id)
     assert output == {what: f"clock_with_keys:1:delete: {what}." for what in FILES}
