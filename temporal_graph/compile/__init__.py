@@ -29,6 +29,7 @@ from .checks import check_async
 from .functions import CompiledFunctions, JoinCode, transform_chain
 from .gotos import command_targets, gives_only_commands, without_commands
 from .hints import Namespace
+from .memory import refuse_memory
 from .nodes import NodeCode, NodeRunner
 from .policies import Policies, check_field, check_methods, own_policy
 from .sends import check_sends
@@ -148,6 +149,7 @@ class _Compiler:
                 check_async(self.name, node)
         check_sends(self.types.anew())
         spec, transforms = build(self.graph, self.name, lambda node_id: gives_only_commands(self.types.gives(node_id)))
+        refuse_memory(self.graph, self.name, transforms)
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
         state, plan = self._state()
         steps: dict[str, Step[Any, Any, Any, Any]] = {
