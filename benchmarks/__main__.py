@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 
-from benchmarks import chains, fan, importing, listening, people
+from benchmarks import chains, fan, importing, large, listening, people
 from benchmarks.rows import Row, table
 from benchmarks.running import say
 
@@ -21,6 +21,7 @@ MEASURES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "proceed": people.proceed,
     "events": listening.events,
     "map": fan.memory,
+    "large": large.tasks,
 }
 """What is measured, in this order, one after the other: each has a server and a worker of its own."""
 
