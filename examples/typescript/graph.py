@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Annotated
 
 from pydantic_graph import BaseNode, End, GraphRunContext
+from temporalio.common import RetryPolicy
 
-from temporal_graph import InterruptibleGraph, InterruptNode, InterruptPolicy, Required, emit
+from temporal_graph import InterruptibleGraph, InterruptNode, InterruptPolicy, NodeOptions, Required, emit
 
 
 @dataclass
@@ -45,5 +46,10 @@ class Dispatch(BaseNode[Order, None, str]):
         return End(f"{len(ctx.state.packed)} pieces, at a discount of {ctx.state.discount}")
 
 
-# So short that the program sees it continue as new; without it, that is when the server suggests it.
-order = InterruptibleGraph([Pack, Approve, Dispatch], name="order", max_history_events=40)
+order = InterruptibleGraph(
+    [Pack, Approve, Dispatch],
+    name="order",
+    options=NodeOptions(retry_policy=RetryPolicy(maximum_attempts=1)),
+    # So short that the program sees it continue as new; without it, that is when the server suggests it.
+    max_history_events=40,
+)

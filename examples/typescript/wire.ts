@@ -86,19 +86,24 @@ export async function ask<Reply>(handle: WorkflowHandle, name: string, ...args: 
 }
 
 async function mayComeAgain(handle: WorkflowHandle, error: unknown): Promise<boolean> {
-  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
-    return ['ContinuedAsNew', 'AcceptedUpdateCompletedWorkflow'].includes(error.cause.type ?? '');
-  }
+  const failure = failureIn(error);
+  if (failure) return ['ContinuedAsNew', 'AcceptedUpdateCompletedWorkflow'].includes(failure.type ?? '');
   const isLost = error instanceof WorkflowNotFoundError || (isGrpcServiceError(error) && LOST.includes(error.code));
   if (!isLost) return false;
   await sleep(50);
   return (await handle.describe()).status.name === 'RUNNING';
 }
 
+/** What an update failed with, by its run. */
+function failureIn(error: unknown): ApplicationFailure | undefined {
+  const cause = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+  return cause instanceof ApplicationFailure ? cause : undefined;
+}
+
 function asRefusal(error: unknown): unknown {
-  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure)) return error;
-  if (error.cause.type !== 'AnswerRefused') return error;
-  const { reason, message, errors } = error.cause.details?.[0] as Refused;
+  const failure = failureIn(error);
+  if (failure?.type !== 'AnswerRefused') return error;
+  const { reason, message, errors } = failure.details?.[0] as Refused;
   return new Refused(reason, message, errors);
 }
 
@@ -106,7 +111,18 @@ function asRefusal(error: unknown): unknown {
 export async function proceed<Output, State>(handle: WorkflowHandle, answer?: Answer): Promise<Stop<Output, State>> {
   // With an id of its own it is the same answer, however often it is sent.
   const sent = answer && { answer_id: crypto.randomUUID(), ...answer };
-  return ask(handle, 'proceed', ...(sent ? [sent] : []));
+  try {
+    return await ask(handle, 'proceed', ...(sent ? [sent] : []));
+  } catch (error) {
+    if (failureIn(error)?.type !== 'TooManyWait') throw error;
+  }
+  // Others wait already, as many as may: answer without waiting, and look now and then.
+  if (sent) await ask(handle, 'resume', sent);
+  for (;;) {
+    const stop = await handle.query<Stop<Output, State> | null>('stop');
+    if (stop) return stop;
+    await sleep(500);
+  }
 }
 
 /** Why a run failed; throws what is no failure of a run. */
@@ -140,19 +156,27 @@ interface Batch {
 export async function* events(handle: WorkflowHandle, from = 0): AsyncGenerator<RunEvent> {
   const POLL = '__temporal_workflow_stream_poll';
   for (let next = from; ; ) {
+    const question = { topics: ['events'], from_offset: next };
     let batch: Batch;
     try {
-      batch = await handle.executeUpdate<Batch, [object]>(POLL, { args: [{ topics: ['events'], from_offset: next }] });
+      // Updates of one id are one update: readers at the same place share it, also those of other programs.
+      const updateId = `events-from-${next}-0`;
+      batch = await handle.executeUpdate<Batch, [object]>(POLL, { args: [question], updateId });
     } catch (error) {
-      const type = error instanceof WorkflowUpdateFailedError && (error.cause as ApplicationFailure).type;
-      if (type === 'TruncatedOffset') {
+      const failure = failureIn(error);
+      if (failure?.type === 'TruncatedOffset') {
         next = 0; // the oldest that there are
         continue;
       }
-      if (type === 'StreamDraining' || (await mayComeAgain(handle, error))) continue;
-      // The run has ended; as a query it does not wait.
-      batch = await handle.query<Batch, [object]>(POLL, { topics: ['events'], from_offset: next });
-      if (batch.items.length === 0) return;
+      const isFull = failure?.type === 'StreamDraining' && failure.details?.[0] === 'full';
+      if (!isFull && (failure?.type === 'StreamDraining' || (await mayComeAgain(handle, error)))) {
+        await sleep(100);
+        continue;
+      }
+      // As a query it does not wait: as many wait already as may, or the run has ended.
+      batch = await handle.query<Batch, [object]>(POLL, question);
+      if (batch.items.length === 0 && !isFull) return;
+      if (isFull) await sleep(500);
     }
     for (const { data, offset } of batch.items) {
       const payload = temporal.api.common.v1.Payload.decode(Buffer.from(data, 'base64'));

@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic_graph import GraphBuilder, StepContext
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ChildWorkflowError
 
-from temporal_graph import GraphResult, TemporalGraph, interrupt
+from temporal_graph import GraphResult, NodeOptions, TemporalGraph, interrupt
 
 MONDAY = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
 
@@ -61,7 +62,7 @@ async def decide(ctx: StepContext[Book, None, Claim]) -> Paid | Refused:
 
 
 _g.add(_g.edge_from(_g.start_node).to(decide), _g.edge_from(decide).to(_g.end_node))
-claim = TemporalGraph(_g.build())
+claim = TemporalGraph(_g.build(), options=NodeOptions(retry_policy=RetryPolicy(maximum_attempts=1)))
 
 ORDERED = {"zoe": 1, "ann": 2}
 """Names that are not in the order of the alphabet."""
