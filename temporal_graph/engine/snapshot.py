@@ -7,11 +7,11 @@ from typing import Any
 
 from .breakpoints import Breakpoints
 from .engine import Engine
-from .events import Encoded, Ended, Failure, Next, Outcome, Output
+from .events import Encoded, Ended, Failure, Next, Outcome, Output, RunFailedError, failure_of, is_the_runtimes
 from .functions import Functions
 from .questions import Interrupt
 from .spec import END, GraphSpec, JoinSpec, StepSpec
-from .state import AUTO, Plan
+from .state import AUTO, Json, Plan
 from .walker import Task
 
 VERSION = 1
@@ -28,6 +28,9 @@ def dump(engine: Engine) -> dict[str, Any]:
 
     Returns:
         JSON, with a `version`.
+
+    Raises:
+        RunFailedError: What a join has collected cannot be written.
     """
     return {
         "version": VERSION,
@@ -49,7 +52,7 @@ def dump(engine: Engine) -> dict[str, Any]:
                 "join": joining.join.id,
                 "run": joining.run,
                 "runs": list(joining.runs),
-                "current": engine.functions.dump_join(joining.join.id, joining.current),
+                "current": _dump_join(engine, joining.join.id, joining.current),
             }
             for _, _, joinings in engine.forks.all()
             for joining in joinings
@@ -145,6 +148,15 @@ def restore(engine: Engine, data: dict[str, Any]) -> None:
         engine.tasks[task.id] = task
     engine.questions.load(data["questions"])
     engine.questions.closed = engine.status in ("finished", "failed", "cancelled")
+
+
+def _dump_join(engine: Engine, join_id: str, current: Any) -> Json:
+    try:
+        return engine.functions.dump_join(join_id, current)
+    except BaseException as error:  # what a reducer has made may be anything
+        if is_the_runtimes(error):
+            raise
+        raise RunFailedError(failure_of(join_id, error)) from error
 
 
 def _check(data: dict[str, Any], spec: GraphSpec) -> None:

@@ -34,6 +34,7 @@ from ..engine.events import (
     OpenInterrupt,
     OutdatedError,
     Position,
+    RunFailedError,
     SetTimer,
     Start,
     Work,
@@ -453,7 +454,13 @@ class Driver:
         for task_id in list(self._running):
             self._suspended.pop(task_id, None)
             self._running.pop(task_id).cancel()
-        message = {**self._dump(), "stream": self.events.dump()}
+        try:
+            message = {**self._dump(), "stream": self.events.dump()}
+        except RunFailedError as error:
+            self.engine.fail(error.failure)
+            self.is_leaving = False
+            self._check_end()
+            return None
         unsent = self.notifying.dump()
         text = compact({**message, "unsent": unsent} if unsent else message)
         try:
@@ -484,6 +491,8 @@ class Driver:
             self.to_raw(compact(self._dump()) + " " * CARRIED_BYTES, "The snapshot of the run")
         except PayloadTooLargeError:
             return False
+        except RunFailedError:
+            pass  # it fails when it leaves
         return True
 
     def _take_arrived(self) -> None:

@@ -343,3 +343,27 @@ def of_release(state: Any, output: Any) -> TemporalGraph:
 
 
 old, new = of_release(Old, str), of_release(New, int)
+
+
+def _collecting() -> TemporalGraph:
+    g = GraphBuilder(name="collecting", input_type=list[int], output_type=list[str])
+
+    async def ask(ctx: StepContext[None, None, int]) -> str:
+        if ctx.inputs:
+            await interrupt("go on?")
+        return "so"
+
+    def reduce(current: list[str], value: str) -> list[str]:
+        return [*current, object()]  # type: ignore[list-item]
+
+    step = g.step(ask, node_id="ask")
+    join = g.join(reduce, initial_factory=list[str], node_id="all")
+    g.add(
+        g.edge_from(g.start_node).map(fork_id="each").to(step),
+        g.edge_from(step).to(join),
+        g.edge_from(join).to(g.end_node),
+    )
+    return TemporalGraph(g.build(), max_history_events=10)
+
+
+collecting = _collecting()

@@ -168,3 +168,12 @@ async def test_looking_works_whatever_the_state_is(serve: Serve, task_queue: str
         assert "the output cannot be read" in stop.unreadable
         with pytest.raises(GraphError, match="this is no int"):
             await newer.result()
+
+
+async def test_what_a_join_has_collected_and_cannot_be_written_fails_the_run_when_it_continues(
+    serve: Serve, task_queue: str
+) -> None:
+    async with serve(graphs.collecting) as client:
+        error = await error_of(graphs.collecting, client, task_queue, inputs=[0, 0, 0, 1])
+    assert error.node_id == "all"
+    assert "is not what is declared" in error.error_message
