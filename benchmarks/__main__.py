@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 
-from benchmarks import chains, fan, importing, large, listening, people
+from benchmarks import chains, crowds, fan, importing, large, listening, people
 from benchmarks.rows import Row, table
 from benchmarks.running import say
 
@@ -20,6 +20,7 @@ MEASURES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "answers": people.answers,
     "proceed": people.proceed,
     "events": listening.events,
+    "crowds": crowds.crowds,
     "map": fan.memory,
     "large": large.tasks,
 }

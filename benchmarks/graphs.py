@@ -8,10 +8,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic_graph import BaseNode, End, Graph, GraphBuilder, GraphRunContext, StepContext, reduce_sum
+from pydantic_graph import (
+    BaseNode,
+    End,
+    Graph,
+    GraphBuilder,
+    GraphRunContext,
+    StepContext,
+    reduce_list_append,
+    reduce_sum,
+)
 from temporalio import activity, workflow
 
-from temporal_graph import InterruptibleGraph, InterruptNode, NodeOptions, Required, TemporalGraph, emit
+from temporal_graph import InterruptibleGraph, InterruptNode, NodeOptions, Required, TemporalGraph, emit, interrupt
 
 LENGTH = 20
 
@@ -185,3 +194,25 @@ class Listen(InterruptNode[None, None, float]):
 
 
 telling = InterruptibleGraph([Listen, Tell], name="telling")
+
+
+# -- Crowds ----------------------------------------------------------------------------------------------------------
+
+
+def _crowd() -> Graph[None, None, list[int], list[bool]]:
+    g = GraphBuilder(name="crowd", input_type=list[int], output_type=list[bool])
+
+    @g.step
+    async def ask(ctx: StepContext[None, None, int]) -> bool:
+        return await interrupt(ctx.inputs, response_type=bool)
+
+    every = g.join(reduce_list_append, initial_factory=list[bool], node_id="every")
+    g.add(
+        g.edge_from(g.start_node).map(fork_id="each").to(ask),
+        g.edge_from(ask).to(every),
+        g.edge_from(every).to(g.end_node),
+    )
+    return g.build()
+
+
+crowd = TemporalGraph(_crowd())

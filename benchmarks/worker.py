@@ -15,7 +15,7 @@ from temporal_graph import GraphPlugin, forwarding_runtime
 
 async def main(address: str, task_queue: str) -> None:
     """Run until the parent kills this process."""
-    plugin = GraphPlugin(graphs.chain, graphs.local_chain, graphs.fan, graphs.answers, graphs.telling)
+    plugin = GraphPlugin(graphs.chain, graphs.local_chain, graphs.fan, graphs.answers, graphs.telling, graphs.crowd)
     client = await Client.connect(address, plugins=[plugin], runtime=forwarding_runtime())
     worker = Worker(
         client,

@@ -238,8 +238,7 @@ class ApprovalQueue:
             RunNotFoundError: There is no such run.
             NoWorkerError: No worker answers.
         """
-        handle = self._looks.handle_of(self._client, id_of_run(run_id, "run_id"))
-        return read_interrupts(await self._looks.query(handle, PENDING_INTERRUPTS))
+        return read_interrupts(await self._looks.query(self._client, id_of_run(run_id, "run_id"), PENDING_INTERRUPTS))
 
     async def refresh(self, graph: str | Sequence[str]) -> int:
         """Have runs set the attributes that were waiting when these were registered.
@@ -397,8 +396,7 @@ class ApprovalQueue:
         answer_id: str | None,
     ) -> Accepted:
         text_of("comment" if is_yes else "reason", text)
-        handle = self._looks.handle_of(self._client, id_of_run(run_id, "run_id"))
-        state: Mapping[str, Any] = await self._looks.query(handle, GET_STATE)
+        state: Mapping[str, Any] = await self._looks.query(self._client, id_of_run(run_id, "run_id"), GET_STATE)
         for accepted in [*state["answered"], *(vote for item in state["interrupts"] for vote in _votes(item))]:
             if answer_id is not None and accepted["answer_id"] == answer_id:
                 return read_accepted(accepted)

@@ -81,7 +81,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             NoWorkerError: No worker answers.
         """
-        return read_interrupts(await self._looks.query(self._handle, PENDING_INTERRUPTS))
+        return read_interrupts(await self._looks.query(self._client, self.id, PENDING_INTERRUPTS))
 
     async def get_state(self) -> RunState[StateT]:
         """Where the run stands; also after its end, and where no worker that is there can go on with it (`blocked`).
@@ -91,7 +91,7 @@ class GraphRun(Generic[OutputT, StateT]):
             NoWorkerError: No worker answers.
         """
         try:
-            return read_run_state(self._graph, await self._looks.query(self._handle, GET_STATE))
+            return read_run_state(self._graph, await self._looks.query(self._client, self.id, GET_STATE))
         except RunBlockedError as error:
             from .engine import looking
 
@@ -168,10 +168,18 @@ class GraphRun(Generic[OutputT, StateT]):
     ) -> Stop[OutputT, StateT]:
         """Answer a question, and wait for where the run stops next; see `resume`.
 
+        Without a value and an `interrupt_id`, what takes no answer goes on, if it is the only question that is open (a
+        breakpoint, a node without `Required` fields); other questions stay as they are, and this is `wait()`.
+
         Raises:
             AnswerRefusedError: The answer was not taken; the run is as it was.
             GraphRunError: The run failed.
         """
+        if value is NOTHING and interrupt_id is None:
+            waiting = await self._calls.waited_for(self._client, self.id)
+            interrupt_id = sending.answerless(self._graph, waiting)
+            if interrupt_id is None:
+                return await self.wait()
         sent = self._answer(value, interrupt_id, actor, answer_id, comment)
         return read_stop(self._graph, await self._calls.proceed(self._client, self.id, sent))
 

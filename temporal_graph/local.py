@@ -408,13 +408,9 @@ class LocalRun(Generic[OutputT, StateT]):
 
     def _takes_nothing(self) -> bool:
         """Whether what waits is one question that an empty answer answers."""
-        waiting = list(self._started().questions.open.values())
-        if len(waiting) != 1:
-            return False
-        [interrupt] = waiting
-        if interrupt.kind == "node":
-            return not self._graph.functions.answer_fields(interrupt.node_id)
-        return interrupt.kind in ("before", "after")
+        waiting = self._started().questions.open.values()
+        found = sending.answerless(self._graph, [(item.interrupt_id, item.kind, item.node_id) for item in waiting])
+        return found is not None
 
     def _start(self, from_node: Any, inputs: Any, state: Any) -> None:
         message = dump_start(self._graph, from_node, inputs, state)

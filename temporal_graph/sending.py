@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -39,6 +39,20 @@ def answer(
     elif value is not NOTHING:
         sent["value"] = to_json("The answer", value)
     return sent
+
+
+def answerless(graph: CompiledGraph, waiting: Sequence[tuple[str, str, str]]) -> str | None:
+    """The question that an answer without a value answers: the only one that is open, if it takes nothing.
+
+    Args:
+        graph: The graph.
+        waiting: The questions that are open: their ids, kinds and nodes.
+    """
+    if len(waiting) != 1:
+        return None
+    [(interrupt_id, kind, node_id)] = waiting
+    is_answerless = kind in ("before", "after") or (kind == "node" and not graph.functions.answer_fields(node_id))
+    return interrupt_id if is_answerless else None
 
 
 def said(comment: Any) -> dict[str, Json]:

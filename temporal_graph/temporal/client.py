@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import Generator, Mapping
-from typing import Any, NoReturn, cast
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any, NoReturn, TypeVar, cast
 
 from temporalio.client import (
     Client,
@@ -29,20 +29,26 @@ from ..errors import (
     GraphRunError,
     NoWorkerError,
     RefusedError,
+    RunBusyError,
     RunCancelledError,
     RunExistsError,
 )
 from ..starting import is_another, other_start
 from .blocked import show_blocked, unless_blocked
-from .failures import ANSWERS, is_continued, raise_refusal, raise_rpc, reading, refusal
-from .looking import WAIT, handle_of, query, result
-from .names import GET_STATE, PROCEED, RESUME
+from .crowd import Crowd, crowd_of
+from .failures import ANSWERS, TOTAL_UPDATES, is_busy, is_continued, raise_refusal, raise_rpc, reading, refusal
+from .glancing import WAIT, check_worker
+from .looking import handle_of, query, result
+from .names import GET_STATE, PENDING_INTERRUPTS, PROCEED, RESUME
 from .payloads import PayloadTooLargeError, limit_of, start_text, to_raw
 
 Json = Any
+T = TypeVar("T")
 
 ATTEMPTS = 100
 """How often an update is sent to a run that continues as new just as it comes."""
+PATIENCE = 60
+"""Seconds for which an update is sent again and again to a run of which too much is asked."""
 
 
 def start_argument(client: Client, message: Mapping[str, str | None]) -> RawValue:
@@ -113,28 +119,45 @@ async def resume(client: Client, run_id: str, answer: Mapping[str, Json]) -> Map
 
 async def _ask(client: Client, run_id: str, name: str, sent: Json, answer: Mapping[str, Json] | None) -> Any:
     argument = argument_of(client, name, sent)
+    crowd = crowd_of(client, run_id)
+    try:
+        async with crowd.turn():
+            return await _send(client, crowd, run_id, name, argument, answer)
+    except NoWorkerError as error:
+        again = "" if answer is None else f"; sent again with answer_id={answer['answer_id']!r}, it is the same answer"
+        raise NoWorkerError(f"{error} One that comes later may still take what was sent{again}.") from error
+
+
+async def _send(
+    client: Client, crowd: Crowd, run_id: str, name: str, argument: RawValue, answer: Mapping[str, Json] | None
+) -> Any:
     handle = handle_of(client, run_id)
+    update_id = new_id()  # sent again, it is the same update
     attempts = 0
+    until = crowd.now() + PATIENCE
     while True:
         try:
             async with asyncio.timeout(WAIT):
-                return await _update(handle, name, argument)
+                accepted = await _update(handle, name, argument, update_id)
+            crowd.hear()
+            return accepted
         except TimeoutError as error:
-            again = (
-                "" if answer is None else f"; sent again with answer_id={answer['answer_id']!r}, it is the same answer"
-            )
-            raise NoWorkerError(
-                f"No worker answered for run {handle.id!r} in {WAIT} seconds. Is one running on its task queue, with "
-                f"this graph? One that comes later may still take what was sent{again}."
-            ) from error
+            # The SDK may have tried all the while to get in, where too many are.
+            await check_worker(client, run_id)
+            if crowd.now() > until:
+                raise RunBusyError(f"Run {run_id!r} has not taken what was sent in {PATIENCE} seconds.") from error
         except WorkflowUpdateFailedError as error:
+            crowd.hear()
             if not is_continued(error) or attempts == ATTEMPTS:
                 await _raise_refusal(handle, error, name)
             attempts += 1
         except RPCError as error:
+            if _is_crowded(error) and crowd.now() < until:
+                await check_worker(client, run_id)
+                continue
             attempts += 1
             if attempts == ATTEMPTS or not await _may_retry(handle, error):
-                taken = await _taken_before(handle, error, answer)
+                taken = await _taken_before(client, run_id, error, answer)
                 if taken is not None:
                     return taken
                 await raise_closed(handle, error, name)
@@ -193,24 +216,89 @@ async def proceed(
         GraphRunError: The run has failed.
         RunNotFoundError: There is no such run.
     """
+    crowd = crowd_of(client, run_id)
+    is_taken = is_taken or answer is None
+    if not crowd.is_waited_for:
+        crowd.is_waited_for = True
+        try:
+            return await _wait_alone(client, run_id, answer, given, is_taken)
+        except _CrowdedError as crowded:
+            is_taken = is_taken or crowded.is_taken
+        finally:
+            crowd.is_waited_for = False
+    if given and is_another((await query(client, run_id, GET_STATE)).get("given", {}), given):
+        raise RunExistsError(other_start(run_id))
+    if answer is not None and not is_taken:
+        await resume(client, run_id, answer)
+    stop = await _patiently(crowd.stop)
+    if stop is None:
+        return await _end(client, run_id, given)
+    if stop["status"] == "cancelled":
+        raise RunCancelledError("The run was cancelled.")
+    return stop
+
+
+async def waited_for(client: Client, run_id: str) -> list[tuple[str, str, str]]:
+    """The questions that are open, as `proceed` without an answer looks at them: their ids, kinds and nodes."""
+    found = await _patiently(lambda: query(client, run_id, PENDING_INTERRUPTS))
+    return [(item["interrupt_id"], item["kind"], item["node_id"]) for item in found]
+
+
+async def _patiently(look: Callable[[], Awaitable[T]]) -> T:
+    """Look, and as long as there is no worker, wait for one."""
+    while True:
+        with contextlib.suppress(NoWorkerError):
+            return await look()
+        await asyncio.sleep(1)
+
+
+class _CrowdedError(Exception):
+    """Too many wait for a run."""
+
+    def __init__(self, is_taken: bool) -> None:
+        super().__init__()
+        self.is_taken = is_taken
+
+
+async def _wait_alone(
+    client: Client,
+    run_id: str,
+    answer: Mapping[str, Json] | None,
+    given: Mapping[str, str] | None,
+    is_taken: bool,
+) -> Mapping[str, Any]:
+    """Answer and wait in one update of one's own.
+
+    Raises:
+        _CrowdedError: Too many do.
+    """
     argument = _proceed_argument(client, answer, given)
     handle = handle_of(client, run_id)
-    is_taken = is_taken or answer is None
     attempts = 0
     while True:
         try:
             return await _update(handle, PROCEED, argument)
         except WorkflowUpdateFailedError as error:
+            if is_busy(error):
+                raise _CrowdedError(is_taken) from None
             if not is_continued(error):
                 await _raise_refusal(handle, error, PROCEED)
             is_taken = True
         except RPCError as error:
+            if _is_crowded(error):
+                raise _CrowdedError(is_taken) from None
             attempts += 1
             if attempts == ATTEMPTS or not await _may_retry(handle, error):
                 is_closed = error.status == RPCStatusCode.NOT_FOUND
-                if is_closed and (is_taken or await _taken_before(handle, error, answer) is not None):
-                    return await _end(handle, given)
+                if is_closed and (is_taken or await _taken_before(client, run_id, error, answer) is not None):
+                    return await _end(client, run_id, given)
                 await raise_closed(handle, error, PROCEED)
+
+
+def _is_crowded(error: RPCError) -> bool:
+    """Whether a server does not take an update because there are too many."""
+    is_exhausted = error.status == RPCStatusCode.RESOURCE_EXHAUSTED and CLOSING not in error.message
+    return is_exhausted or TOTAL_UPDATES in error.message
 
 
 def _proceed_argument(client: Client, answer: Mapping[str, Json] | None, given: Mapping[str, str] | None) -> RawValue:
@@ -218,23 +306,23 @@ def _proceed_argument(client: Client, answer: Mapping[str, Json] | None, given: 
 
 
 async def _taken_before(
-    handle: WorkflowHandle[Any, Any], error: RPCError, answer: Mapping[str, Json] | None
+    client: Client, run_id: str, error: RPCError, answer: Mapping[str, Json] | None
 ) -> Mapping[str, Any] | None:
     """The acceptance of the same answer by a run that has ended since; None where there is none."""
     if answer is None or error.status != RPCStatusCode.NOT_FOUND:
         return None
-    state = await _last_state(handle)
+    state = await _last_state(client, run_id)
     known = [*state.get("answered", ()), *state.get("votes", ())]
     same = (each for each in known if each["answer_id"] == answer["answer_id"])
     actor = answer.get("actor")
     return next((each for each in same if None in (actor, each["actor"]) or actor == each["actor"]), None)
 
 
-async def _end(handle: WorkflowHandle[Any, Any], given: Mapping[str, str] | None) -> Mapping[str, Any]:
+async def _end(client: Client, run_id: str, given: Mapping[str, str] | None) -> Mapping[str, Any]:
     """The last stop of a run that has ended."""
-    if given and is_another((await _last_state(handle)).get("given", {}), given):
-        raise RunExistsError(other_start(handle.id))
-    outcome = await result(handle)
+    if given and is_another((await _last_state(client, run_id)).get("given", {}), given):
+        raise RunExistsError(other_start(run_id))
+    outcome = await result(handle_of(client, run_id))
     return {
         "status": "finished",
         "interrupts": [],
@@ -245,10 +333,10 @@ async def _end(handle: WorkflowHandle[Any, Any], given: Mapping[str, str] | None
     }
 
 
-async def _last_state(handle: WorkflowHandle[Any, Any]) -> Mapping[str, Any]:
+async def _last_state(client: Client, run_id: str) -> Mapping[str, Any]:
     """Where a run stood when it ended; nothing where nobody can tell."""
     try:
-        return await query(handle, GET_STATE)
+        return await query(client, run_id, GET_STATE)
     except GraphError:
         return {}
 
@@ -290,15 +378,21 @@ async def start_or_proceed(
     except WorkflowUpdateFailedError as error:
         if is_continued(error):
             return await proceed(client, id, answer, given=given, is_taken=True)
+        if is_busy(error):
+            return await proceed(client, id, answer, given=given)
         await _raise_refusal(handle, error, PROCEED)
     except WorkflowAlreadyStartedError as error:
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await operation.workflow_handle()  # or asyncio complains that nobody has looked at its error
         if answer is None:
-            return await _end(handle, given)
+            return await _end(client, id, given)
         await raise_closed(handle, error, PROCEED)
     except RPCError as error:
-        if await _may_retry(handle, error) or (answer is None and error.status == RPCStatusCode.NOT_FOUND):
+        if (
+            _is_crowded(error)
+            or await _may_retry(handle, error)
+            or (answer is None and error.status == RPCStatusCode.NOT_FOUND)
+        ):
             return await proceed(client, id, answer, given=given)
         await raise_closed(handle, error, PROCEED)
 
@@ -312,9 +406,11 @@ async def _raise_refusal(handle: WorkflowHandle[Any, Any], error: WorkflowUpdate
         raise
 
 
-async def _update(handle: WorkflowHandle[Any, Any], name: str, argument: RawValue) -> Mapping[str, Any]:
+async def _update(
+    handle: WorkflowHandle[Any, Any], name: str, argument: RawValue, update_id: str | None = None
+) -> Mapping[str, Any]:
     with _cancellable(), reading(handle.id):
-        return await unless_blocked(handle, cast("Any", handle).execute_update(name, argument))
+        return await unless_blocked(handle, cast("Any", handle).execute_update(name, argument, id=update_id))
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, NoReturn
 
+from temporalio.api.enums.v1 import ResourceExhaustedCause
+from temporalio.api.errordetails.v1 import ResourceExhaustedFailure
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ActivityError, ApplicationError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
@@ -19,6 +21,7 @@ from ..errors import (
     NoWorkerError,
     RefusedError,
     RunBlockedError,
+    RunBusyError,
     RunCancelledError,
     RunExistsError,
     RunNotFoundError,
@@ -36,6 +39,7 @@ from .names import (
     RESUME_ALL,
     RUN_CANCELLED,
     STARTED,
+    TOO_MANY_WAIT,
     UNREADABLE,
 )
 from .payloads import check_readable
@@ -45,8 +49,13 @@ ANSWERS = (RESUME, RESUME_ALL, PROCEED)
 
 TOO_LATE = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 """What is said where no answer came in time."""
-_UNANSWERED = (*TOO_LATE, RPCStatusCode.RESOURCE_EXHAUSTED)
-"""What a server says where no worker answers; "exhausted" is its queue of queries that wait for one."""
+TOTAL_UPDATES = "limit on the total number of distinct updates"
+"""What it says, as a failed precondition, of a run that has had 2,000 updates in one history: it takes no more."""
+_OF_THE_RUN = (
+    ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT,
+    ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW,
+)
+"""What is exhausted where the other runs of a server are well: ten updates are under way, or a query waits already."""
 TASK_LOST = "unexpected workflow task failure"
 """What it says of an update whose task it has ended, because too many signals came; it may be sent again."""
 _NO_POLLER = "no poller seen for task queue recently"
@@ -118,9 +127,18 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
         ) from error
     if error.status == RPCStatusCode.UNAVAILABLE:
         raise UnavailableError(f"The Temporal server cannot be reached: {error.message}") from error
-    if error.status in _UNANSWERED or _NO_POLLER in error.message:
-        raise NoWorkerError(
-            f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?"
+    if error.status in TOO_LATE or _NO_POLLER in error.message:
+        raise no_worker(run_id) from error
+    if error.status == RPCStatusCode.RESOURCE_EXHAUSTED and _cause(error) in _OF_THE_RUN:
+        raise RunBusyError(
+            f"Run {run_id!r} is asked for more at once than the Temporal server lets be under way: {error.message}"
+        ) from error
+    if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:
+        raise UnavailableError(f"The Temporal server takes no more at the moment: {error.message}") from error
+    if TOTAL_UPDATES in error.message:
+        raise RunBusyError(
+            f"Run {run_id!r} has had as many updates as the Temporal server takes in one history, and takes no more "
+            "until it continues as new. A signal is taken all the same."
         ) from error
     if "Workflow Task in failed state" in error.message:
         raise RunBlockedError(
@@ -134,6 +152,25 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
             "result() says."
         ) from error
     raise GraphError(f"The Temporal server refused what was asked of run {run_id!r}: {error.message}") from error
+
+
+def no_worker(run_id: str) -> NoWorkerError:
+    """That nobody answers."""
+    return NoWorkerError(f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?")
+
+
+def _cause(error: RPCError) -> int:
+    """What is exhausted, as the server says it."""
+    found = ResourceExhaustedFailure()
+    for detail in error.grpc_status.details:
+        if detail.Unpack(found):
+            return found.cause
+    return 0
+
+
+def is_busy(error: WorkflowUpdateFailedError) -> bool:
+    """Whether a run did not let an update wait, because too many do; nothing that came with it was taken."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type == TOO_MANY_WAIT
 
 
 def is_continued(error: WorkflowUpdateFailedError) -> bool:

@@ -5,27 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.common import RawValue
-from temporalio.contrib.workflow_streams import WorkflowStreamClient
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..codec.text import members
 from ..errors import GraphError, GraphInputError, RunBlockedError, RunNotFoundError
 from ..starting import no_checkpoint
 from .blocked import unless_blocked, why_blocked
-from .failures import TASK_LOST, TOO_LATE, raise_failure, raise_rpc, reading
+from .crowd import crowd_of
+from .failures import raise_failure, raise_rpc, reading
+from .glancing import WAIT, raise_unanswered
 from .names import AUDIT, HISTORY, SNAPSHOT
 from .payloads import from_raw
-from .streaming import TOPIC
 
 ENCODED = "Encoded failure"
 """The message of a failure that the failure converter has encoded."""
-WAIT = 20
-"""Seconds for which a question or an answer waits for a worker."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,16 @@ async def result(handle: WorkflowHandle[Any, Any]) -> Outcome:
     return Outcome(fields["output"], fields["state"])
 
 
-async def query(handle: WorkflowHandle[Any, Any], name: str, *args: Any) -> Any:
-    """Ask a run something.
+async def query(client: Client, id: str, name: str, *args: Any, run_id: str | None = None) -> Any:
+    """Ask a run something; with a run id, one history of it.
 
     Raises:
         RunNotFoundError: There is no such run.
         RunBlockedError: The workers that are there cannot go on with the run.
         NoWorkerError: No worker answers.
+        RunBusyError: The run has too much to do to answer.
     """
+    handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(id, run_id=run_id)
     try:
         with reading(handle.id):
             return await unless_blocked(handle, handle.query(name, *args, rpc_timeout=timedelta(seconds=WAIT)))
@@ -74,12 +74,9 @@ async def query(handle: WorkflowHandle[Any, Any], name: str, *args: Any) -> Any:
         why = await why_blocked(handle, str(error))
         if why is not None:
             raise RunBlockedError(why) from error
-        raise GraphError(f"Run {handle.id!r} could not answer {name!r}: {error}{_hint(error)}") from error
+        raise GraphError(f"Run {id!r} could not answer {name!r}: {error}{_hint(error)}") from error
     except RPCError as error:
-        why = await why_blocked(handle)
-        if why is not None:
-            raise RunBlockedError(why) from error
-        raise_rpc(handle.id, error)
+        await raise_unanswered(client, id, error)
 
 
 def _hint(error: WorkflowQueryFailedError) -> str:
@@ -94,40 +91,14 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
         RunNotFoundError: There is no such run.
         NoWorkerError: No worker answers.
     """
-    stream = WorkflowStreamClient.create(client, id)
-    failures = 0
+    crowd = crowd_of(client, id)
     while True:
-        try:
-            with reading(id):
-                async for item in stream.subscribe([TOPIC], first, result_type=RawValue):
-                    first, failures = item.offset + 1, 0
-                    event = _event(item.data)
-                    if event is not None:
-                        yield item.offset, event
-                        if event["kind"] in _LAST:
-                            return  # who asked for more would be answered by a replay of the whole history
+        with reading(id):
+            found, first = await crowd.feed.read(first)
+        if not found:
             return
-        except WorkflowQueryFailedError as error:
-            raise GraphError(f"Run {id!r} could not tell its last events: {error}{_hint(error)}") from error
-        except RPCError as error:
-            # A query may be lost when a worker lets go of a run.
-            failures += 1
-            if failures > 3 or not (error.status in TOO_LATE or TASK_LOST in error.message):
-                raise_rpc(id, error)
-
-
-_LAST = ("run_finished", "run_failed", "run_cancelled")
-
-
-def _event(data: RawValue) -> Mapping[str, Any] | None:
-    """An event; None for what others have published that is none."""
-    try:
-        event: Any = json.loads(from_raw(data))
-        datetime.fromisoformat(event["at"])
-        is_event = isinstance(event["kind"], str) and isinstance(event["data"], dict)
-        return event if is_event and isinstance(event["node_id"], str | None) else None
-    except (ValueError, TypeError, KeyError):
-        return None
+        for number, text in found:
+            yield number, json.loads(text)
 
 
 async def checkpoints(client: Client, id: str, run_id: str | None, after: int) -> Mapping[str, Any]:
@@ -137,7 +108,7 @@ async def checkpoints(client: Client, id: str, run_id: str | None, after: int) -
         RunNotFoundError: There is no such run, or the server has forgotten it.
         NoWorkerError: No worker answers.
     """
-    return await query(client.get_workflow_handle(id, run_id=run_id), HISTORY, after)
+    return await query(client, id, HISTORY, after, run_id=run_id)
 
 
 async def past(client: Client, id: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -174,12 +145,12 @@ async def audit(client: Client, id: str) -> list[Mapping[str, Any]]:
     run_id: str | None = None
     is_first = True
     while True:
-        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(id, run_id=run_id)
         found: list[Mapping[str, Any]] = []
         more, previous = True, None
         while more:
             try:
-                page: Mapping[str, Any] = await query(handle, AUDIT, found[-1]["number"] if found else 0)
+                after = found[-1]["number"] if found else 0
+                page: Mapping[str, Any] = await query(client, id, AUDIT, after, run_id=run_id)
             except RunNotFoundError:
                 if is_first:
                     raise
@@ -210,8 +181,7 @@ async def snapshot_at(client: Client, id: str, checkpoint_id: str) -> dict[str, 
     run_id: str | None = None
     latest = 0
     while True:
-        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(id, run_id=run_id)
-        found = await query(handle, SNAPSHOT, number)
+        found = await query(client, id, SNAPSHOT, number, run_id=run_id)
         if found is not None:
             return found
         page = await checkpoints(client, id, run_id, max(0, number - 1))

@@ -32,7 +32,7 @@ from ..codec.text import compact
 from ..engine.events import clipped
 from ..engine.sizes import size_of
 from ..engine.state import Json
-from .names import LEAVE
+from .names import LEAVE, MOST_WAIT
 from .payloads import from_raw
 
 TOPIC = "events"
@@ -41,7 +41,9 @@ PUBLISH = "__temporal_workflow_stream_publish"
 POLL = "__temporal_workflow_stream_poll"
 OFFSET = "__temporal_workflow_stream_offset"
 DRAINING = "StreamDraining"
-"""Type of the error that tells a reader to come again, when the run has continued as new."""
+"""Type of the error that tells a reader to come again: the run continues as new, or too many wait already."""
+FULL = "full"
+"""Detail of that error where too many wait."""
 
 MOST, KEPT = 2_000, 1_000
 """How many events there are before the oldest are forgotten, and how many then stay."""
@@ -107,6 +109,14 @@ class Events:
                 raise ApplicationError(f"This is no question for events: {clipped(repr(payload), 200)}")
             if self._is_draining:
                 raise ApplicationError("The run continues as new; read on there.", type=DRAINING)
+            if self._readers >= MOST_WAIT:
+                raise ApplicationError(
+                    f"{MOST_WAIT} readers wait for events already, and must leave room for answers. Ask by query, or "
+                    "with an update id that says from which event on you read: then you wait with those who have the "
+                    "same.",
+                    FULL,
+                    type=DRAINING,
+                )
 
         def on_look(payload: PollInput) -> PollResult:
             self._flush()

@@ -32,14 +32,18 @@ from .names import (
     GRAPH_RUN_ERROR,
     HISTORY,
     IS_HEARD,
+    MOST_WAIT,
     PAYLOAD_TOO_LARGE,
     PENDING_INTERRUPTS,
     PROCEED,
     REFUSED,
+    RESUME,
     RUN_CANCELLED,
     SHOW,
     SNAPSHOT,
     STARTED,
+    STOP,
+    TOO_MANY_WAIT,
     UNREAD,
 )
 from .payloads import NOTHING, PayloadTooLargeError, UnreadableError, check_readable, to_raw
@@ -73,6 +77,7 @@ class GraphWorkflow:
         self._refusal = ""
         self._is_cancelled = False
         self._not_here: Exception | None = None
+        self._waiting = 0
         if isinstance(graph, str):
             self._not_here = UnknownGraphError(graph)
             return
@@ -263,16 +268,18 @@ class GraphWorkflow:
         except Refused as refused:
             raise _refuse(refused) from None
         driver.see_message()
-        await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving or self._is_cancelled)
+        self._waiting += 1
+        try:
+            await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving or self._is_cancelled)
+        finally:
+            self._waiting -= 1
         if self._is_cancelled:
             raise ApplicationError("The run was cancelled.", type=RUN_CANCELLED, non_retryable=True)
         if not driver.engine.is_stopped:
             message = "The run continues as new and is still on its way; send the update again."
             raise ApplicationError(message, type=CONTINUED, non_retryable=True)
         try:
-            return driver.to_raw(
-                compact(looking.stopped(driver.engine)), "What the run stopped at (questions, output and state)"
-            )
+            return _stop(driver)
         except PayloadTooLargeError as error:
             raise ApplicationError(str(error), type=PAYLOAD_TOO_LARGE, non_retryable=True) from error
 
@@ -290,6 +297,12 @@ class GraphWorkflow:
             raise _refuse(refused) from None
         except UnreadableError as error:
             raise _refuse(Refused("invalid", str(error))) from None
+        if self._waiting >= MOST_WAIT and (sent is not None or not driver.engine.is_stopped):
+            message = (
+                f"{self._waiting} wait already for where the run stops next, and must leave room for answers. Send "
+                f"{RESUME!r}, and ask {STOP!r} by query."
+            )
+            raise ApplicationError(message, type=TOO_MANY_WAIT, non_retryable=True)
 
     def _is_start(self, answer: Answer) -> bool:
         """Whether an answer is the one that this very run was started with."""
@@ -321,6 +334,12 @@ class GraphWorkflow:
         found = looking.nothing() if (driver := self._looked_into) is None else looking.standing(driver.engine)
         return _looked_at({**found, "given": self._start.given})
 
+    @workflow.query(name=STOP)
+    def stop(self) -> RawValue:
+        """Where the run has stopped, as `proceed` returns it; null while it is on its way."""
+        driver = self._looked_into
+        return _looked_at(None) if driver is None or not driver.engine.is_stopped else _stop(driver)
+
     @workflow.query(name=IS_HEARD)
     def is_heard(self) -> bool:
         """Whether somebody listens to what happens in the run."""
@@ -347,6 +366,12 @@ def _events(start: StartMessage) -> Events:
         return Events(start.stream)
     except (ValueError, KeyError, TypeError) as error:
         raise StartError(f"The stream of a run cannot be {start.stream!r}: {error}") from error
+
+
+def _stop(driver: Driver) -> RawValue:
+    return driver.to_raw(
+        compact(looking.stopped(driver.engine)), "What the run stopped at (questions, output and state)"
+    )
 
 
 def _looked_at(value: Any) -> RawValue:

@@ -35,7 +35,15 @@ def test_every_name_on_the_wire_has_an_example() -> None:
         assert f"update {name}" in asked
     for name in (names.PAUSE, names.UNPAUSE, names.RESUME):
         assert f"signal {name}" in asked
-    for name in (names.PENDING_INTERRUPTS, names.GET_STATE, names.HISTORY, names.AUDIT, names.SNAPSHOT, names.IS_HEARD):
+    for name in (
+        names.STOP,
+        names.PENDING_INTERRUPTS,
+        names.GET_STATE,
+        names.HISTORY,
+        names.AUDIT,
+        names.SNAPSHOT,
+        names.IS_HEARD,
+    ):
         assert f"query {name}" in asked
     assert {exchange.verb for exchange in exchanges()} == {"start", "signal", "update", "query", "result", "memo"}
 
