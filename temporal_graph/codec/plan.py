@@ -14,12 +14,14 @@ from pydantic_core import core_schema
 from ..engine.state import AUTO, Json, Key, Plan
 from ..merge import MERGE, Merge
 from .dynamic import BUILTINS
-from .schema import ANY, CLASS, PAIRS, SUBCLASSES, TAGS, tools
+from .exact import UNSET
+from .schema import ANY, PAIRS, PLAIN, SUBCLASSES, TAGS, tools
 from .text import compact
 
 Schema: TypeAlias = dict[str, Any]
 
 _SET, _ATOMIC, _NUMBER = Plan("set"), Plan("atomic"), Plan("number")
+_UNSET = Plan("set", is_optional=True)
 _NUMBERS = frozenset({"int", "float", "decimal", "fraction", "complex", "timedelta"})
 _NAMES = frozenset({"enum", "literal", "bool"})
 """What may be written as a number, and counts nothing."""
@@ -109,10 +111,11 @@ class _Planner:
             return Plan("pairs", each=self.plan(values))
         if TAGS in metadata:
             return Plan(tags={name: self.plan(choice) for name, choice in metadata[TAGS].items()})
-        if CLASS in metadata:
-            plain = schema["choices"][-1][0]
+        if SUBCLASSES in metadata:
             tags = {name: self.of_class(subclass) for name, subclass in metadata[SUBCLASSES].items()}
-            return replace(self.plan(plain), tags=tags)
+            return replace(self.plan(metadata[PLAIN]), tags=tags)
+        if PLAIN in metadata:
+            return self.plan(metadata[PLAIN])
         return self._by_type(schema)
 
     def _by_type(self, schema: Schema) -> Plan:
@@ -137,8 +140,11 @@ class _Planner:
         if kind == "tuple":
             return self._tuple(schema["items_schema"], schema.get("variadic_item_index"))
         if kind in ("model-fields", "typed-dict", "dataclass-args", "named-tuple"):
-            extras = schema.get("extras_schema")
-            return Plan(fields=self._fields(schema["fields"]), each=None if extras is None else self.plan(extras))
+            extras, fields = schema.get("extras_schema"), self._fields(schema["fields"])
+            each = None if extras is None else self.plan(extras)
+            if kind != "model-fields":
+                return Plan(fields=fields, each=each)
+            return Plan(fields={**fields, UNSET: _UNSET}, each=each, optional=(UNSET,))
         if kind == "call":
             arguments: list[Any] = schema["arguments_schema"].get("arguments_schema", [])
             return Plan(fields={index: self.plan(item["schema"]) for index, item in enumerate(arguments)})

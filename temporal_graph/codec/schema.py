@@ -6,6 +6,9 @@ A member of a union, an instance of a subclass where its base is declared, and w
 
 from __future__ import annotations
 
+import builtins
+import collections
+import functools
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, NoReturn, Protocol, cast
@@ -20,19 +23,37 @@ from pydantic_core import (
 
 from ..merge import MERGE
 from .errors import EncodeError, UnsupportedTypeError
+from .exact import (
+    UNSET,
+    deque_schema,
+    fields_with_defaults,
+    hex_bytes_schema,
+    model_reader,
+    moment_schema,
+    pattern_schema,
+)
+from .text import compact
 
 Schema = dict[str, Any]
 
-SETTINGS: Mapping[str, Any] = {"ser_json_bytes": "base64", "val_json_bytes": "base64", "ser_json_inf_nan": "strings"}
-"""Under these, bytes that are no text and floats that are no numbers come back."""
+SETTINGS: Mapping[str, Any] = {
+    "ser_json_bytes": "base64",
+    "val_json_bytes": "base64",
+    "ser_json_inf_nan": "strings",
+    "ser_json_timedelta": "iso8601",
+    "ser_json_temporal": "iso8601",
+}
+"""Under these, bytes that are no text, floats that are no numbers, and microseconds come back."""
 
 CLASS = "temporal_graph.class"
 SUBCLASSES = "temporal_graph.subclasses"
 TAGS = "temporal_graph.tags"
 PAIRS = "temporal_graph.pairs"
 ANY = "temporal_graph.any"
+PLAIN, KEY = "temporal_graph.plain", "temporal_graph.key"
 """What a rewritten schema says about itself in its metadata: its class and the subclasses, by name; the members of a
-union by name; the schema of a dict's values; that nothing is declared."""
+union by name; the schema of a dict's values; that nothing is declared; the schema of what is not tagged; that its
+values come back from the names of a JSON object."""
 
 _KEYS = frozenset({"str", "int", "float", "uuid", "date", "datetime", "time", "timedelta", "decimal"})
 """Types of keys that come back from the names of a JSON object."""
@@ -43,6 +64,17 @@ _ANSWERING = frozenset(
 _SCALARS = frozenset({"int", "float", "bool", "str", "none"})
 """Types that JSON tells apart by itself."""
 _CLASSES = frozenset({"model", "dataclass"})
+_OWN = frozenset(
+    {
+        *_SCALARS,
+        *_KEYS,
+        *_CLASSES,
+        *("bytes", "fraction", "complex", "literal", "enum", "url", "multi-host-url", "definition-ref"),
+        *("list", "deque", "tuple", "set", "frozenset", "dict", "ordered-dict", "counter", "typed-dict"),
+        *("default", "nullable", "union", "tagged-union", "definitions"),
+    }
+)
+"""Schemas whose values come back without a function of the user's."""
 BY_NAME = ("fields", "choices")
 """What holds schemas by names."""
 NOT_SCHEMAS = frozenset(
@@ -85,19 +117,25 @@ def tools(schema: Any) -> tuple[SchemaValidator, SchemaSerializer]:
 
 
 class Rewriter:
-    """Rewrites one schema."""
+    """Rewrites one schema.
+
+    Attributes:
+        has_quick: Whether there is something in it that most texts are read without; see `exact.quick`.
+    """
 
     def __init__(self, types: Types) -> None:
         self._types = types
         self._definitions: list[Any] = []
         self._tags: set[str] = set()
+        self.has_quick = False
+        self._has_text = False
         self._rewriters: dict[str, Callable[[Schema], Any]] = {
             "union": self._union,
             "model": self._class,
             "dataclass": self._class,
             "dataclass-field": self._dataclass_field,
             "dataclass-args": self._fields,
-            "model-field": self._model_field,
+            "model-field": self._field,
             "model-fields": self._fields,
             "typed-dict": self._typed_dict,
             "enum": self._enum,
@@ -105,10 +143,23 @@ class Rewriter:
             "decimal": self._decimal,
             "any": self._any,
             "list": self._items,
+            "deque": self._deque,
             "set": self._set,
             "frozenset": self._set,
             "dict": self._dict,
+            "ordered-dict": self._dict,
+            "frozendict": self._dict,
+            "counter": self._dict,
+            "tagged-union": self._tagged_union,
+            "typed-dict-field": self._field,
+            "datetime": self._moment,
+            "time": self._moment,
+            "json": self._json,
+            "complex": self._complex,
+            "generator": self._generator,
+            "function-plain": self._function,
             "callable": self._callable,
+            "is-subclass": self._is_subclass,
         }
 
     def rewrite(self, schema: Any) -> Any:
@@ -120,6 +171,7 @@ class Rewriter:
         new = self._of(schema)
         if new.get("type") == "definitions":
             self._definitions.extend(new["definitions"])
+        self.has_quick &= not self._has_text
         return new
 
     def _of(self, schema: Any, *, inside: bool = False) -> Any:
@@ -134,6 +186,8 @@ class Rewriter:
         kind = old.get("type")
         if kind == "is-instance":
             return self._is_instance(old, inside=inside)
+        if not inside and "serialization" in old and _is_for_others(old):
+            old = _without(old, "serialization")
         is_mark = MERGE in (old.get("metadata") or {})  # a function that does nothing
         within = (
             (kind in _ANSWERING and not is_mark)
@@ -181,8 +235,14 @@ class Rewriter:
         plain = cast("Any", _without_ref(schema))
         kin = _Kin(cls, self._types)
         writer = core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain)
+        if schema["type"] == "model" and "serialization" not in schema:
+            kin.fields = fields_with_defaults(schema)
+        if kin.fields:
+            self.has_quick = True
+            plain = model_reader(plain)
+            plain["metadata"][CLASS] = cls
         if not kin.names:
-            return {**schema, "serialization": writer}
+            return _with_ref({**plain, "serialization": writer}, schema)
         self._tags.update(kin.names)
         reader = core_schema.no_info_after_validator_function(
             kin.load, _tagged_dict(list(kin.names), core_schema.any_schema())
@@ -191,7 +251,7 @@ class Rewriter:
             _labelled([reader, _refusing_unknown(lambda: kin.names, self._tags)], plain),
             mode="left_to_right",
             serialization=writer,
-            metadata={CLASS: cls, SUBCLASSES: kin.names},
+            metadata={CLASS: cls, SUBCLASSES: kin.names, PLAIN: plain},
         )
         return _with_ref(union, schema)
 
@@ -200,35 +260,129 @@ class Rewriter:
             raise UnsupportedTypeError(
                 f"field {schema['name']!r} is an InitVar, which is gone once the object is made; store it in a field"
             )
-        # Fields that __init__ does not take come back too, and fields that are left out of what others see.
-        return {**_without(schema, "serialization_exclude"), "init": True}
+        # Fields that __init__ does not take come back too.
+        return {**self._field(schema), "init": True}
 
     def _fields(self, schema: Schema) -> Any:
         return {**schema, "computed_fields": []}
 
-    def _model_field(self, schema: Schema) -> Any:
-        return _without(schema, "serialization_exclude")
+    def _field(self, schema: Schema) -> Any:
+        # What is left out of what others see comes back, too.
+        return _without(_without(schema, "serialization_exclude"), "serialization_exclude_if")
 
     def _typed_dict(self, schema: Schema) -> Any:
         # A typed dict does not take over the settings of what it is in.
         config: Schema = schema.get("config") or {}
-        return {**schema, "computed_fields": [], "config": {**config, **SETTINGS}}
+        schema = {**schema, "computed_fields": [], "config": {**config, **SETTINGS}}
+        if "allow" in (schema.get("extra_behavior"), config.get("extra_fields_behavior")):
+            return {"extras_schema": self._of({"type": "any"}), **schema}
+        if "serialization" in schema:
+            return schema
+        known, name = (
+            frozenset(schema["fields"]),
+            schema.get("cls_name") or getattr(schema.get("cls"), "__name__", "it"),
+        )
+
+        def dump(value: Any, handler: Callable[[Any], Any]) -> Any:
+            if isinstance(value, dict) and not known.issuperset(cast("dict[str, Any]", value)):
+                unknown = [key for key in cast("dict[str, Any]", value) if key not in known]
+                raise EncodeError(
+                    f"{name} has no key {unknown[0]!r}, which would be lost; its keys: {', '.join(schema['fields'])}. "
+                    "Declare it, or let __pydantic_config__ = ConfigDict(extra='allow')"
+                )
+            return handler(value)
+
+        plain = cast("Any", _without_ref(schema))
+        return {**schema, "serialization": core_schema.wrap_serializer_function_ser_schema(dump, schema=plain)}
 
     def _items(self, schema: Schema) -> Any:
         return schema if "items_schema" in schema else {**schema, "items_schema": self._of({"type": "any"})}
+
+    def _deque(self, schema: Schema) -> Any:
+        if "serialization" in schema:
+            return schema
+        return _with_ref(deque_schema(_without_ref(self._items(schema))), schema)
+
+    def _moment(self, schema: Schema) -> Any:
+        if "serialization" in schema:
+            return schema
+        self.has_quick = True
+        made = moment_schema(schema)
+        made["metadata"] = {**(schema.get("metadata") or {}), **made["metadata"], KEY: True}
+        return _with_ref(made, schema)
+
+    def _json(self, schema: Schema) -> Any:
+        # It is read from text, so it is written as text. What is in that cannot be seen from outside.
+        self._has_text = True
+        inner: Any = schema.get("schema") or self._of({"type": "any"})
+        made = core_schema.json_or_python_schema(cast("Any", _without_ref(schema)), inner)
+        made["serialization"] = core_schema.wrap_serializer_function_ser_schema(
+            lambda value, handler: compact(handler(value)), schema=inner
+        )
+        return _with_ref(made, schema)
+
+    def _complex(self, schema: Schema) -> Any:
+        # pydantic leaves out a zero, and its sign.
+        writer = core_schema.wrap_serializer_function_ser_schema(
+            lambda value, handler: handler(value) and str(value).strip("()"), schema=cast("Any", _without_ref(schema))
+        )
+        return {"serialization": writer, **schema}
+
+    def _generator(self, schema: Schema) -> Any:
+        """What can be read only once crosses as a list."""
+        kept = ("items_schema", "min_length", "max_length", "metadata")
+        items = self._items({"type": "list", **{key: value for key, value in schema.items() if key in kept}})
+        writer = core_schema.wrap_serializer_function_ser_schema(
+            lambda value, handler: handler(value if isinstance(value, list) else list(value)), schema=items
+        )
+        return _with_ref({**items, "serialization": writer}, schema)
+
+    def _function(self, schema: Schema) -> Any:
+        function: Any = schema["function"]
+        if isinstance(function, dict):  # that of a writer stands there by itself
+            function = cast("Schema", function)["function"]
+        name = getattr(function, "__name__", "")
+        if name in ("pattern_either_validator", "pattern_str_validator", "pattern_bytes_validator"):
+            return _with_ref(pattern_schema(_without_ref(schema), hex_bytes_schema()), schema)
+        return schema
+
+    def _tagged_union(self, schema: Schema) -> Any:
+        if "serialization" in schema:
+            return schema
+        kin = _ChoicesKin(list(schema["choices"].values()), self._definitions, self._types, self._tags)
+        if not kin.may_be:
+            return schema
+        fields = {
+            "$type": core_schema.typed_dict_field(core_schema.str_schema(strict=True)),
+            "value": core_schema.typed_dict_field(core_schema.any_schema()),
+        }
+        reader = core_schema.no_info_after_validator_function(
+            kin.load, core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+        )
+        plain = cast("Any", _without_ref(schema))
+        union = core_schema.union_schema(
+            _labelled([reader], plain),
+            mode="left_to_right",
+            serialization=core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain),
+            metadata={PLAIN: plain},
+        )
+        return _with_ref(union, schema)
 
     def _dict(self, schema: Schema) -> Any:
         keys, values = schema.get("keys_schema"), schema.get("values_schema")
         if "serialization" in schema:
             return schema
-        if keys is None and values is None:
+        kind = schema["type"]
+        if kind == "dict" and keys is None and values is None:
             return self._any({"type": "any"})
-        if keys is not None and keys.get("type") in _KEYS:
-            return {**schema, "values_schema": values if values is not None else self._of({"type": "any"})}
         any_schema = self._of({"type": "any"})
+        if kind == "counter":
+            values = core_schema.int_schema()
+        if keys is not None and (keys.get("type") in _KEYS or KEY in (keys.get("metadata") or {})):
+            return schema if kind == "counter" else {**schema, "values_schema": values or any_schema}
         pair = core_schema.tuple_schema([keys or any_schema, values or any_schema])
         pairs = core_schema.list_schema(cast("Any", pair))
-        reader = core_schema.no_info_after_validator_function(_dict_of, pairs)
+        reader = core_schema.no_info_after_validator_function(_DICTS[kind], pairs)
         writer = core_schema.wrap_serializer_function_ser_schema(_pairs_of, schema=pairs)
         union = core_schema.union_schema([reader, cast("Any", _without_ref(schema))], serialization=writer)
         union["metadata"] = {PAIRS: values or any_schema}
@@ -276,6 +430,9 @@ class Rewriter:
     def _callable(self, schema: Schema) -> Any:
         raise UnsupportedTypeError("a function cannot be written as JSON; use its name, or an enum")
 
+    def _is_subclass(self, schema: Schema) -> Any:
+        raise UnsupportedTypeError("a class cannot be written as JSON; use its name, or an enum")
+
 
 def reveal_secrets(schema: Any) -> Any:
     """Let secrets be written as they are; pydantic would write asterisks, which do not come back."""
@@ -297,6 +454,35 @@ def _secret_value(value: Any) -> Any:
     return value.get_secret_value()
 
 
+def _is_for_others(schema: Schema) -> bool:
+    """Whether what writes a value is a function of the user's for what others see, without which it comes back.
+
+    Where a function reads the value, it may be meant for what this one writes.
+    """
+    writer: Schema = schema["serialization"]
+    function: Any = writer.get("function")
+    is_users = str(writer.get("type")).startswith("function-") and not str(
+        getattr(function, "__module__", "")
+    ).startswith("pydantic")
+    return is_users and _is_own(schema)
+
+
+def _is_own(schema: Any) -> bool:
+    if isinstance(schema, list):  # of the items of a tuple
+        return all(map(_is_own, cast("list[Any]", schema)))
+    if isinstance(schema, tuple):  # a choice and its label
+        return _is_own(schema[0])
+    kind = schema.get("type")
+    if kind in ("model", "dataclass"):
+        return schema["schema"].get("type") in ("model-fields", "dataclass-args")
+    if kind not in _OWN:
+        return False
+    inner: list[Any] = [schema.get(name) for name in ("schema", "items_schema", "keys_schema", "values_schema")]
+    choices: Any = schema.get("choices", ())
+    inner.extend(cast("dict[Any, Any]", choices).values() if isinstance(choices, dict) else choices)
+    return all(_is_own(part) for part in inner if part is not None)
+
+
 class _Kin:
     """A class and its subclasses: which of them a value is, and how it is written."""
 
@@ -308,11 +494,17 @@ class _Kin:
             name = subclass.__name__ if subclass.__name__ not in self.names else subclass.__qualname__
             self.names[name] = subclass
         self._by_class = {subclass: name for name, subclass in self.names.items()}
+        self.fields: tuple[str, ...] = ()
 
     def dump(self, value: Any, handler: Callable[[Any], Any]) -> Any:
         kind = cast("type[Any]", type(value))
         if kind is self._cls:
-            return handler(value)
+            written = handler(value)
+            if self.fields and (len(value.__pydantic_fields_set__) != len(self.fields) or value.__pydantic_extra__):
+                unset = [name for name in self.fields if name not in value.__pydantic_fields_set__]
+                if unset:
+                    written[UNSET] = unset
+            return written
         name = self._by_class.get(kind)
         if name is not None:
             return {"$type": name, "value": self._types.dump_as(kind, value)}
@@ -338,6 +530,48 @@ def _subclasses(cls: type) -> Iterator[type]:
 def _is_made_again_by_slots(subclass: type, cls: type) -> bool:
     """Whether one class is what a decorator (`@dataclass(slots=True)`) left behind when it made the other anew."""
     return subclass.__qualname__ == cls.__qualname__ and subclass.__module__ == cls.__module__
+
+
+class _ChoicesKin:
+    """The subclasses of the members of a union that a field of theirs tells apart."""
+
+    def __init__(self, choices: list[Schema], definitions: list[Any], types: Types, everywhere: Container[str]) -> None:
+        self._choices = choices
+        self._definitions = definitions
+        self._types = types
+        self._everywhere = everywhere
+
+    @property
+    def may_be(self) -> bool:
+        """Whether there may be any; behind a reference nobody knows yet."""
+        return any("schema_ref" in choice or SUBCLASSES in (choice.get("metadata") or {}) for choice in self._choices)
+
+    @functools.cached_property
+    def _known(self) -> dict[str, type]:
+        found: dict[str, type] = {}
+        for choice in self._choices:
+            metadata: Schema = _resolved(choice, self._definitions).get("metadata") or {}
+            found.update(metadata.get(SUBCLASSES, {}))
+        return found
+
+    @functools.cached_property
+    def _names(self) -> dict[type, str]:
+        own = [_class_in(_resolved(choice, self._definitions)) for choice in self._choices]
+        return {cls: name for name, cls in self._known.items() if cls not in own}
+
+    def dump(self, value: Any, handler: Callable[[Any], Any]) -> Any:
+        # What a subclass has in the field that tells its bases apart may be nothing that the union knows.
+        kind = cast("type[Any]", type(value))
+        name = self._names.get(kind)
+        return handler(value) if name is None else {"$type": name, "value": self._types.dump_as(kind, value)}
+
+    def load(self, tagged: dict[str, Any]) -> Any:
+        name = tagged["$type"]
+        if name in self._known:
+            return self._types.load_as(self._known[name], tagged["value"])
+        if name not in self._everywhere and self._known:
+            raise UnknownTagError(f"{name!r} is none of its types: {', '.join(self._known)}")
+        raise ValueError("another choice reads it")
 
 
 class _Members:
@@ -409,10 +643,7 @@ class _Members:
         return _class_in(self._resolved(choice))
 
     def _resolved(self, choice: Schema) -> Schema:
-        if choice.get("type") == "definition-ref":
-            found = [d for d in self._definitions if d.get("ref") == choice["schema_ref"]]
-            return found[0] if found else choice
-        return choice
+        return _resolved(choice, self._definitions)
 
     def _tool(self, index: int) -> tuple[SchemaValidator, SchemaSerializer]:
         if index not in self._tools:
@@ -516,8 +747,23 @@ def _value_of(tagged: dict[str, Any]) -> Any:
     return tagged["value"]
 
 
+def _resolved(choice: Schema, definitions: list[Any]) -> Schema:
+    if choice.get("type") == "definition-ref":
+        found = [d for d in definitions if d.get("ref") == choice["schema_ref"]]
+        return found[0] if found else choice
+    return choice
+
+
 def _dict_of(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     return dict(pairs)
+
+
+_DICTS: dict[str, Callable[[list[tuple[Any, Any]]], Any]] = {
+    "dict": _dict_of,
+    "ordered-dict": collections.OrderedDict,
+    "frozendict": lambda pairs: getattr(builtins, "frozendict")(pairs),  # noqa: B009 - from Python 3.15
+    "counter": lambda pairs: collections.Counter(dict(pairs)),
+}
 
 
 def _pairs_of(value: Any, handler: Callable[[Any], Any]) -> Any:

@@ -25,6 +25,7 @@ from ..engine.raised import clipped, is_the_runtimes, message_of, type_of
 from . import dynamic
 from .answers import answer_schema
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
+from .exact import is_marked, quick
 from .names import unique_name
 from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
 from .text import compact
@@ -56,8 +57,10 @@ class ValueCodec:
         actual = list[get_args(type_)[0]] if self._is_drained else type_
         try:
             self._adapter: TypeAdapter[Any] = TypeAdapter(actual)
-            self.schema: dict[str, Any] = Rewriter(codec).rewrite(reveal_secrets(self._adapter.core_schema))
+            rewriter = Rewriter(codec)
+            self.schema: dict[str, Any] = rewriter.rewrite(reveal_secrets(self._adapter.core_schema))
             self._validator, self._serializer = tools(self.schema)
+            self._quick_validator = tools(quick(self.schema))[0] if rewriter.has_quick else None
         except UnsupportedTypeError as error:
             raise UnsupportedTypeError(f"{name}: {error}") from error
         except Exception as error:
@@ -118,6 +121,9 @@ class ValueCodec:
         """
         validator = self._trusting if _is_trusting.get() else self._validator
         try:
+            quick = None if _is_trusting.get() else self._quick_validator
+            if quick is not None and not is_marked(data):
+                validator = quick
             return validator.validate_json(data, by_alias=True, by_name=True)
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)

@@ -6,6 +6,7 @@ import json
 from typing import Any, cast
 
 from ..codec import DecodeError, EncodeError, ValueCodec, new_errors, shown
+from ..codec.exact import setting
 from ..codec.text import compact
 from ..engine.events import listed
 from ..engine.state import Json, same
@@ -31,7 +32,7 @@ def edited(codec: ValueCodec | None, state: Json, update: Json) -> tuple[Json, l
     if not isinstance(state, dict) or not isinstance(update, dict):
         return None, [_wrong([], "an update is an object with fields of the state")]
     before, fields = cast("dict[str, Json]", state), cast("dict[str, Json]", update)
-    merged = {**before, **fields}
+    merged = setting(before, fields)
     try:
         after = json.loads(codec.dump(codec.load_changed(compact(merged), compact(before))))
     except DecodeError as error:
@@ -84,7 +85,7 @@ def _mended(
             return edited(codec, {name: item for name, item in before.items() if name not in left}, fields)
         wrong = [item for item in error.errors if not item["loc"] or item["loc"][0] in fields]
         if not wrong:
-            return {**before, **fields}, []
+            return setting(before, fields), []
         return None, wrong
     return None, error.errors
 

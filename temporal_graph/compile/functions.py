@@ -16,6 +16,7 @@ from pydantic_graph.util import unpack_type_expression
 
 from ..codec import Codec, DecodeError, EncodeError, ValueCodec, new_errors, shown
 from ..codec.answers import schema_validator
+from ..codec.exact import UNSET, setting
 from ..codec.text import compact, elements
 from ..commands import Send, SendsTo
 from ..engine.events import Encoded, OutdatedError, clipped, listed, message_of
@@ -219,6 +220,7 @@ class CompiledFunctions:
         """See `Functions.ask`."""
         form = self._forms[node_id]
         fields: dict[str, Json] = json.loads(value.data)
+        fields.pop(UNSET, None)
         shown = {name: field for name, field in fields.items() if name not in form.fields or field is not None}
         return shown, form.schema
 
@@ -328,7 +330,7 @@ class CompiledFunctions:
         """See `Functions.fill`."""
         fields: dict[str, Json] = json.loads(value.data)
         reader = self._inputs[node_id]
-        filled = compact({**fields, **self._forms[node_id].load(answer)})
+        filled = compact(setting(fields, self._forms[node_id].load(answer)))
         return Encoded(reader.dump(reader.load_changed(filled, value.data)).decode())
 
     def answer_fields(self, node_id: str) -> Sequence[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 from pydantic_graph import StepContext
 
 from ..codec import DecodeError, ValueCodec
+from ..codec.exact import UNSET
 from ..codec.text import compact
 from ..commands import NOTHING, Abort, Command, Retry, Skip
 from ..engine.actions import action_of, read_action
@@ -510,7 +511,7 @@ def _known_fields(state: ValueCodec | None, plan: Plan) -> tuple[str, ...]:
     if state is None or plan.tags or plan.each is not None:
         return ()
     config: Any = getattr(state.type, "model_config", None) or getattr(state.type, "__pydantic_config__", None) or {}
-    return () if config.get("extra") == "allow" else tuple(map(str, plan.fields))
+    return () if config.get("extra") == "allow" else tuple(str(name) for name in plan.fields if name != UNSET)
 
 
 def _without_barred(data: dict[str, Json]) -> dict[str, Json]:

@@ -117,20 +117,21 @@ def same(one: Json, other: Json) -> bool:
     """Whether two JSON trees are the same: `1`, `1.0` and `true` are not, nor `0.0` and `-0.0`, nor other orders."""
     if one is other:
         return True
-    if type(one) is not type(other):
+    kind = cast("type[Any]", type(one))
+    if kind is not type(other):
         return False
-    if isinstance(one, dict):
-        theirs = cast("dict[str, Json]", other)
-        mine = cast("dict[str, Json]", one)
-        return len(mine) == len(theirs) and all(
-            key == another and (value is item or same(value, item))
-            for (key, value), (another, item) in zip(mine.items(), theirs.items(), strict=True)
-        )
-    if isinstance(one, list):
-        items, others = cast("list[Json]", one), cast("list[Json]", other)
+    if kind is dict:
+        if list(one) != list(other):
+            return False
+        for key, value in one.items():
+            another = other[key]
+            if value is not another and not same(value, another):
+                return False
+        return True
+    if kind is list:
         # What is shared is compared first: a list that has grown is compared with itself for each item that came.
-        return len(items) == len(others) and (all(map(is_, items, others)) or all(map(same, items, others)))
-    return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
+        return len(one) == len(other) and (all(map(is_, one, other)) or all(map(same, one, other)))
+    return bool(one == other) and (kind is not float or one != 0 or repr(one) == repr(other))
 
 
 def tag_of(value: Json) -> str | None:

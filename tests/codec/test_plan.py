@@ -16,6 +16,7 @@ from typing_extensions import TypeAliasType, TypedDict
 
 from temporal_graph import Merge
 from temporal_graph.codec import Codec
+from temporal_graph.codec.exact import UNSET
 from temporal_graph.codec.plan import plan_of
 from temporal_graph.engine.state import Conflict, Plan, Writes, apply, diff
 
@@ -39,7 +40,7 @@ def merged(type_: Any, base: Any, first: Any, second: Any) -> Any:
 
 def kinds(plan: Plan) -> dict[str, str]:
     """The kind of each field's plan."""
-    return {name: inner.kind for name, inner in plan.fields.items()}
+    return {str(name): inner.kind for name, inner in plan.fields.items() if name != UNSET}
 
 
 def plan(type_: Any) -> Plan:
