@@ -44,7 +44,7 @@ class Mark:
         untimed: What is shown, but for the times in it.
         place: Where in the node's code it is asked; None where many may be asked.
         met: Whether the node has come by it again.
-        edited: Whether its answer has changed the state, which it may show.
+        edited: Whether its answer, or who made a fork of the run, has changed the state, which it may show.
     """
 
     shown: str

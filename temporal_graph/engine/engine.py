@@ -179,6 +179,10 @@ class Engine(Timing):
         self.shared.edit(state)
         self.questions.audit.add("forked", now, **({} if update is None else {"update": update}))
         self.questions.open = OpenQuestions(asked)
+        if update is not None:
+            # Whoever changes the state here knows what is asked, and what has been answered.
+            for task in self.tasks.values():
+                task.marks = {position: mark and {**mark, "edited": True} for position, mark in task.marks.items()}
         for task_id, interrupt in doubtful.items():
             self.tasks[task_id].doubtful = interrupt
 

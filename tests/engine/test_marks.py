@@ -120,6 +120,17 @@ def test_an_answer_that_changes_the_state() -> None:
     assert run.engine.begin("a:1").marks == {0: {"shown": "x", "edited": True}, 1: {}}
 
 
+def test_a_fork_that_changes_the_state() -> None:
+    for update, edited in (({"n": 1}, {"edited": True}), (None, {})):
+        run = Run(CALL)
+        run.start(state={"n": 0})
+        run.ask("a:1", 0, mark={"shown": "x"})
+        run.reload()
+        run.engine.fork(update, "2030-01-02T12:00:00+00:00")
+        run.answer("so")
+        assert run.engine.begin("a:1").marks == {0: {"shown": "x", **edited}}
+
+
 def test_no_answer_is_forgotten_when_another_question_comes() -> None:
     run = started()
     for position in (1, "key", 0):
