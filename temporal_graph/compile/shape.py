@@ -14,7 +14,11 @@ from ..engine.state import Json
 from ..options import NodeOptions
 
 CURE = "The release that it began with would carry it on."
-OTHERWISE = f"this release, its code between nodes perhaps, does not do what this run has done before. {CURE}"
+OTHERWISE = (
+    "this release, its code between nodes perhaps, does not do what this run has done before. "
+    f"{CURE} Where nothing was released: a transform, decision or reducer has given another answer than before, as one "
+    "does that has a memory of its own, such as a list around it, or looks at a clock, or at chance."
+)
 """What is said where the graphs do not say why."""
 MOST_TOLD = 5
 """Differences that are told one by one."""

@@ -367,3 +367,29 @@ def _collecting() -> TemporalGraph:
 
 
 collecting = _collecting()
+
+
+SEEN: list[Any] = []
+
+
+def _remembering() -> TemporalGraph:
+    g = GraphBuilder(name="remembering", input_type=str, output_type=str)
+
+    async def ask(ctx: StepContext[None, None, str]) -> str:
+        return await interrupt("go on?", response_type=str)
+
+    def is_first(value: Any) -> bool:
+        SEEN.append(value)
+        return len(SEEN) == 1
+
+    left, right = g.step(ask, node_id="left"), g.step(ask, node_id="right")
+    g.add(
+        g.edge_from(g.start_node).to(
+            g.decision(node_id="which").branch(g.match(str, matches=is_first).to(left)).branch(g.match(str).to(right))
+        ),
+        g.edge_from(left, right).to(g.end_node),
+    )
+    return TemporalGraph(g.build())
+
+
+remembering = _remembering()

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
 
-from temporal_graph import GraphError, GraphRunError, RefusedError, TemporalGraph
+from temporal_graph import GraphError, GraphPlugin, GraphRunError, RefusedError, RunBlockedError, TemporalGraph
 from tests.server import checked_graphs as graphs
 from tests.server.checked_graphs import CLOCK, Careless, Deal, Offer, Old, Order, Sign, Stock
 from tests.server.conftest import Serve
@@ -177,3 +178,13 @@ async def test_what_a_join_has_collected_and_cannot_be_written_fails_the_run_whe
         error = await error_of(graphs.collecting, client, task_queue, inputs=[0, 0, 0, 1])
     assert error.node_id == "all"
     assert "is not what is declared" in error.error_message
+
+
+async def test_a_decision_with_a_memory_of_its_own_is_told_as_what_it_is(server_address: str, task_queue: str) -> None:
+    client = await Client.connect(server_address, plugins=[GraphPlugin(graphs.remembering)])
+    async with Worker(client, task_queue=task_queue, max_cached_workflows=0):
+        run = await graphs.remembering.start(client, inputs="a", id=task_queue, task_queue=task_queue)
+        async with asyncio.timeout(60):
+            with pytest.raises(RunBlockedError, match="a transform, decision or reducer has given another answer"):
+                await run.wait()
+        await client.get_workflow_handle(run.id).terminate()
