@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .events import clipped
+from .sizes import cut, json_size, size_of
 from .state import Json
 
 CARRIED, CARRIED_SIZE = 1_000, 300_000
-"""How many entries, and characters of JSON of them, go along in a snapshot."""
+"""How many entries, and bytes of JSON of them, go along in a snapshot."""
 LONGEST = 20_000
-"""Characters of JSON of one value that are kept."""
+"""Bytes of JSON of one value that are kept."""
+LONGEST_ENTRY, SHORT = 30_000, 2_000
+"""Bytes of JSON of one entry that goes along; of a longer one each value is cut to so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +92,18 @@ class Audit:
         new = self.latest - number
         return self.entries[-new:] if new > 0 else []
 
-    def dump(self) -> dict[str, Any]:
-        """As JSON, for a snapshot: the latest entries."""
+    def dump(self, share: float | None = None) -> dict[str, Any]:
+        """As JSON, for a snapshot: the latest entries, and of one that is huge the beginning of what it says.
+
+        Args:
+            share: How much of their room they get; None for as much as earlier releases gave them.
+        """
         carried: list[dict[str, Any]] = []
         size = 0
         for entry in reversed(self.entries[-CARRIED:]):
             item = entry.public()
-            size += len(json.dumps(item))
-            if size > CARRIED_SIZE:
+            size += len(json.dumps(item)) if share is None else json_size(item := _bounded(item))
+            if size > (CARRIED_SIZE if share is None else CARRIED_SIZE * share):
                 break
             carried.append(item)
         return {"latest": self.latest, "entries": carried[::-1]}
@@ -107,16 +114,29 @@ class Audit:
         self.entries = [Entry(**item) for item in data["entries"]]
 
 
+def _bounded(item: dict[str, Json]) -> dict[str, Json]:
+    """An entry that leaves room for others."""
+    if json_size(item) <= LONGEST_ENTRY:
+        return item
+    data = {
+        name: _cut(json.dumps(value), SHORT) if json_size(value) > SHORT else value
+        for name, value in item["data"].items()
+    }
+    texts = {name: cut(text, SHORT) for name, text in item.items() if isinstance(text, str)}
+    shown = {"shown": _cut(json.dumps(item["shown"]), SHORT)} if "shown" in item else {}
+    return {**item, **texts, **shown, "data": data}
+
+
 def kept(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
-    text = json.dumps(value)
-    return value if len(text) <= LONGEST else _cut(text)
+    text = json.dumps(value, ensure_ascii=False)
+    return value if size_of(text) <= LONGEST else _cut(text)
 
 
 def kept_text(text: str) -> Json:
     """The same for a value that is JSON text."""
-    return json.loads(text) if len(text) <= LONGEST else _cut(text)
+    return json.loads(text) if size_of(text) <= LONGEST else _cut(text)
 
 
-def _cut(text: str) -> Json:
-    return {"cut": clipped(text, LONGEST)}
+def _cut(text: str, most: int = LONGEST) -> Json:
+    return {"cut": cut(text, most)}

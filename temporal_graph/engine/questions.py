@@ -12,6 +12,7 @@ from typing import Any, Literal
 from .audit import Audit
 from .events import Position, clipped, listed
 from .policies import Due, Policy, too_few
+from .sizes import cut, json_size, size_of
 from .state import Json
 
 Kind = Literal["node", "call", "before", "after", "failure", "blocked"]
@@ -43,10 +44,14 @@ TOLD = 20
 """How many answers of several people are told with a question."""
 LISTED = 20
 """How many open questions the error lists that says there is no such one."""
+NAME, NAMES = 1_000, 20_000
+"""Bytes of a name that somebody sends (`actor`, `answer_id`, who is to be asked), and of all who are to be asked."""
+ANSWERS_SIZE, REFUSALS_SIZE, ERRORS_SIZE = 200_000, 100_000, 4_000
+"""Bytes of JSON of the answers that are remembered, and of those refused, that go along; of the errors of one."""
 MOST_ERRORS = 20
 """How many things that are wrong with one answer are told."""
 LONGEST = 2_000
-"""Characters of an answer, and of what is wrong with it, that are kept: it all must fit into a snapshot."""
+"""Bytes of an answer, and of what is wrong with it, that are kept: it all must fit into a snapshot."""
 
 
 @dataclass(slots=True)
@@ -559,8 +564,8 @@ class Questions:
             {
                 "answer": shortened(answer),
                 "reason": refused.reason,
-                "message": refused.message,
-                "errors": refused.errors,
+                "message": cut(refused.message, LONGEST),
+                "errors": _latest(refused.errors[::-1], ERRORS_SIZE)[::-1],
                 "rejected_at": now,
             }
         )
@@ -578,15 +583,25 @@ class Questions:
             self.audit.add("cancelled", now, interrupt_id)
         return closed
 
-    def dump(self) -> dict[str, Any]:
-        """As JSON, for a snapshot."""
+    def dump(self, share: float | None = None) -> dict[str, Any]:
+        """As JSON, for a snapshot.
+
+        Args:
+            share: How much of its room what is only remembered gets: the oldest goes first. None for all of it.
+        """
+        accepted = [item.dump() for item in self.accepted.values()]
+        votes = [item.dump() for item in self.votes.values()]
+        rejected = list(self.rejected)
+        if share is not None:
+            accepted, votes = (_latest(items, ANSWERS_SIZE / 2 * share) for items in (accepted, votes))
+            rejected = _latest(rejected, REFUSALS_SIZE * share)
         return {
             "open": [interrupt.dump() for interrupt in self.open.values()],
-            "accepted": [accepted.dump() for accepted in self.accepted.values()],
-            "votes": [accepted.dump() for accepted in self.votes.values()],
+            "accepted": accepted,
+            "votes": votes,
             "early": [kept.dump() for kept in self.ahead],
-            "rejected": list(self.rejected),
-            "audit": self.audit.dump(),
+            "rejected": rejected,
+            "audit": self.audit.dump(share),
         }
 
     def load(self, data: Mapping[str, Any]) -> None:
@@ -609,8 +624,31 @@ def describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
 
 def shortened(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
-    text = json.dumps(value)
-    return value if len(text) <= LONGEST else clipped(text, LONGEST)
+    text = json.dumps(value, ensure_ascii=False)
+    return value if size_of(text) <= LONGEST else cut(text, LONGEST)
+
+
+def _latest(items: list[dict[str, Any]], room: float) -> list[dict[str, Any]]:
+    """The last of some things, as many as go into so many bytes of JSON."""
+    first = len(items)
+    while first and (room := room - json_size(items[first - 1]) - 1) >= 0:
+        first -= 1
+    return items[first:]
+
+
+def check_names(**sent: Json) -> None:
+    """Look whether names that somebody sends are short enough to be kept for as long as a run lives.
+
+    Raises:
+        Refused: One is not.
+    """
+    for place, names in sent.items():
+        listed_names = [names] if isinstance(names, str) else names or []
+        sizes = [size_of(name) for name in listed_names]
+        if any(size > NAME for size in sizes):
+            raise invalid(place, f"{place} is a name of {max(sizes):,} bytes; a name has {NAME:,} at most.")
+        if sum(sizes) > NAMES:
+            raise invalid(place, f"{place} has names of {sum(sizes):,} bytes; together they have {NAMES:,} at most.")
 
 
 def _some(ids: Sequence[str], count: int | None = None) -> str:

@@ -15,3 +15,9 @@ def size_of(text: str) -> int:
 def json_size(value: Json) -> int:
     """How many bytes a value is as JSON."""
     return size_of(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def cut(text: str, most: int) -> str:
+    """A text of no more bytes than these, and a word on how many there were."""
+    data = text.encode(errors="backslashreplace")
+    return data.decode() if len(data) <= most else f"{data[:most].decode(errors='ignore')}... ({len(data):,} bytes)"

@@ -21,10 +21,14 @@ class SnapshotError(ValueError):
     """A snapshot that this graph cannot go on from."""
 
 
-def dump(engine: Engine) -> dict[str, Any]:
+def dump(engine: Engine, share: float | None = None) -> dict[str, Any]:
     """Write a run down.
 
     A task that runs is written as ready: whoever loads the snapshot begins it again, with the state of that moment.
+
+    Args:
+        engine: The run.
+        share: See `Questions.dump`.
 
     Returns:
         JSON, with a `version`.
@@ -73,7 +77,7 @@ def dump(engine: Engine) -> dict[str, Any]:
             }
             for task in engine.tasks.values()
         ],
-        "questions": engine.questions.dump(),
+        "questions": engine.questions.dump(share),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 from collections.abc import Awaitable, Mapping, Sequence
@@ -53,7 +54,7 @@ from ..registry import RegisteredGraph
 from ..starting import load_start
 from .failures import is_unread
 from .kept import dump_error, load_error, told_by
-from .messages import Extension, Reassignment, StartMessage, StateUpdate
+from .messages import Extension, Reassignment, StartMessage, StateUpdate, check_sent
 from .names import (
     BLOCKED,
     CONTINUES,
@@ -62,13 +63,14 @@ from .names import (
     NUMBERS,
     OUTDATED,
     PAYLOAD_TOO_LARGE,
+    SHORT_NAMES,
     UNREAD,
     activity_name,
 )
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw
 from .sent import Sent
-from .streaming import CARRIED_BYTES, Events
+from .streaming import Events
 from .summaries import details, node_summary, summary
 from .telling import Teller
 from .timers import Timers
@@ -84,6 +86,8 @@ LONGEST_DELAY = 600.0
 """Seconds after which a node is given to a worker again, at most, if one could not read what it gets."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
+SHARES = (1, 1 / 4, 1 / 16, 0)
+"""How much of the room for what it only remembers (audit, answers, refusals, events) a large run takes along."""
 RETRY = 500
 """Events after which a run that was too large to continue as new looks whether it is smaller by now."""
 BUDGET = 2_000_000
@@ -364,6 +368,19 @@ class Driver:
         self._signals += 1
         self._is_signaled = True
 
+    def check_signal(self, sent: Any) -> None:
+        """Look whether names in a signal are short enough; earlier releases took them all.
+
+        Raises:
+            Refused: They are not.
+        """
+        try:
+            check_sent(sent)
+        except Refused:
+            if workflow.patched(f"{SHORT_NAMES}-{self._signals}"):
+                self._command()
+                raise
+
     def see_message(self) -> None:
         """Note that something has come which stays in the history, and may have made it too long."""
         self.see_task()
@@ -414,8 +431,9 @@ class Driver:
             if length < self._full_until:
                 return False
             self._full_until = length + min(self._limit, RETRY)
-            if not self._fits():
-                return False
+            with contextlib.suppress(RunFailedError):  # it fails when it leaves
+                if self._shorter_text() is None:
+                    return False
         if not workflow.patched(f"{CONTINUES}-{self._fulls}-{length}"):
             return False
         self._command()
@@ -454,46 +472,54 @@ class Driver:
         for task_id in list(self._running):
             self._suspended.pop(task_id, None)
             self._running.pop(task_id).cancel()
+        unsent = self.notifying.dump()
         try:
-            message = {**self._dump(), "stream": self.events.dump()}
+            self._text(None, unsent)
+            return self._text(1, unsent)
         except RunFailedError as error:
             self.engine.fail(error.failure)
             self.is_leaving = False
             self._check_end()
             return None
-        unsent = self.notifying.dump()
-        text = compact({**message, "unsent": unsent} if unsent else message)
-        try:
-            self.to_raw(text, "The snapshot of the run")
         except PayloadTooLargeError as error:
             if unsent:
                 await self.notifying.settle(room=0)
                 return await self._leave()
+            text = self._shorter_text()
+            # Earlier releases took all along, or stayed.
+            if text is not None and workflow.patched(f"{CONTINUES}-shorter-{self._history_length()}"):
+                return text
             workflow.logger.warning("The run cannot continue as new and goes on in its history: %s", error)
             self._fulls += 1
             self._full_until = self._history_length() + min(self._limit, RETRY)
             self.is_leaving = self._is_draining = False
             self.events.fill()
             return None
-        return text
 
-    def _dump(self) -> dict[str, Any]:
-        return {
-            "snapshot": snapshot.dump(self.engine),
+    def _text(self, share: float | None, unsent: Sequence[Any] = ()) -> str:
+        """What the run continues with, with a share of what it only remembers.
+
+        Raises:
+            PayloadTooLargeError: It is too large.
+            RunFailedError: A join's value cannot be written.
+        """
+        message = {
+            "snapshot": snapshot.dump(self.engine, share),
+            "stream": self.events.dump(share),
             "given": self._given,
             "policies": self._policies,
             "graph": self.graph.compiled.shape.dump(),
         }
+        text = compact({**message, "unsent": unsent} if unsent else message)
+        self.to_raw(text, "The snapshot of the run")
+        return text
 
-    def _fits(self) -> bool:
-        """Whether the run may be small enough to continue as new; with some room for what else goes along."""
-        try:
-            self.to_raw(compact(self._dump()) + " " * CARRIED_BYTES, "The snapshot of the run")
-        except PayloadTooLargeError:
-            return False
-        except RunFailedError:
-            pass  # it fails when it leaves
-        return True
+    def _shorter_text(self) -> str | None:
+        """The same with as much of what it remembers as there is room for; None where the rest is too large."""
+        for share in SHARES:
+            with contextlib.suppress(PayloadTooLargeError):
+                return self._text(share)
+        return None
 
     def _take_arrived(self) -> None:
         """Apply what came in this activation, in the order of the tasks, whatever order it came in."""

@@ -15,7 +15,7 @@ from ..compile.policies import KeptPolicies
 from ..compile.shape import Shape
 from ..engine.breakpoints import Breakpoints
 from ..engine.events import clipped
-from ..engine.questions import Answer, Refused, to_answer
+from ..engine.questions import Answer, Refused, check_names, to_answer
 from ..engine.state import Json
 from ..starting import digest
 from .payloads import from_raw
@@ -326,6 +326,17 @@ def read_extend(args: Sequence[RawValue]) -> Extension:
         return Extension(**sent)
     except (ValueError, RecursionError, OverflowError) as error:
         raise _invalid("extend", f"extend takes an object with {_listed(names)}: {error}.") from error
+
+
+def check_sent(sent: Any) -> None:
+    """Look whether the names in what somebody sends are short enough to be kept.
+
+    Raises:
+        Refused: They are not.
+    """
+    for item in cast("list[Any]", sent) if isinstance(sent, list) else [sent]:
+        names = {name: getattr(item, name, None) for name in ("actor", "answer_id", "to")}
+        check_names(**{name: value for name, value in names.items() if value is not None})
 
 
 def read_nothing(args: Sequence[RawValue]) -> None:

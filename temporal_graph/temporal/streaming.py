@@ -49,6 +49,8 @@ MOST, KEPT = 2_000, 1_000
 """How many events there are before the oldest are forgotten, and how many then stay."""
 CARRIED, CARRIED_BYTES = 200, 50_000
 """How many events, and bytes of them, go along when a run continues as new."""
+PUBLISHERS, LONGEST_NAME = 200, 200
+"""Of how many publishers, and with names of how many bytes, it is known what they have published last."""
 LONGEST = 20_000
 """Bytes of JSON of one event's data; what is longer can be had with `get_state` and `result`."""
 PATIENCE = timedelta(seconds=10)
@@ -206,19 +208,24 @@ class Events:
         self._is_draining = False
         self._stream._detaching = False  # pyright: ignore[reportPrivateUsage] - there is no other way back
 
-    def dump(self) -> Json:
-        """What goes along when the run continues as new."""
+    def dump(self, share: float | None = None) -> Json:
+        """What goes along when the run continues as new: as much as there is room for, or a share of that."""
         self._flush()
         state = self._stream.get_state()
         log = [[item.topic, item.data] for item in state.log[-CARRIED:]]
-        while log and sum(size_of(topic) + len(data) for topic, data in log) > CARRIED_BYTES:
+        while log and sum(size_of(topic) + len(data) for topic, data in log) > CARRIED_BYTES * (
+            1 if share is None else share
+        ):
             log = log[len(log) // 2 + 1 :]
+        publishers = sorted(state.publishers.items(), key=lambda item: item[1].last_seen)
+        if share is not None:
+            publishers = [item for item in publishers if size_of(item[0]) <= LONGEST_NAME][-PUBLISHERS:]
         heard = workflow.now() if self._readers else self._heard
         return {
             "heard": None if heard is None else heard.isoformat(),
             "offset": state.base_offset + len(state.log) - len(log),
             "log": log,
-            "publishers": [[name, p.sequence, p.last_seen.isoformat()] for name, p in state.publishers.items()],
+            "publishers": [[name, p.sequence, p.last_seen.isoformat()] for name, p in publishers],
         }
 
 

@@ -21,7 +21,7 @@ from ..registry import RegisteredGraph
 from ..starting import is_another, other_start
 from . import past
 from .driver import Driver
-from .messages import StartError, StartMessage, read_proceed, read_start, shown
+from .messages import StartError, StartMessage, check_sent, read_proceed, read_start, shown
 from .names import (
     ANSWER_REFUSED,
     AUDIT,
@@ -193,7 +193,9 @@ class GraphWorkflow:
             return
         try:
             asked = request(name)
-            asked.do(self._driver, asked.read(args), "signal")
+            sent = asked.read(args)
+            self._driver.check_signal(sent)
+            asked.do(self._driver, sent, "signal")
         except Refused as refused:
             self._driver.reject(shown(args), refused)
 
@@ -244,7 +246,9 @@ class GraphWorkflow:
         """Refuse what cannot be done before anything is written to history."""
         try:
             asked = request(name)
-            asked.check(self._open(), asked.read(args))
+            sent = asked.read(args)
+            check_sent(sent)
+            asked.check(self._open(), sent)
         except Refused as refused:
             raise _refuse(refused) from None
         except UnreadableError as error:
@@ -291,6 +295,7 @@ class GraphWorkflow:
             driver = self._open()
             if is_another(self._start.given, given):
                 raise Refused(STARTED, other_start(workflow.info().workflow_id))
+            check_sent(sent)
             if sent is not None and not self._is_start(sent):
                 driver.engine.check(sent)
         except Refused as refused:

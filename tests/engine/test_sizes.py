@@ -1,0 +1,60 @@
+"""What a run remembers is bounded in bytes, and the newest of it survives."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from temporal_graph.engine import snapshot
+from temporal_graph.engine.audit import Audit
+from temporal_graph.engine.questions import Answer, Refused, check_names
+from temporal_graph.engine.sizes import cut, json_size, size_of
+from tests.engine.machine import NOW, Toy, asking, graph, mapping, start
+from tests.engine.test_engine_growth import begun
+
+ASKING = graph(start("m"), mapping("m", "q"), asking("q"))
+
+
+def test_bytes_are_counted_as_they_are_sent() -> None:
+    assert (size_of("a"), size_of("é"), size_of("書"), size_of("\ud800")) == (1, 2, 3, 6)
+    assert json_size({"書": ["a"]}) == len('{"":["a"]}') + 3
+    assert cut("書" * 10, 30) == "書" * 10
+    assert cut("書" * 10, 10) == "書書書... (30 bytes)"
+
+
+def test_the_newest_entries_survive_a_huge_one() -> None:
+    audit = Audit()
+    for number in range(20):
+        audit.add("answered", NOW, f"q:{number}", actor="ann")
+    audit.add("reassigned", NOW, "q:1", actor="x" * 3_000_000, **{f"field {n}": "y" * 19_000 for n in range(40)})
+    audit.add("answered", NOW, "q:20", actor="bob")
+    carried = audit.dump(1)["entries"]
+    assert [entry["number"] for entry in carried] == list(range(1, 23))
+    assert json_size(carried) < 300_000
+
+
+@pytest.mark.parametrize("share", [1, 1 / 4, 0])
+def test_what_is_remembered_has_a_room(share: float) -> None:
+    engine = begun(ASKING, [{} for _ in range(500)])
+    for number in range(500):
+        answer = Answer(f"q:{number + 1}", {"text": "書" * 600}, actor="名" * 333, answer_id=f"{number}" + "é" * 480)
+        engine.answer(answer, NOW)
+        engine.reject({"value": "書" * 9_000}, Refused("invalid", "no" * 2_000), NOW)
+    questions = snapshot.dump(engine, share)["questions"]
+    assert json_size(questions["accepted"]) <= 100_000 * share + 2
+    assert json_size(questions["rejected"]) <= 100_000 * share + 2
+    assert json_size(questions["audit"]) <= 300_000 * share + 1_100
+    if share:
+        assert questions["accepted"][-1]["interrupt_id"] == "q:500"
+        assert questions["rejected"]
+    json.dumps(questions)
+    snapshot.load(snapshot.dump(engine, share), ASKING, Toy())
+
+
+def test_names_have_a_limit() -> None:
+    check_names(actor="x" * 1_000, to=["a", "b"])
+    with pytest.raises(Refused, match="answer_id is a name of 1,002 bytes; a name has 1,000 at most"):
+        check_names(answer_id="書" * 334)
+    with pytest.raises(Refused, match="together they have 20,000"):
+        check_names(to=["x" * 1_000] * 21)
