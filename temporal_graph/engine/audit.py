@@ -129,8 +129,8 @@ def _bounded(item: dict[str, Json]) -> dict[str, Json]:
 
 def kept(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
-    text = json.dumps(value, ensure_ascii=False)
-    return value if size_of(text) <= LONGEST else _cut(text)
+    text = json.dumps(value)  # in ASCII, of which no letter is more than a byte
+    return value if len(text) <= LONGEST else _cut(text)
 
 
 def kept_text(text: str) -> Json:

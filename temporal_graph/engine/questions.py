@@ -624,8 +624,8 @@ def describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
 
 def shortened(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
-    text = json.dumps(value, ensure_ascii=False)
-    return value if size_of(text) <= LONGEST else cut(text, LONGEST)
+    text = json.dumps(value)  # in ASCII, of which no letter is more than a byte
+    return value if len(text) <= LONGEST else cut(text, LONGEST)
 
 
 def _latest(items: list[dict[str, Any]], room: float) -> list[dict[str, Any]]:

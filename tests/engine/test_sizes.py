@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,8 @@ def test_the_newest_entries_survive_a_huge_one() -> None:
     audit = Audit()
     for number in range(20):
         audit.add("answered", NOW, f"q:{number}", actor="ann")
-    audit.add("reassigned", NOW, "q:1", actor="x" * 3_000_000, **{f"field {n}": "y" * 19_000 for n in range(40)})
+    long: dict[str, Any] = {f"field {number}": "y" * 19_000 for number in range(40)}
+    audit.add("reassigned", NOW, "q:1", actor="x" * 3_000_000, **long)
     audit.add("answered", NOW, "q:20", actor="bob")
     carried = audit.dump(1)["entries"]
     assert [entry["number"] for entry in carried] == list(range(1, 23))
