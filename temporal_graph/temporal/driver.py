@@ -474,8 +474,10 @@ class Driver:
             self._running.pop(task_id).cancel()
         unsent = self.notifying.dump()
         try:
-            self._text(None, unsent)
-            return self._text(1, unsent)
+            whole = self._text(None, unsent)
+            with contextlib.suppress(PayloadTooLargeError):
+                return self._text(1, unsent)
+            return whole
         except RunFailedError as error:
             self.engine.fail(error.failure)
             self.is_leaving = False
