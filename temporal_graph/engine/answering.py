@@ -408,6 +408,7 @@ class Answering(Walker):
             self._commands.append(Cancel(task.id))
             self._running -= 1
             self._forget_base(task)
+            task.status = "waiting"
         if action == "abort":
             error = interrupt.value["error"]
             path = tuple(error["path"]) if "path" in error else None
