@@ -23,6 +23,7 @@ from .errors import (
     RunCancelledError,
     RunExistsError,
     RunNotFoundError,
+    RunPausedError,
     StateConflictError,
     UnavailableError,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "RunEvent",
     "RunExistsError",
     "RunNotFoundError",
+    "RunPausedError",
     "RunState",
     "Send",
     "Skip",

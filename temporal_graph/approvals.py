@@ -56,7 +56,8 @@ class Pending:
         deadline: Until when it can be answered; None for ever.
         created_at: When it was asked, with time zone.
         escalation_level: How often it was handed on for want of an answer.
-        status: `waiting`; or `blocked`, where no worker that is there can go on with the run.
+        status: `waiting`; `blocked`, where no worker that is there can go on with the run; or `paused`, where Temporal
+            itself has paused it: it takes no answer until `temporal workflow unpause`.
         problem: Why it is blocked.
     """
 
@@ -550,7 +551,7 @@ def _items(run: Found) -> list[Pending]:
             None if item["deadline"] is None else datetime.fromisoformat(item["deadline"]),
             datetime.fromisoformat(item["created_at"]),
             item["escalation_level"],
-            "waiting" if _problem(run, item) is None else "blocked",
+            "paused" if run.is_paused else "waiting" if _problem(run, item) is None else "blocked",
             _problem(run, item),
         )
         for item in run.questions

@@ -17,7 +17,6 @@ from .errors import RunBlockedError
 from .starting import forked, kept_with, node_ids
 from .temporal.names import (
     EXTEND,
-    GET_STATE,
     PAUSE,
     PENDING_INTERRUPTS,
     REASSIGN,
@@ -91,7 +90,7 @@ class GraphRun(Generic[OutputT, StateT]):
             NoWorkerError: No worker answers.
         """
         try:
-            return read_run_state(self._graph, await self._looks.query(self._client, self.id, GET_STATE))
+            return read_run_state(self._graph, await self._looks.standing(self._client, self.id))
         except RunBlockedError as error:
             from .engine import looking
 
@@ -309,7 +308,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RefusedError: The run has ended.
             RunNotFoundError: There is no such run.
         """
-        await self._calls.signal(self._handle, PAUSE)
+        await self._calls.signal(self._client, self.id, PAUSE)
 
     async def unpause(self) -> None:
         """Let nodes start again.
@@ -318,7 +317,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RefusedError: The run has ended.
             RunNotFoundError: There is no such run.
         """
-        await self._calls.signal(self._handle, UNPAUSE)
+        await self._calls.signal(self._client, self.id, UNPAUSE)
 
     async def cancel(self) -> None:
         """Ask for the run to end: nodes that run are cancelled, questions are closed; `get_state` still works.
@@ -327,7 +326,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RefusedError: The run has ended already.
             RunNotFoundError: There is no such run.
         """
-        await self._calls.cancel(self._handle)
+        await self._calls.cancel(self._client, self.id)
 
     # -- Listening --------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ GraphError
 ├── UnavailableError         it could not be done now; the Temporal server cannot be reached, or:
 │   ├── NoWorkerError        ... no worker is there for the run
 │   ├── RunBlockedError      ... the workers that are there cannot go on with the run
-│   └── RunBusyError         ... too much is asked of the run at once
+│   ├── RunBusyError         ... too much is asked of the run at once
+│   └── RunPausedError       ... Temporal itself has paused the run
 ├── DepsError                `ctx.deps` was touched where there are none, or they are of the wrong type
 ├── NotifyError              a notifier could not tell somebody (`temporal_graph.notify`)
 ├── SignatureError           a notification has no signature that fits (`temporal_graph.notify`)
@@ -42,6 +43,7 @@ __all__ = [
     "RunCancelledError",
     "RunExistsError",
     "RunNotFoundError",
+    "RunPausedError",
     "StateConflictError",
     "UnavailableError",
 ]
@@ -124,7 +126,8 @@ class RefusedError(GraphError, ValueError):
 
     Attributes:
         reason: `invalid`, `already_answered`, `expired`, `unknown_interrupt`, `ambiguous`, `not_authorized`, `closed`
-            (the run, or the question), or `conflict` (the state is not what the sender saw).
+            (the run, or the question), `conflict` (the state is not what the sender saw), or `paused` (by Temporal
+            itself).
         errors: For `invalid`, what is wrong by field: `loc`, `msg`, `type`, as pydantic has them.
     """
 
@@ -160,6 +163,13 @@ class RunBlockedError(UnavailableError):
 
 class RunBusyError(UnavailableError):
     """More is asked of a run at once than the Temporal server lets be under way; nothing was done."""
+
+
+class RunPausedError(UnavailableError):
+    """Temporal itself has paused a run, and nobody can look at it: `temporal workflow unpause` lets it go on.
+
+    A run that `GraphRun.pause` has paused can be looked at, and answered.
+    """
 
 
 class DepsError(GraphError):

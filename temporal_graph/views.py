@@ -132,7 +132,8 @@ class RunState(Generic[StateT]):
         status: `running`, `waiting` (nothing happens before a person answers), `blocked` (it holds what the release of
             its graph that has it now cannot read), `paused`, `finished`, `failed` or `cancelled`.
         values: The state as of now; None for a run that could not start. Of one that is `blocked`, the JSON of a state
-            that cannot be read, or None where it cannot be looked at.
+            that cannot be read, or None where it cannot be looked at. Of one that Temporal itself has paused
+            nothing but the status is known.
         version: How often the state has changed; for `update_state(expected_version=...)`.
         next: Ids of the nodes that run, wait or come next; empty at the end.
         interrupts: The questions that are open, oldest first.
@@ -233,7 +234,7 @@ class Stop(Generic[OutputT, StateT]):
     Attributes:
         status: `waiting`, `blocked`, `paused` or `finished`.
         interrupts: The questions that are open, oldest first; empty at the end.
-        state: The state as of now.
+        state: The state as of now; None where Temporal itself has paused the run: then nobody can look at it.
         next_node: The interrupt node that waits (the first, if there are several); None at a call or at the end.
         output: The output, at the end.
         unreadable: Why `state`, or `output`, is JSON as it is, or `next_node` None although one waits: this release of
@@ -291,7 +292,8 @@ def read_stop(graph: CompiledGraph, data: Mapping[str, Any]) -> Stop[Any, Any]:
     output = (data["output"], None)
     if data["status"] == "finished":
         output = _read(graph.output, data["output"], "the output")
-    state = _read(graph.state, data["state"], "the state")
+    is_known = data.get("is_known", True)
+    state = _read(graph.state, data["state"], "the state") if is_known else (None, None)
     composed = data.get("next_node") or _waiting(graph, interrupts)
     node = (None, None)
     if composed is not None:
@@ -357,7 +359,8 @@ def read_result(graph: CompiledGraph, output: str, state: str) -> GraphResult[An
 def read_run_state(graph: CompiledGraph, data: Mapping[str, Any]) -> RunState[Any]:
     """Where a run stands, from the JSON of the wire."""
     never_began = data["status"] in ("failed", "blocked") and data["values"] is None
-    values, unreadable = (None, None) if never_began else _read(graph.state, data["values"], "the state")
+    is_unknown = never_began or not data.get("is_known", True)
+    values, unreadable = (None, None) if is_unknown else _read(graph.state, data["values"], "the state")
     return RunState(
         data["status"],
         values,

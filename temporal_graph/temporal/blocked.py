@@ -15,6 +15,8 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    DescribeWorkflowExecutionResponse,
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryReverseRequest,
 )
@@ -88,7 +90,7 @@ async def why_blocked(handle: WorkflowHandle[Any, Any], said: str = "", *, is_sl
     """
     client: Client = cast("Any", handle)._client
     try:
-        description = (await handle.describe()).raw_description
+        description = await _describe(handle)
         info = description.workflow_execution_info
         failed = said
         if description.pending_workflow_task.attempt > 1:
@@ -104,10 +106,18 @@ async def why_blocked(handle: WorkflowHandle[Any, Any], said: str = "", *, is_sl
         return None
 
 
+async def _describe(handle: WorkflowHandle[Any, Any]) -> DescribeWorkflowExecutionResponse:
+    """As the server says it: the SDK cannot read all statuses."""
+    client: Client = cast("Any", handle)._client
+    execution = WorkflowExecution(workflow_id=handle.id, run_id=handle.run_id or "")
+    request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=execution)
+    return await client.workflow_service.describe_workflow_execution(request, retry=True)
+
+
 async def show_blocked(handle: WorkflowHandle[Any, Any]) -> None:
     """Have a run that has refused something, because it is blocked, say so in the list of runs, if it is in there."""
     try:
-        info = (await handle.describe()).raw_description.workflow_execution_info
+        info = (await _describe(handle)).workflow_execution_info
         shown = info.search_attributes.indexed_fields.get(GRAPH_STATUS)
         if shown is not None and shown.data != b'"blocked"':
             await handle.signal(SHOW)

@@ -12,7 +12,6 @@ from typing import Any, NoReturn, TypeVar, cast
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
-    WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -32,12 +31,24 @@ from ..errors import (
     RunBusyError,
     RunCancelledError,
     RunExistsError,
+    RunPausedError,
 )
 from ..starting import is_another, other_start
 from .blocked import show_blocked, unless_blocked
 from .crowd import Crowd, crowd_of
-from .failures import ANSWERS, TOTAL_UPDATES, is_busy, is_continued, raise_refusal, raise_rpc, reading, refusal
-from .glancing import WAIT, check_worker
+from .failures import (
+    ANSWERS,
+    TOTAL_UPDATES,
+    is_busy,
+    is_continued,
+    is_paused,
+    paused,
+    raise_refusal,
+    raise_rpc,
+    reading,
+    refusal,
+)
+from .glancing import WAIT, check_worker, describe, is_open
 from .looking import handle_of, query, result
 from .names import GET_STATE, PENDING_INTERRUPTS, PROCEED, RESUME
 from .payloads import PayloadTooLargeError, limit_of, start_text, to_raw
@@ -156,14 +167,14 @@ async def _send(
                 await check_worker(client, run_id)
                 continue
             attempts += 1
-            if attempts == ATTEMPTS or not await _may_retry(handle, error):
+            if attempts == ATTEMPTS or not await _may_retry(client, run_id, error):
                 taken = await _taken_before(client, run_id, error, answer)
                 if taken is not None:
                     return taken
-                await raise_closed(handle, error, name)
+                await raise_closed(client, run_id, error, name)
 
 
-async def signal(handle: WorkflowHandle[Any, Any], name: str) -> None:
+async def signal(client: Client, run_id: str, name: str) -> None:
     """Send a signal without an argument.
 
     Raises:
@@ -171,26 +182,27 @@ async def signal(handle: WorkflowHandle[Any, Any], name: str) -> None:
         RunNotFoundError: There is no such run.
     """
     try:
-        await handle.signal(name)
+        await handle_of(client, run_id).signal(name)
     except RPCError as error:
-        await raise_closed(handle, error, name)
+        await raise_closed(client, run_id, error, name)
 
 
-async def cancel(handle: WorkflowHandle[Any, Any]) -> None:
+async def cancel(client: Client, run_id: str) -> None:
     """Ask for a run to be cancelled.
 
     Raises:
         RefusedError: The run has ended.
         RunNotFoundError: There is no such run.
     """
+    handle = handle_of(client, run_id)
     try:
         # The server takes it without a word if the run has ended.
-        if (await handle.describe()).status == WorkflowExecutionStatus.RUNNING:
+        if await is_open(client, run_id):
             await handle.cancel()
             return
     except RPCError as error:
-        await raise_closed(handle, error, "cancel")
-    await raise_closed(handle, None, "cancel")
+        await raise_closed(client, run_id, error, "cancel")
+    await raise_closed(client, run_id, None, "cancel")
 
 
 async def proceed(
@@ -230,7 +242,10 @@ async def proceed(
         raise RunExistsError(other_start(run_id))
     if answer is not None and not is_taken:
         await resume(client, run_id, answer)
-    stop = await _patiently(crowd.stop)
+    try:
+        stop = await _patiently(crowd.stop)
+    except RunPausedError:
+        return _PAUSED
     if stop is None:
         return await _end(client, run_id, given)
     if stop["status"] == "cancelled":
@@ -240,7 +255,10 @@ async def proceed(
 
 async def waited_for(client: Client, run_id: str) -> list[tuple[str, str, str]]:
     """The questions that are open, as `proceed` without an answer looks at them: their ids, kinds and nodes."""
-    found = await _patiently(lambda: query(client, run_id, PENDING_INTERRUPTS))
+    try:
+        found = await _patiently(lambda: query(client, run_id, PENDING_INTERRUPTS))
+    except RunPausedError:
+        return []
     return [(item["interrupt_id"], item["kind"], item["node_id"]) for item in found]
 
 
@@ -250,6 +268,17 @@ async def _patiently(look: Callable[[], Awaitable[T]]) -> T:
         with contextlib.suppress(NoWorkerError):
             return await look()
         await asyncio.sleep(1)
+
+
+_PAUSED: Mapping[str, Any] = {
+    "status": "paused",
+    "interrupts": [],
+    "output": None,
+    "state": None,
+    "failure": None,
+    "is_known": False,
+}
+"""The stop of a run that Temporal itself has paused: nobody can look at it."""
 
 
 class _CrowdedError(Exception):
@@ -288,11 +317,13 @@ async def _wait_alone(
             if _is_crowded(error):
                 raise _CrowdedError(is_taken) from None
             attempts += 1
-            if attempts == ATTEMPTS or not await _may_retry(handle, error):
+            if is_paused(error) and answer is None:
+                return _PAUSED
+            if attempts == ATTEMPTS or not await _may_retry(client, run_id, error):
                 is_closed = error.status == RPCStatusCode.NOT_FOUND
                 if is_closed and (is_taken or await _taken_before(client, run_id, error, answer) is not None):
                     return await _end(client, run_id, given)
-                await raise_closed(handle, error, PROCEED)
+                await raise_closed(client, run_id, error, PROCEED)
 
 
 def _is_crowded(error: RPCError) -> bool:
@@ -386,15 +417,17 @@ async def start_or_proceed(
             await operation.workflow_handle()  # or asyncio complains that nobody has looked at its error
         if answer is None:
             return await _end(client, id, given)
-        await raise_closed(handle, error, PROCEED)
+        await raise_closed(client, id, error, PROCEED)
     except RPCError as error:
+        if is_paused(error) and answer is None:
+            return _PAUSED
         if (
             _is_crowded(error)
-            or await _may_retry(handle, error)
+            or await _may_retry(client, id, error)
             or (answer is None and error.status == RPCStatusCode.NOT_FOUND)
         ):
             return await proceed(client, id, answer, given=given)
-        await raise_closed(handle, error, PROCEED)
+        await raise_closed(client, id, error, PROCEED)
 
 
 async def _raise_refusal(handle: WorkflowHandle[Any, Any], error: WorkflowUpdateFailedError, name: str) -> NoReturn:
@@ -430,35 +463,33 @@ _LOST = (RPCStatusCode.NOT_FOUND, RPCStatusCode.ABORTED, RPCStatusCode.FAILED_PR
 """What a server may say to an update whose run is just continuing as new; the next run takes it."""
 
 
-async def _may_retry(handle: WorkflowHandle[Any, Any], error: RPCError) -> bool:
+async def _may_retry(client: Client, run_id: str, error: RPCError) -> bool:
     """Whether an update found its run just as it continued as new, so that it may be sent again."""
     if error.status not in _LOST and not (
         error.status == RPCStatusCode.RESOURCE_EXHAUSTED and CLOSING in error.message
     ):
         return False
     try:
-        description = await handle.describe()
-    except RPCError:
-        return False
-    if description.status != WorkflowExecutionStatus.RUNNING:
+        if is_paused(error) or not await is_open(client, run_id):
+            return False
+    except GraphError:
         return False
     await asyncio.sleep(0.05)
     return True
 
 
-async def raise_closed(handle: WorkflowHandle[Any, Any], error: BaseException | None, name: str) -> NoReturn:
-    """Raise that a run has ended, and how."""
+async def raise_closed(client: Client, run_id: str, error: BaseException | None, name: str) -> NoReturn:
+    """Raise that a run has ended, and how; or that it does not take anything now."""
+    if isinstance(error, RPCError) and is_paused(error):
+        raise refusal(name, "paused", str(paused(run_id))) from error
     if isinstance(error, RPCError) and error.status != RPCStatusCode.NOT_FOUND:
-        raise_rpc(handle.id, error)
+        raise_rpc(run_id, error)
+    await describe(client, run_id)
     try:
-        await handle.describe()
-    except RPCError as missing:
-        raise_rpc(handle.id, missing)
-    try:
-        outcome = await result(handle)
-        ending = f"Run {handle.id!r} has ended; its output is {clipped(outcome.output)}."
+        outcome = await result(handle_of(client, run_id))
+        ending = f"Run {run_id!r} has ended; its output is {clipped(outcome.output)}."
     except GraphRunError as failed:
-        ending = f"Run {handle.id!r} has failed: {failed}"
+        ending = f"Run {run_id!r} has failed: {failed}"
     except (RunCancelledError, GraphInputError) as ended:
         ending = str(ended)
     raise refusal(name, "closed", ending) from error

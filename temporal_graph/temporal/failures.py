@@ -25,6 +25,7 @@ from ..errors import (
     RunCancelledError,
     RunExistsError,
     RunNotFoundError,
+    RunPausedError,
     UnavailableError,
 )
 from ..views import raise_run_error
@@ -127,6 +128,8 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
         ) from error
     if error.status == RPCStatusCode.UNAVAILABLE:
         raise UnavailableError(f"The Temporal server cannot be reached: {error.message}") from error
+    if is_paused(error):
+        raise paused(run_id) from error
     if error.status in TOO_LATE or _NO_POLLER in error.message:
         raise no_worker(run_id) from error
     if error.status == RPCStatusCode.RESOURCE_EXHAUSTED and _cause(error) in _OF_THE_RUN:
@@ -166,6 +169,19 @@ def _cause(error: RPCError) -> int:
         if detail.Unpack(found):
             return found.cause
     return 0
+
+
+def is_paused(error: RPCError) -> bool:
+    """Whether a server does not take an update because it has itself paused the run."""
+    return error.status == RPCStatusCode.FAILED_PRECONDITION and "is paused" in error.message
+
+
+def paused(run_id: str) -> RunPausedError:
+    """That Temporal has paused a run."""
+    return RunPausedError(
+        f"Run {run_id!r} was paused by Temporal itself, and nobody can look at it. `temporal workflow unpause "
+        f"--workflow-id {run_id}` lets it go on."
+    )
 
 
 def is_busy(error: WorkflowUpdateFailedError) -> bool:

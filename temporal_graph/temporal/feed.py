@@ -24,7 +24,7 @@ from temporalio.contrib.workflow_streams._types import PollInput
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from .failures import TASK_LOST, TOTAL_UPDATES, raise_rpc
+from .failures import TASK_LOST, TOTAL_UPDATES, is_paused, raise_rpc
 from .glancing import glance, is_open
 from .payloads import from_raw
 from .streaming import DRAINING, FULL, POLL, TOPIC
@@ -95,9 +95,9 @@ class Feed:
             end = await self.end(position)
             if position < self._first:
                 page = await self._look(position)
-                if page.events or page.end >= end:
+                if page.events:
                     return page.events, page.end
-                position = page.end
+                position = max(page.end, self._first)
             elif position < end:
                 found = self._events[bisect.bisect_left(self._events, (position,)) :]
                 if found:
@@ -141,6 +141,8 @@ class Feed:
                     await self._ask_for(end)
             except RPCError as error:
                 failures += 1
+                if is_paused(error):
+                    raise_rpc(self._run.id, error)
                 if await self._has_ended(end):
                     break
                 if error.status == RPCStatusCode.RESOURCE_EXHAUSTED or TOTAL_UPDATES in error.message:

@@ -23,7 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from ..errors import GraphError, RunBlockedError, RunBusyError
 from .blocked import why_blocked
-from .failures import no_worker, raise_rpc
+from .failures import no_worker, paused, raise_rpc
 from .names import IS_HEARD
 
 WAIT = 20
@@ -33,10 +33,9 @@ BRIEFLY = 5
 SOON = (0.03, 0.1)
 """Seconds until a busy run is asked again."""
 
-_RUNNING = (
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
-)
+PAUSED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
+"""The status of a run that Temporal itself has paused; the SDK cannot read it."""
+_OPEN = (WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING, PAUSED)
 _AGAIN = (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.ABORTED)
 
 
@@ -54,6 +53,7 @@ async def glance(client: Client, run_id: str, name: str, *args: Any, wait: float
         RunNotFoundError: There is no such run.
         NoWorkerError: No worker answers.
         RunBusyError: The run has too much to do to answer.
+        RunPausedError: Temporal has paused it.
     """
     context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=run_id)
     converter = client.data_converter.with_context(context)
@@ -76,6 +76,8 @@ async def glance(client: Client, run_id: str, name: str, *args: Any, wait: float
             if error.status not in _AGAIN or now() > until:
                 await raise_unanswered(client, run_id, error)
         await asyncio.sleep(random.uniform(*SOON))
+    if answer.HasField("query_rejected"):
+        raise paused(run_id)
     [found] = await converter.decode(answer.query_result.payloads, [RawValue])
     return found
 
@@ -107,7 +109,7 @@ async def check_worker(client: Client, run_id: str) -> None:
         await glance(client, run_id, IS_HEARD, wait=BRIEFLY)
 
 
-async def describe(client: Client, run_id: str) -> api.DescribeWorkflowExecutionResponse:
+async def describe(client: Client, id: str, run_id: str = "") -> api.DescribeWorkflowExecutionResponse:
     """What the server knows of a run, as it says it: the SDK cannot read all statuses.
 
     Raises:
@@ -115,17 +117,17 @@ async def describe(client: Client, run_id: str) -> api.DescribeWorkflowExecution
         UnavailableError: The server cannot be reached.
     """
     request = api.DescribeWorkflowExecutionRequest(
-        namespace=client.namespace, execution=WorkflowExecution(workflow_id=run_id)
+        namespace=client.namespace, execution=WorkflowExecution(workflow_id=id, run_id=run_id)
     )
     try:
         return await client.workflow_service.describe_workflow_execution(request, retry=True)
     except RPCError as error:
-        raise_rpc(run_id, error)
+        raise_rpc(id, error)
 
 
 async def is_open(client: Client, run_id: str) -> bool:
     """Whether a run has not ended yet; see `describe`."""
-    return (await describe(client, run_id)).workflow_execution_info.status in _RUNNING
+    return (await describe(client, run_id)).workflow_execution_info.status in _OPEN
 
 
 async def _has_pollers(client: Client, run_id: str) -> bool:

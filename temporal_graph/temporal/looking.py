@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+)
 from temporalio.common import RawValue
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from ..codec.text import members
-from ..errors import GraphError, GraphInputError, RunBlockedError, RunNotFoundError
+from ..engine.looking import nothing
+from ..errors import GraphError, GraphInputError, RunBlockedError, RunNotFoundError, RunPausedError
 from ..starting import no_checkpoint
 from .blocked import unless_blocked, why_blocked
 from .crowd import crowd_of
-from .failures import raise_failure, raise_rpc, reading
-from .glancing import WAIT, raise_unanswered
-from .names import AUDIT, HISTORY, SNAPSHOT
+from .failures import paused, raise_failure, raise_rpc, reading
+from .glancing import PAUSED, WAIT, describe, raise_unanswered
+from .names import AUDIT, GET_STATE, HISTORY, SNAPSHOT
 from .payloads import from_raw
 
 ENCODED = "Encoded failure"
@@ -65,6 +73,7 @@ async def query(client: Client, id: str, name: str, *args: Any, run_id: str | No
         RunBlockedError: The workers that are there cannot go on with the run.
         NoWorkerError: No worker answers.
         RunBusyError: The run has too much to do to answer.
+        RunPausedError: Temporal has paused it.
     """
     handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(id, run_id=run_id)
     try:
@@ -75,6 +84,11 @@ async def query(client: Client, id: str, name: str, *args: Any, run_id: str | No
         if why is not None:
             raise RunBlockedError(why) from error
         raise GraphError(f"Run {id!r} could not answer {name!r}: {error}{_hint(error)}") from error
+    except (WorkflowQueryRejectedError, GraphError) as error:
+        # The SDK cannot read the status.
+        if (await describe(client, id)).workflow_execution_info.status != PAUSED:
+            raise
+        raise paused(id) from error
     except RPCError as error:
         await raise_unanswered(client, id, error)
 
@@ -82,6 +96,19 @@ async def query(client: Client, id: str, name: str, *args: Any, run_id: str | No
 def _hint(error: WorkflowQueryFailedError) -> str:
     # Whatever converter a client has, the SDK does not decode why a query failed.
     return "; its log says what. Has this client the payload codec of its workers?" if str(error) == ENCODED else ""
+
+
+async def standing(client: Client, id: str) -> Mapping[str, Any]:
+    """Where a run stands: what it says, or of one that Temporal itself has paused, just that.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        NoWorkerError: No worker answers.
+    """
+    try:
+        return await query(client, id, GET_STATE)
+    except RunPausedError:
+        return {**nothing(), "status": "paused", "is_known": False}
 
 
 async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int, Mapping[str, Any]]]:
@@ -95,6 +122,12 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
     while True:
         with reading(id):
             found, first = await crowd.feed.read(first)
+
+        try:
+            found, first = await crowd.feed.read(first)
+        except RunPausedError:
+            await asyncio.sleep(1)  # it goes on one day, as it does where a person is waited for
+            continue
         if not found:
             return
         for number, text in found:
@@ -196,9 +229,7 @@ async def snapshot_at(client: Client, id: str, checkpoint_id: str) -> dict[str, 
 async def _is_kept(client: Client, id: str, run_id: str) -> bool:
     """Whether the server still has a history."""
     try:
-        await client.get_workflow_handle(id, run_id=run_id).describe()
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            return False
-        raise_rpc(id, error)
+        await describe(client, id, run_id)
+    except RunNotFoundError:
+        return False
     return True

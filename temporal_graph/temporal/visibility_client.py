@@ -12,15 +12,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import temporalio.api.operatorservice.v1 as api
+import temporalio.api.workflowservice.v1 as requests
 from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.client import Client, WorkflowExecution, WorkflowQueryFailedError
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.common import RawValue
+from temporalio.converter import WorkflowSerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..engine.events import CANNOT_READ
 from ..errors import GraphError, GraphInputError, UnavailableError
 from .blocked import why_blocked
 from .failures import TOO_LATE, raise_rpc, reading
+from .glancing import PAUSED
 from .looking import handle_of
 from .names import (
     GRAPH_ASSIGNEES,
@@ -43,6 +47,8 @@ TYPES: Mapping[str, Any] = {
     GRAPH_ASSIGNEES: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
     GRAPH_DEADLINE: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
 }
+RUNNING, OPEN = "ExecutionStatus = 'Running'", "ExecutionStatus IN ('Running', 'Paused')"
+"""Runs that have not ended: as servers take it that cannot pause a run themselves, and as the others do."""
 ALL_OF_THEM = (
     f"{GRAPH_STATUS} = 'x' AND {GRAPH_PENDING_NODES} = 'x' AND {GRAPH_ASSIGNEES} = 'x' AND {GRAPH_DEADLINE} IS NULL"
 )
@@ -245,7 +251,7 @@ class Waiting:
 
     def running(self) -> str:
         """As any server takes it: all that run, of these graphs."""
-        query = "ExecutionStatus = 'Running'"
+        query = OPEN
         if self.graphs and all(self.is_found(name) for name in self.graphs):
             query += f" AND WorkflowType IN ({', '.join(map(quoted, self.graphs))})"
         return query
@@ -281,6 +287,7 @@ class Found:
         task_queue: Where its workers look for work.
         problem: Why it is blocked; None where it is not, as far as the list says.
         since: When this history of it began.
+        is_paused: Whether Temporal itself has paused it.
     """
 
     run_id: str
@@ -291,6 +298,7 @@ class Found:
     task_queue: str = ""
     problem: str | None = None
     since: datetime | None = None
+    is_paused: bool = False
 
 
 async def page(client: Client, query: str, size: int, token: bytes) -> tuple[list[Found], bytes]:
@@ -301,13 +309,18 @@ async def page(client: Client, query: str, size: int, token: bytes) -> tuple[lis
         GraphInputError: It does not know the token.
         GraphError: It does not answer, or the list cannot be read.
     """
-    listing = client.list_workflows(query, page_size=size, next_page_token=token or None)
+    request = requests.ListWorkflowExecutionsRequest(
+        namespace=client.namespace, page_size=size, next_page_token=token, query=query
+    )
     try:
-        await listing.fetch_next_page()
+        # The SDK's own listing cannot read all statuses, and none of a page in which such a run is.
+        listing = await client.workflow_service.list_workflow_executions(request, retry=True)
     except RPCError as error:
+        if _knows_no_pause(error) and not token:
+            return await page(client, query.replace(OPEN, RUNNING), size, token)
         raise _error(error, bool(token)) from error
-    found = [await _read(execution) for execution in listing.current_page or ()]
-    return list(await asyncio.gather(*(_explained(client, run) for run in found))), listing.next_page_token or b""
+    found = [await _read(client, info) for info in listing.executions]
+    return list(await asyncio.gather(*(_explained(client, run) for run in found))), listing.next_page_token
 
 
 async def _explained(client: Client, run: Found) -> Found:
@@ -325,7 +338,14 @@ async def count(client: Client, query: str) -> int:
     try:
         return (await client.count_workflows(query)).count
     except RPCError as error:
+        if _knows_no_pause(error):
+            return await count(client, query.replace(OPEN, RUNNING))
         raise _error(error, False) from error
+
+
+def _knows_no_pause(error: RPCError) -> bool:
+    """Whether a server is so old that it has no runs that it has paused itself."""
+    return error.status == RPCStatusCode.INVALID_ARGUMENT and "Paused" in error.message
 
 
 def _error(error: RPCError, has_token: bool) -> Exception:
@@ -338,20 +358,24 @@ def _error(error: RPCError, has_token: bool) -> Exception:
     return GraphError(f"The Temporal server does not list its runs: {error.message}")
 
 
-async def _read(execution: WorkflowExecution) -> Found:
+async def _read(client: Client, info: WorkflowExecutionInfo) -> Found:
+    run_id = info.execution.workflow_id
     # A server says so after some attempts at a task that failed.
-    is_stuck = REPORTED in execution.raw_info.search_attributes.indexed_fields
+    is_stuck = REPORTED in info.search_attributes.indexed_fields
     found = Found(
-        execution.id,
-        execution.workflow_type,
-        task_queue=execution.task_queue,
+        run_id,
+        info.type.name,
+        task_queue=info.task_queue,
         problem="" if is_stuck else None,
-        since=execution.start_time,
+        since=info.start_time.ToDatetime(UTC),
+        is_paused=info.status == PAUSED,
     )
+    if GRAPH_PENDING not in info.memo.fields:
+        return found
     try:
-        memo = await execution.memo_value(GRAPH_PENDING, None, type_hint=RawValue)
-        if memo is None:
-            return found
+        context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=run_id)
+        converter = client.data_converter.with_context(context)
+        [memo] = await converter.decode([info.memo.fields[GRAPH_PENDING]], [RawValue])
         read: Any = json.loads(from_raw(memo))
         problem = "" if is_stuck else read.get("problem")
         return replace(
@@ -363,7 +387,7 @@ async def _read(execution: WorkflowExecution) -> Found:
         )
     except Exception as error:  # of a codec, too
         raise GraphError(
-            f"What run {execution.id!r} waits for cannot be read ({type(error).__name__}: {error}). Does this client "
+            f"What run {run_id!r} waits for cannot be read ({type(error).__name__}: {error}). Does this client "
             "have the payload codec of the workers?"
         ) from error
 
@@ -395,8 +419,8 @@ class Asking:
         if run.is_whole or run.problem is not None:
             return run
         async with self._at_once:
-            if run.task_queue in self._deserted:
-                return self._lost(run)
+            if run.is_paused or run.task_queue in self._deserted:
+                return self._lost(run)  # nobody can look at what Temporal has paused
             before = self._answers[run.task_queue]
             patience = PATIENCE if self._waited_for < WAITED_FOR else HASTE
             try:
