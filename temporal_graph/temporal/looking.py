@@ -120,11 +120,9 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
     """
     crowd = crowd_of(client, id)
     while True:
-        with reading(id):
-            found, first = await crowd.feed.read(first)
-
         try:
-            found, first = await crowd.feed.read(first)
+            with reading(id):
+                found, first = await crowd.feed.read(first)
         except RunPausedError:
             await asyncio.sleep(1)  # it goes on one day, as it does where a person is waited for
             continue

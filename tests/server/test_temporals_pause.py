@@ -54,6 +54,8 @@ async def test_it_shows_as_paused_takes_no_answer_and_goes_on(server: DevServer)
     async with Worker(client, task_queue="q"), asyncio.timeout(90):
         run = await greet.start(client, Greet(), state=Chat(), id="r", task_queue="q")
         await run.wait()
+        early = asyncio.create_task(_kinds(run))
+        await asyncio.sleep(1)
         await pause(client, "r")
         state = await run.get_state()
         assert (state.status, state.values, state.interrupts) == ("paused", None, [])
@@ -82,7 +84,7 @@ async def test_it_shows_as_paused_takes_no_answer_and_goes_on(server: DevServer)
         stop = await run.wait()
         assert stop.state.messages == ["kept"]
         assert (await run.proceed({"user_name": "Bob"})).is_end
-        assert (await late)[-1] == "run_finished"
+        assert (await early)[-1] == (await late)[-1] == "run_finished"
 
 
 async def _kinds(run: Any) -> list[str]:
