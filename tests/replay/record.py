@@ -1,7 +1,7 @@
-"""Records the histories of a release, once: `python -m tests.replay.record 0.2`.
+"""Records the histories of a release, once: `python -m tests.replay.record 0.3`.
 
-The graphs of a release (`release_0_2`) stay as they are, in a module of their own, and so do the scripts of their runs
-(`scripts_0_2`); a new release gets new modules, and a new folder of histories.
+The graphs of a release (`release_0_3`) stay as they are, in a module of their own, and so do the scripts of their runs
+(`scripts_0_3`); a new release gets new modules, and a new folder of histories.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -38,5 +40,15 @@ def read(file: Path) -> str:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _clean(item) for key, item in cast("dict[str, Any]", value).items() if key not in NOT_OURS}
+        members = cast("dict[str, Any]", value)
+        if "metadata" in members and isinstance(members.get("data"), str):
+            return {**members, "data": _without_paths(members["data"])}
+        return {key: _clean(item) for key, item in members.items() if key not in NOT_OURS}
     return [_clean(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def _without_paths(data: str) -> str:
+    """A payload in which a stack trace, if there is one, has no folders."""
+    text = base64.b64decode(data)
+    short = re.sub(rb'(File \\")[^"\\]*/', rb"\1", text)
+    return data if short == text else base64.b64encode(short).decode()

@@ -3,112 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
-import tempfile
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
-from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
-
-from temporal_graph import (
-    Abort,
-    AnswerRefusedError,
-    Command,
-    GraphInputError,
-    GraphPlugin,
-    GraphRun,
-    GraphRunError,
-    Retry,
-    RunCancelledError,
-    Send,
-    Skip,
-    TemporalGraph,
-    register_search_attributes,
-)
-from temporal_graph.notify import Notification, Notifier, NotifyError
+from temporal_graph import Abort, AnswerRefusedError, Command, GraphInputError, Retry, Send, Skip
+from temporal_graph.notify import Notification, NotifyError
 from temporal_graph.temporal.names import SHOW
 from tests.replay import release_0_2 as release
-from tests.replay.recording import IDENTITY, QUEUE, Write
+from tests.replay.recording import QUEUE
 from tests.replay.release_0_2 import HOUR, Ask, Claim, File, Job, Prepare
 from tests.replay.serving import chain, until
-from tests.support.server import DevServer, program
-
-Graph = TemporalGraph[Any, Any, Any, Any]
-Run = GraphRun[Any, Any]
-
-
-@dataclass
-class Stage:
-    """Where a script runs: a server, and workers when it wants them.
-
-    Attributes:
-        address: The server.
-        environment: The server whose time can be skipped; None for another one.
-        ids: The runs that are to be recorded, with the names of their files.
-    """
-
-    address: str
-    environment: WorkflowEnvironment | None = None
-    ids: dict[str, str] = field(default_factory=dict[str, str])
-
-    async def client(self, *graphs: Graph, notify: Notifier | None = None, shows: bool | None = None) -> Client:
-        plugin = GraphPlugin(*(graphs or release.GRAPHS), notify=notify, search_attributes=shows)
-        return await Client.connect(self.address, plugins=[plugin], identity=IDENTITY)
-
-    @contextlib.asynccontextmanager
-    async def working(self, *graphs: Graph, cached: int = 1_000, **options: Any) -> AsyncGenerator[Client]:
-        """A worker that has seen no run before, with some graphs or all."""
-        client = await self.client(*graphs, **options)
-        async with Worker(client, task_queue=QUEUE, identity=IDENTITY, max_cached_workflows=cached):
-            yield client
-
-    async def sleep(self, time: timedelta) -> None:
-        assert self.environment is not None
-        await self.environment.sleep(time)
-
-    async def start(self, client: Client, graph: Graph, name: str, *args: Any, **options: Any) -> Run:
-        self.ids[name] = name
-        options.setdefault("state", File())
-        return await graph.start(client, *args, id=name, task_queue=QUEUE, **options)
-
-    async def start_raw(self, client: Client, graph: Graph, name: str, message: Any) -> Run:
-        """A run that is started without what the client's release of the graph says."""
-        self.ids[name] = name
-        await client.start_workflow(graph.name, message, id=name, task_queue=QUEUE)
-        return graph.get_run(client, name)
-
-
-def sdk(client: Client, run: Run) -> WorkflowHandle[Any, Any]:
-    return client.get_workflow_handle(run.id)
-
-
-async def open_in(run: Run, interrupt_id: str) -> None:
-    """Wait until a question is open."""
-
-    async def look() -> bool:
-        return interrupt_id in [pending.interrupt_id for pending in await run.pending_interrupts()]
-
-    await until(look)
-
-
-async def fails(run: Run) -> str:
-    try:
-        await run.result()
-    except GraphRunError as error:
-        return str(error)
-    raise AssertionError(f"{run.id} did not fail")
-
-
-async def has_noted(run: Run, kind: str) -> bool:
-    return kind in {entry.kind for entry in await run.audit()}
+from tests.replay.stage import Graph, Run, Script, Scripts, Stage, fails, has_noted, is_cancelled, open_in, sdk
 
 
 async def refusal(run: Run, answer: Any, actor: str | None) -> str:
@@ -117,15 +23,6 @@ async def refusal(run: Run, answer: Any, actor: str | None) -> str:
     except AnswerRefusedError as error:
         return error.reason
     raise AssertionError(f"{run.id} took {answer}")
-
-
-async def is_cancelled(run: Run) -> None:
-    await run.cancel()
-    try:
-        await run.result()
-    except RunCancelledError:
-        return
-    raise AssertionError(f"{run.id} was not cancelled")
 
 
 BOTH = ((release.deadlines, ""), (release.deadlines_here, "-here"))
@@ -713,9 +610,6 @@ async def runs_are_shown(stage: Stage) -> None:
 
 # -- Recording ------------------------------------------------------------------------------------------------------
 
-Script = Callable[[Stage], Awaitable[None]]
-Open = Callable[[Stage | None], AbstractAsyncContextManager[Stage]]
-
 SKIPPED: Sequence[Script] = (
     nobody_decides,
     much_is_changed,
@@ -732,37 +626,4 @@ PLAIN: Sequence[Script] = (no_worker_is_there, people_are_told, it_is_noisy, muc
 SHOWN: Sequence[Script] = (runs_are_shown,)
 
 
-@contextlib.asynccontextmanager
-async def skipping() -> AsyncGenerator[Stage]:
-    path = str(program("temporal-test-server"))
-    async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=path) as environment:
-        yield Stage(environment.client.service_client.config.target_host, environment)
-
-
-@contextlib.asynccontextmanager
-async def passing(*, registered: bool) -> AsyncGenerator[Stage]:
-    with tempfile.TemporaryDirectory() as data:
-        async with DevServer(Path(data)) as server:
-            if registered:
-                await register_search_attributes(await server.connect())
-            yield Stage(server.address)
-
-
-async def record(write: Write) -> None:
-    """Run every script on a server of its own."""
-    stages: list[tuple[Script, Callable[[], AbstractAsyncContextManager[Stage]]]] = [
-        *((script, skipping) for script in SKIPPED),
-        *((script, lambda: passing(registered=False)) for script in PLAIN),
-        *((script, lambda: passing(registered=True)) for script in SHOWN),
-    ]
-    only = sys.argv[2:]
-    for script, place in stages:
-        if only and script.__name__ not in only:
-            continue
-        began = time.monotonic()
-        async with place() as stage:
-            await asyncio.wait_for(script(stage), 120)
-            client = await stage.client()
-            for name, run_id in stage.ids.items():
-                write(name, await chain(client, run_id))
-        print(script.__name__, f"{time.monotonic() - began:.1f} s", flush=True)
+record = Scripts(release.GRAPHS, File, SKIPPED, PLAIN, SHOWN).record

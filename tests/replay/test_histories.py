@@ -15,12 +15,13 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from temporal_graph import GraphPlugin
-from tests.replay import release_0_1, release_0_2
+from tests.replay import release_0_1, release_0_2, release_0_3
 from tests.replay.recording import read
+from tests.replay.scripts_0_3 import garbling
 from tests.support.process import ROOT
 
 HISTORIES = ROOT / "tests" / "replay" / "histories"
-RELEASES = {"0.1": release_0_1.GRAPHS, "0.2": release_0_2.GRAPHS}
+RELEASES = {"0.1": release_0_1.GRAPHS, "0.2": release_0_2.GRAPHS, "0.3": release_0_3.GRAPHS}
 FILES = sorted(str(file.relative_to(HISTORIES)) for file in HISTORIES.glob("*/*"))
 
 
@@ -76,3 +77,11 @@ async def test_a_changed_graph_is_noticed() -> None:
     history = (HISTORIES / "0.1" / f"{release_0_1.pipeline.name}.1.json").read_text()
     with pytest.raises(Exception, match=r"Nondeterminism|TMPRL1100"):
         await replayer.replay_workflow(WorkflowHistory.from_json("other", history))
+
+
+async def test_what_one_worker_could_not_read_the_next_one_turns_away_too() -> None:
+    """Though it could read it: signals whose payload codec the worker that took them had not."""
+    plugin, converter = GraphPlugin(*release_0_3.GRAPHS), garbling(gets=False, reads=True)
+    replayer = Replayer(workflows=[], plugins=[plugin], data_converter=converter)
+    path = HISTORIES / "0.3" / "unread-signal.1.json.gz"
+    await replayer.replay_workflow(WorkflowHistory.from_json(path.name, read(path)))
