@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args, get_origin
 
@@ -138,7 +138,11 @@ class CompiledFunctions:
         transform, codec = self._transforms[path.id]
         cell = StateCell(state, self._state, self._plan)
         result = transform(f"The transform on {path.id!r}", cell, self._load(value))
-        if codec is not None:
+        if codec is not None and isinstance(result, Iterator):  # which can be read but once
+            items = list(cast("Iterator[Any]", result))
+            self._check(codec, items, value)
+            result = iter(items)
+        elif codec is not None:
             self._check(codec, result, value)
         return Live(result, codec), cell.result()
 

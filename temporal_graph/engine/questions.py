@@ -564,7 +564,7 @@ class Questions:
             {
                 "answer": shortened(answer),
                 "reason": refused.reason,
-                "message": cut(refused.message, LONGEST),
+                "message": refused.message,
                 "errors": _latest(refused.errors[::-1], ERRORS_SIZE)[::-1],
                 "rejected_at": now,
             }

@@ -50,6 +50,8 @@ ANSWERS = (RESUME, RESUME_ALL, PROCEED)
 
 TOO_LATE = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 """What is said where no answer came in time."""
+ENCODED = "Encoded failure"
+"""The message of a failure that the failure converter has encoded."""
 TOTAL_UPDATES = "limit on the total number of distinct updates"
 """What it says, as a failed precondition, of a run that has had 2,000 updates in one history: it takes no more."""
 _OF_THE_RUN = (
@@ -155,6 +157,13 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
             "result() says."
         ) from error
     raise GraphError(f"The Temporal server refused what was asked of run {run_id!r}: {error.message}") from error
+
+
+def unanswered(run_id: str, name: str, message: str) -> GraphError:
+    """That a run could not answer a query."""
+    # Whatever converter a client has, the SDK does not decode why a query failed.
+    hint = "; its log says what. Has this client the payload codec of its workers?" if message == ENCODED else ""
+    return GraphError(f"Run {run_id!r} could not answer {name!r}: {message}{hint}")
 
 
 def no_worker(run_id: str) -> NoWorkerError:

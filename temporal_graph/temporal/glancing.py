@@ -21,9 +21,9 @@ from temporalio.common import RawValue
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 
-from ..errors import GraphError, RunBlockedError, RunBusyError
+from ..errors import RunBlockedError, RunBusyError
 from .blocked import why_blocked
-from .failures import no_worker, paused, raise_rpc
+from .failures import no_worker, paused, raise_rpc, unanswered
 from .names import IS_HEARD
 
 WAIT = 20
@@ -72,7 +72,7 @@ async def glance(client: Client, run_id: str, name: str, *args: Any, wait: float
                 why = await why_blocked(client.get_workflow_handle(run_id), error.message)
                 if why is not None:
                     raise RunBlockedError(why) from error
-                raise GraphError(f"Run {run_id!r} could not answer {name!r}: {error.message}") from error
+                raise unanswered(run_id, name, error.message) from error
             if error.status not in _AGAIN or now() > until:
                 await raise_unanswered(client, run_id, error)
         await asyncio.sleep(random.uniform(*SOON))

@@ -25,13 +25,10 @@ from ..errors import GraphError, GraphInputError, RunBlockedError, RunNotFoundEr
 from ..starting import no_checkpoint
 from .blocked import unless_blocked, why_blocked
 from .crowd import crowd_of
-from .failures import paused, raise_failure, raise_rpc, reading
+from .failures import paused, raise_failure, raise_rpc, reading, unanswered
 from .glancing import PAUSED, WAIT, describe, raise_unanswered
 from .names import AUDIT, GET_STATE, HISTORY, SNAPSHOT
 from .payloads import from_raw
-
-ENCODED = "Encoded failure"
-"""The message of a failure that the failure converter has encoded."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ async def query(client: Client, id: str, name: str, *args: Any, run_id: str | No
         why = await why_blocked(handle, str(error))
         if why is not None:
             raise RunBlockedError(why) from error
-        raise GraphError(f"Run {id!r} could not answer {name!r}: {error}{_hint(error)}") from error
+        raise unanswered(id, name, str(error)) from error
     except (WorkflowQueryRejectedError, GraphError) as error:
         # The SDK cannot read the status.
         if (await describe(client, id)).workflow_execution_info.status != PAUSED:
@@ -91,11 +88,6 @@ async def query(client: Client, id: str, name: str, *args: Any, run_id: str | No
         raise paused(id) from error
     except RPCError as error:
         await raise_unanswered(client, id, error)
-
-
-def _hint(error: WorkflowQueryFailedError) -> str:
-    # Whatever converter a client has, the SDK does not decode why a query failed.
-    return "; its log says what. Has this client the payload codec of its workers?" if str(error) == ENCODED else ""
 
 
 async def standing(client: Client, id: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import re
 from datetime import datetime, time, timezone
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from pydantic_core import TzInfo
@@ -22,6 +23,8 @@ def _inside(value: Any) -> Any:
         return repr(value)
     if isinstance(value, Decimal):
         return value.as_tuple()
+    if isinstance(value, ZoneInfo):
+        return value.key
     if isinstance(value, datetime | time):
         zone = value.tzinfo
         key = getattr(zone, "key", None)

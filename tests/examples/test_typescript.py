@@ -73,23 +73,27 @@ def program() -> list[str | Path]:
     return [node, FOLDER / "build/main.js"]
 
 
-async def test_it_does_all_that_can_be_done_by_wire(own_server: DevServer, program: list[str | Path]) -> None:
+async def test_it_does_all_that_can_be_done_by_wire(
+    own_server: DevServer, program: list[str | Path], tmp_path: Path
+) -> None:
     await register_search_attributes(await own_server.connect())
     client = await own_server.connect(GraphPlugin(order))
     name = new_name("typescript")
     async with Worker(client, task_queue=name, **worker_options()):
-        node = await asyncio.create_subprocess_exec(
-            *program,
-            name,
-            env={**os.environ, "TEMPORAL_ADDRESS": own_server.address, "TASK_QUEUE": name},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        with (tmp_path / "said").open("wb") as said, (tmp_path / "complained").open("wb") as complained:
+            node = await asyncio.create_subprocess_exec(
+                *program,
+                name,
+                env={**os.environ, "TEMPORAL_ADDRESS": own_server.address, "TASK_QUEUE": name},
+                stdout=said,
+                stderr=complained,
+            )
         try:
-            said, complained = await asyncio.wait_for(node.communicate(), 120)
+            await asyncio.wait_for(node.wait(), 120)
         finally:
             if node.returncode is None:
                 node.kill()
-    assert node.returncode == 0, complained.decode()
-    assert said.decode() == SAID
-    assert f"proceed is sent again: {name} has continued as new" in complained.decode()
+    warnings = (tmp_path / "complained").read_text()
+    assert node.returncode == 0, warnings
+    assert (tmp_path / "said").read_text() == SAID
+    assert f"proceed is sent again: {name} has continued as new" in warnings

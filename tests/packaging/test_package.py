@@ -71,7 +71,12 @@ def test_the_demo_installs_what_it_needs(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     clone = subprocess.run(
-        ["make", "--dry-run", "demo"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        ["make", "--no-print-directory", "--dry-run", "demo"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert re.findall(r"--editable '(.*)'", clone.stdout) == [".[dev-server,examples]"]
     assert clone.stdout.endswith("\n.venv-demo/bin/python -m examples.publish.demo\n")
@@ -79,7 +84,12 @@ def test_the_demo_installs_what_it_needs(tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv/.ready").touch()
     developer = subprocess.run(
-        ["make", "--dry-run", "demo"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        ["make", "--no-print-directory", "--dry-run", "demo"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert developer.stdout == ".venv/bin/python -m examples.publish.demo\n"
 
