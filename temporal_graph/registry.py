@@ -64,7 +64,8 @@ class Registry:
                     f"Two graphs are named {graph.name!r}. A run finds its graph by this name; give one another."
                 )
             self._graphs[graph.name] = replace(graph, notifies=notifier is not None)
-            _ = graph.compiled.shape  # here, because it takes a while, which no run has
+            # Here, because it takes a while, which no run has.
+            _ = graph.compiled.shape, graph.compiled.runner.codes
 
     def get(self, name: str) -> RegisteredGraph | None:
         """The graph of this name, if there is one."""

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import CodeType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -120,6 +120,7 @@ class NodeAsker:
         dump_policy: Callable[[InterruptPolicy], dict[str, Json]],
         hooks: Hooks,
         runner: CodeType,
+        code: str,
     ) -> None:
         self._codec = codec
         self._steps = steps
@@ -133,6 +134,7 @@ class NodeAsker:
         self._dump_policy = dump_policy
         self._hooks = hooks
         self._runner = runner
+        self._code = code
         self._task = asyncio.current_task()
         self._matching = Matching(message.answers, message.marks, is_deterministic=hooks.is_in_workflow)
         self._asked = 0
@@ -171,7 +173,8 @@ class NodeAsker:
             raise InterruptError(str(error)) from error
         schema = None if response_type is Any else codec.answer_schema()
         # A task of the node's own may be one of several that run the same code.
-        mark = Mark.of(shown, schema, place(self._runner) if asyncio.current_task() is self._task else None)
+        where = place(self._runner) if asyncio.current_task() is self._task else None
+        mark = replace(Mark.of(shown, schema, where), code=self._code)
         position = self._matching.find(key, mark, value)
         errors: tuple[dict[str, Any], ...] = ()
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
 from ..codec.text import compact
@@ -44,6 +44,7 @@ class Mark:
         untimed: What is shown, but for the times in it.
         place: Where in the node's code it is asked; None where many may be asked.
         met: Whether the node has come by it again.
+        code: The code that asks; see `code_of`.
         edited: Whether its answer, or who made a fork of the run, has changed the state, which it may show.
     """
 
@@ -53,6 +54,7 @@ class Mark:
     place: str | None = None
     met: bool = False
     edited: bool = False
+    code: str | None = None
 
     @staticmethod
     def of(value: Json, schema: Json, place: str | None) -> Mark:
@@ -63,21 +65,26 @@ class Mark:
     @staticmethod
     def load(data: Mapping[str, Any]) -> Mark | None:
         """From JSON; None for a question of an earlier release, which is known by its number alone."""
-        return Mark(**{"untimed": data["shown"], **data}) if "shown" in data else None
+        known = {name: value for name, value in data.items() if name in _MARK_FIELDS}
+        return Mark(**{"untimed": data["shown"], **known}) if "shown" in data else None
 
     def dump(self) -> dict[str, Json]:
         """As JSON, without what there is nothing to say about."""
-        fields = {name: value for name, value in asdict(self).items() if value}
+        data = {name: value for name, value in asdict(self).items() if value}
         if self.untimed == self.shown:
-            del fields["untimed"]
-        return fields
+            del data["untimed"]
+        return data
+
+
+_MARK_FIELDS = [field.name for field in fields(Mark)]
 
 
 class Matching:
     """The answered questions of a node, and those that it has come by since it began.
 
     A question with a key is known by it. Any other is the one that showed the same, wherever the node asks it; or the
-    one that was asked in the same place in its code, if it comes by there once, and no more than times have changed.
+    one that was asked in the same place in its code, if it comes by there once, and no more than times have changed; or
+    the one that showed the same, and that another release of the node has asked with another type.
 
     Args:
         answered: The positions of those that have answers.
@@ -129,6 +136,8 @@ class Matching:
         if found is None:
             found = self._in_place(mark, call)
         if found is None:
+            found = self._retyped(mark)
+        if found is None:
             self._check_doubt(mark, value)
             found = call if call not in self._numbers else max(self._numbers) + 1
         self._left.pop(found, None)
@@ -148,6 +157,11 @@ class Matching:
         if not has_met:
             self.met.append(number)
         return number
+
+    def _retyped(self, mark: Mark) -> int | None:
+        """The question that showed the same, with another type of answer, when the node had other code."""
+        others = ((number, known) for number, known in self._left.items() if known is not None)
+        return min((n for n, known in others if known.shown == mark.shown and known.code != mark.code), default=None)
 
     def _in_place(self, mark: Mark, call: int) -> int | None:
         """The question of which it can only be another reading."""

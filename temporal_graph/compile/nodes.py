@@ -28,6 +28,7 @@ from ..interrupts import current_asker
 from ..messages import NodeDone, NodeInput, NodeResult, Question
 from .asking import NO_HOOKS, Hooks, Interrupted, NodeAsker
 from .checks import not_awaitable
+from .code import code_of
 from .editing import check_state, edited
 from .policies import Policies
 from .reading import reading
@@ -99,6 +100,11 @@ class NodeRunner:
         """The name of the type that writes a node's output, by where it goes."""
         return self._types[node_id]
 
+    @functools.cached_property
+    def codes(self) -> Mapping[str, str]:
+        """What stands for the code of each node; see `code_of`."""
+        return {code.id: code_of(getattr(code.step, "node_type", code.step.call)) for code in self._nodes.values()}
+
     async def run(
         self, node_id: str, message: NodeInput, deps: Any, hooks: Hooks = NO_HOOKS, emit: Emit | None = None
     ) -> NodeResult:
@@ -128,7 +134,8 @@ class NodeRunner:
             state = None if self._state is None or message.state is None else self._state.load_kept(message.state)
         context: StepContext[Any, Any, Any] = StepContext(state=state, deps=deps, inputs=inputs)
         dump_policy = functools.partial(self._policies.dump, context=context)
-        asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks, NodeRunner.run.__code__)
+        runner, own = NodeRunner.run.__code__, self.codes[node_id]
+        asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks, runner, own)
         token, emitting = current_asker.set(asker), current_emit.set(emit)
         try:
             if message.composes:

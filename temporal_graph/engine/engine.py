@@ -380,6 +380,8 @@ class Engine(Timing):
             del task.answers[number]
         asked, task.doubtful = task.doubtful, None
         if event.errors and asked is not None and asked.interrupt_id == interrupt_id:
+            if (event.mark or {}).get("code") is not None:  # earlier releases asked once more as they had asked before
+                asked.value, asked.response_schema = event.value, event.response_schema
             self._reopen(asked)
             return
         interrupt = Interrupt(

@@ -74,6 +74,7 @@ from .streaming import Events
 from .summaries import details, node_summary, summary
 from .telling import Teller
 from .timers import Timers
+from .trials import Trials
 from .visibility import Showing
 
 SUGGESTED = 4_096
@@ -148,6 +149,7 @@ class Driver:
         self._tell = Teller(self.engine, events, compiled.plan)
         self._timers = Timers(self.engine, self._on_due)
         self._showing = Showing(graph.shows)
+        self.trials = Trials(self.engine, compiled)
         self._sent = Sent()
         self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent, self._sent)
         if origin is None:
@@ -190,6 +192,8 @@ class Driver:
         self._tell.answered(self.engine.taken)
         self._do(commands)
         self._check_end()
+        if via == "update" and self.trials.begin(accepted):
+            self._command()
         return accepted
 
     def reject(self, answer: Json, refused: Refused) -> None:
@@ -552,6 +556,10 @@ class Driver:
 
     def _apply(self, event: Event) -> None:
         before = self.engine.state
+        event = self.trials.look_at(event)
+        if isinstance(event, NodeBlocked) and event.task_id in self._suspended:
+            self._suspended.pop(event.task_id)
+            self._running.pop(event.task_id).cancel()
         task = None if isinstance(event, Start) else self.engine.tasks.get(event.task_id)
         commands = self.engine.apply(event, _now())
         if task is None and not isinstance(event, Start):

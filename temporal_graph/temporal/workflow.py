@@ -225,7 +225,7 @@ class GraphWorkflow:
             driver.reject(shown(args), Refused("invalid", f"These are no events: {error}"))
 
     @workflow.update(dynamic=True)
-    def on_update(self, name: str, args: Sequence[RawValue]) -> RawValue:
+    async def on_update(self, name: str, args: Sequence[RawValue]) -> RawValue:
         """Do what is asked for.
 
         Returns:
@@ -236,8 +236,10 @@ class GraphWorkflow:
             ApplicationError: `AnswerRefused`, with the refusal as its first detail.
         """
         try:
-            asked = request(name)
-            return _looked_at(asked.do(self._open(), asked.read(args), "update"))
+            asked, driver = request(name), self._open()
+            done = asked.do(driver, asked.read(args), "update")
+            await driver.trials.hear(lambda: driver.is_leaving)
+            return _looked_at(done)
         except Refused as refused:
             raise _refuse(refused) from None  # the SDK would send both
 
@@ -269,6 +271,7 @@ class GraphWorkflow:
             driver = self._open()
             if sent is not None and not self._is_start(sent):
                 driver.answer([sent], "update")
+                await driver.trials.hear(lambda: driver.is_leaving)
         except Refused as refused:
             raise _refuse(refused) from None
         driver.see_message()

@@ -137,6 +137,12 @@ field_forbidden = claim(state=Strict)
 inputs_changed = claim(inputs=dict[str, int])
 # What people may say.
 answer_changed = claim(answer=Literal["yes", "no"])
+text = claim(answer=str)
+text_short = claim(answer=str, max_history_events=10)
+number = claim(answer=int)
+choice = claim(answer=Literal["yes", "no"])
+choice_short = claim(answer=Literal["yes", "no"], max_history_events=10)
+other_choice = claim(answer=Literal["approve", "reject"])
 
 
 @dataclass

@@ -1,0 +1,98 @@
+"""What stands for the code of a node: the same for the same, so that a run can tell that another release has it now."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import re
+from collections.abc import Iterable
+from types import CodeType, FunctionType, MethodType
+from typing import Any, cast, get_args
+
+MOST = 500
+"""Functions and types of one node that are looked at."""
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
+
+
+def code_of(function: Any) -> str:
+    """What stands for a function or class, and for the functions, types and constants of its own package that it names.
+
+    Another version of Python, or of what the package builds on, may give another one for the same code.
+    """
+    found: list[str] = []
+    package = _package(function)
+    seen: dict[int, Any] = {}
+    waiting: list[Any] = [function]
+    while waiting and len(seen) < MOST:
+        item = waiting.pop(0)
+        if id(item) not in seen:
+            seen[id(item)] = item  # which keeps its id its own
+            waiting.extend(_look(item, package, found))
+    return hashlib.sha256("\n".join(found).encode(errors="backslashreplace")).hexdigest()[:16]
+
+
+def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
+    """Note what an object is, and say what else there is to look at."""
+    if isinstance(item, functools.partial):
+        made: functools.partial[Any] = item  # pyright: ignore[reportUnknownVariableType]
+        return [made.func, *made.args, *made.keywords.values()]
+    if isinstance(item, MethodType):
+        return [item.__func__]
+    if isinstance(item, FunctionType) and _package(item) == package:
+        return _look_at_function(item, found)
+    if isinstance(item, type) and not get_args(item) and _package(item) == package:
+        fields: dict[str, Any] = inspect.get_annotations(item)
+        found.append(f"class {item.__qualname__} {[(name, _text(hint)) for name, hint in fields.items()]}")
+        own = [part for part in item.__dict__.values() if isinstance(part, FunctionType)]
+        return [*(part for part in own if part.__module__ == item.__module__), *item.__mro__[1:], *fields.values()]
+    if isinstance(item, FunctionType | type) or get_args(item) or isinstance(item, str | int | float | bytes | None):
+        found.append(_text(item))
+    return get_args(item)
+
+
+def _look_at_function(function: FunctionType, found: list[str]) -> Iterable[Any]:
+    codes = list(_codes(function.__code__))
+    found.extend(f"{code.co_code.hex()} {code.co_names} {_constants(code.co_consts)}" for code in codes)
+    names = dict.fromkeys(name for code in codes for name in code.co_names)
+    named = [function.__globals__[name] for name in names if name in function.__globals__]
+    cells = [cell.cell_contents for cell in function.__closure__ or () if _is_set(cell)]
+    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    wrapped: Any = getattr(function, "__wrapped__", None)
+    return [*named, *cells, *defaults, wrapped]
+
+
+def _codes(code: CodeType) -> Iterable[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _constants(constants: Iterable[Any]) -> list[str]:
+    """The constants of a function as text; those of a set in one order, whatever the process."""
+    found: list[str] = []
+    for constant in constants:
+        if isinstance(constant, tuple | frozenset):
+            parts = _constants(cast("Iterable[Any]", constant))
+            found.append(str(sorted(parts) if isinstance(constant, frozenset) else parts))
+        elif not isinstance(constant, CodeType):
+            found.append(repr(constant))
+    return found
+
+
+def _text(item: Any) -> str:
+    name = f"{item.__module__}.{item.__qualname__}" if isinstance(item, FunctionType) else repr(item)
+    return _ADDRESS.sub("", name)
+
+
+def _package(item: Any) -> str:
+    return str(getattr(item, "__module__", "")).partition(".")[0]
+
+
+def _is_set(cell: Any) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""Answers to what another release of a node has asked: the node says whether they fit, before anybody is told so.
+
+An answer is checked by the schema with which its question was asked. If the node has other code by now, it may take
+another type of answer. An update waits until the node has run with its answer, and is refused with what the node says;
+the question is open again, as it is asked now. What nobody can be told any more is not undone: the node is blocked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from ..compile import CompiledGraph
+from ..engine.engine import Engine
+from ..engine.events import Event, Failure, NodeAsked, NodeBlocked, NodeDidOnce, listed
+from ..engine.questions import Accepted, Refused, describe, name_of, parts_of
+from .names import CONTINUED, KEPT, TRIED
+
+MOST_SECONDS = 10
+"""For how long an update waits for a node; the client waits somewhat longer for the update."""
+MOST_TRIALS = 2
+"""How many updates wait so: a server lets ten be under way."""
+
+
+class Trials:
+    """The answers that nodes have to say something to."""
+
+    def __init__(self, engine: Engine, graph: CompiledGraph) -> None:
+        self._engine = engine
+        self._graph = graph
+        self._count = 0
+        self._begun: list[str] = []
+        self._trials: list[dict[str, Refused | None]] = []
+
+    def begin(self, accepted: Sequence[Accepted]) -> bool:
+        """Note what an update has answered.
+
+        Returns:
+            Whether the task at hand has a command for it.
+        """
+        self._count += 1
+        is_doubted = any(self._is_doubted(item) for item in accepted)
+        # Whether the code is another one is a matter of the release, so it is in the history where it is.
+        is_tried = (is_doubted and len(self._trials) < MOST_TRIALS) or workflow.unsafe.is_replaying()
+        if not is_tried or not workflow.patched(f"{TRIED}-{self._count}"):
+            self._begun = []
+            return False
+        self._begun = [item.interrupt_id for item in accepted]
+        return True
+
+    async def hear(self, is_leaving: Callable[[], bool]) -> None:
+        """Wait until the nodes that have just been given answers have said whether these fit.
+
+        Args:
+            is_leaving: Whether the run is about to continue as new, so that who waits must go and come again.
+
+        Raises:
+            Refused: They do not.
+            ApplicationError: `ContinuedAsNew`: the same update is to be sent again.
+        """
+        begun, self._begun = self._begun, []
+        if not begun:
+            return
+        trial: dict[str, Refused | None] = dict.fromkeys(begun)
+        self._trials.append(trial)
+        try:
+            await workflow.wait_condition(
+                lambda: is_leaving() or not any(map(self._is_on_its_way, begun)), timeout=MOST_SECONDS
+            )
+        except TimeoutError:
+            pass  # it stays taken, whatever the node says
+        finally:
+            self._trials = [other for other in self._trials if other is not trial]
+        refused = [found for found in trial.values() if found is not None]
+        if is_leaving():
+            message = "The run continues as new, and has yet to try the answer; send the update again."
+            raise ApplicationError(message, type=CONTINUED, non_retryable=True)
+        if refused:
+            others = "" if len(begun) == len(refused) else " The other answers that came with it were taken."
+            errors = [error for each in refused for error in each.errors]
+            raise Refused("invalid", " ".join(each.message for each in refused) + others, errors)
+
+    def look_at(self, event: Event) -> Event:
+        """What has become of a node: it is blocked where it does not take an answer that was promised to be taken."""
+        if not isinstance(event, NodeAsked) or not event.errors or event.position is None:
+            return event
+        name, errors = name_of(event.task_id, event.position), list(event.errors)
+        trials = [trial for trial in self._trials if name in trial]
+        for trial in trials:
+            trial[name] = Refused("invalid", f"{describe(name, errors)} {_OTHER}", errors)
+        task = self._engine.tasks.get(event.task_id)
+        accepted = self._engine.questions.accepted.get(name)
+        before: dict[str, Any] = (task.marks.get(event.position) if task is not None else None) or {}
+        is_promised = accepted is None or accepted.via == "update"
+        is_changed = bool(before) and before.get("schema") != (event.mark or {}).get("schema")
+        if trials or task is None or not is_promised or not is_changed:
+            return event
+        if not workflow.patched(f"{KEPT}-{self._engine.checkpoint}"):
+            return event
+        for key, value in (event.once or {}).items():
+            self._engine.apply(NodeDidOnce(task.id, key, value), self._engine.now)
+        by = f" of {accepted.actor}" if accepted is not None and accepted.actor else ""
+        message = (
+            f"the answer{by} to {name!r} was taken as the release before asked for it, and does not fit what this one "
+            f"asks for: {listed(errors)}. The other release would carry it on; or send the run elsewhere, with a goto, "
+            f"to {task.node_id!r} again for instance."
+        )
+        return NodeBlocked(event.task_id, Failure(task.node_id, "AnswerOutdated", message))
+
+    def _is_doubted(self, accepted: Accepted) -> bool:
+        """Whether other code has asked than that which gets the answer."""
+        node_id, visit, position = parts_of(accepted.interrupt_id)
+        task = self._engine.tasks.get(f"{node_id}:{visit}")
+        if task is None or position is None or position not in task.answers or accepted.missing:
+            return False
+        return (task.marks.get(position) or {}).get("code") != self._graph.runner.codes[node_id]
+
+    def _is_on_its_way(self, interrupt_id: str) -> bool:
+        node_id, visit, _ = parts_of(interrupt_id)
+        task = self._engine.tasks.get(f"{node_id}:{visit}")
+        return task is not None and task.status in ("ready", "running") and not self._engine.paused
+
+
+_OTHER = "Another release had asked the question; it is open again, as it is asked now."
