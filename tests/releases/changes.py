@@ -143,6 +143,28 @@ number = claim(answer=int)
 choice = claim(answer=Literal["yes", "no"])
 choice_short = claim(answer=Literal["yes", "no"], max_history_events=10)
 other_choice = claim(answer=Literal["approve", "reject"])
+text_here = claim(answer=str, node_options={"ask": NodeOptions(execution="workflow")})
+text_here_short = claim(answer=str, max_history_events=10, node_options={"ask": NodeOptions(execution="workflow")})
+number_here = claim(answer=int, node_options={"ask": NodeOptions(execution="workflow")})
+
+
+def loop(answer: Any, **given: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    """A graph that asks twice in one place, the second time with the type of its release."""
+    builder: GraphBuilder[State, None, int, str] = GraphBuilder(state_type=State, input_type=int, output_type=str)
+
+    @builder.step
+    async def ask(ctx: StepContext[State, None, int]) -> str:
+        said: list[str] = []
+        for number in range(ctx.inputs):
+            said.append(f"{await interrupt(f'number {number}?', response_type=str if number == 0 else answer)}")
+        return ", ".join(said)
+
+    builder.add(builder.edge_from(builder.start_node).to(ask), builder.edge_from(ask).to(builder.end_node))
+    return TemporalGraph(builder.build(), name=NAME, **given)
+
+
+loop_text = loop(str)
+loop_number = loop(int)
 
 
 @dataclass
@@ -187,5 +209,36 @@ class ConfirmNow(InterruptNode[State, None, str]):
         return End(f"{self.amount}: {self.approved}")
 
 
+@dataclass
+class ReplyText(InterruptNode[State, None, str]):
+    """Asks for a text."""
+
+    said: Annotated[str | None, Required] = None
+
+    async def run(self, ctx: GraphRunContext[State, None]) -> End[str]:
+        return End(f"{self.said}")
+
+    @classmethod
+    def get_node_id(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "Reply"
+
+
+@dataclass
+class ReplyNumber(InterruptNode[State, None, str]):
+    """... and in a later release for a number."""
+
+    said: Annotated[int | None, Required] = None
+
+    async def run(self, ctx: GraphRunContext[State, None]) -> End[str]:
+        return End(f"{self.said}")
+
+    @classmethod
+    def get_node_id(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "Reply"
+
+
+reply_text = InterruptibleGraph(nodes=[ReplyText], name="reply")
+reply_text_short = InterruptibleGraph(nodes=[ReplyText], name="reply", max_history_events=10)
+reply_number = InterruptibleGraph(nodes=[ReplyNumber], name="reply")
 classes = InterruptibleGraph(nodes=[Enter, Confirm], name="classes")
 class_renamed = InterruptibleGraph(nodes=[EnterNow, ConfirmNow], name="classes")
