@@ -48,7 +48,9 @@ def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
         return [*(part for part in own if part.__module__ == item.__module__), *item.__mro__[1:], *fields.values()]
     if isinstance(item, FunctionType | type) or get_args(item) or isinstance(item, str | int | float | bytes | None):
         found.append(_text(item))
-    return get_args(item)
+    # Of AfterValidator and its like, the function.
+    inside = getattr(item, "func", None) if _package(type(item)) == "pydantic" else None
+    return [*get_args(item), inside]
 
 
 def _look_at_function(function: FunctionType, found: list[str]) -> Iterable[Any]:

@@ -58,6 +58,8 @@ T = TypeVar("T")
 
 ATTEMPTS = 100
 """How often an update is sent to a run that continues as new just as it comes."""
+LATER = 0.5
+"""Seconds after which an answer is sent again to a run that has to try others first."""
 PATIENCE = 60
 """Seconds for which an update is sent again and again to a run of which too much is asked."""
 
@@ -159,6 +161,11 @@ async def _send(
                 raise RunBusyError(f"Run {run_id!r} has not taken what was sent in {PATIENCE} seconds.") from error
         except WorkflowUpdateFailedError as error:
             crowd.hear()
+            if is_busy(error) and crowd.now() > until:
+                raise RunBusyError(f"Run {run_id!r} has not tried what was sent in {PATIENCE} seconds.") from error
+            if is_busy(error):
+                await asyncio.sleep(LATER)
+                continue
             if not is_continued(error) or attempts == ATTEMPTS:
                 await _raise_refusal(handle, error, name)
             attempts += 1

@@ -61,6 +61,16 @@ def _read_answer(args: Sequence[RawValue]) -> Answer:
     return answer
 
 
+def _check_answer(driver: Driver, answer: Answer) -> None:
+    driver.engine.check(answer)
+    driver.trials.check([answer])
+
+
+def _check_answers(driver: Driver, answers: Sequence[Answer]) -> None:
+    driver.engine.check_all(answers)
+    driver.trials.check(answers)
+
+
 def _answer(driver: Driver, answer: Answer, via: str) -> Json:
     return _shown(driver.answer([answer], via)[0])
 
@@ -118,8 +128,8 @@ def _unpause(driver: Driver, _: None, _via: str) -> Json:
 
 
 _REQUESTS: dict[str, Request] = {
-    RESUME: Request(_read_answer, lambda driver, answer: driver.engine.check(answer), _answer),
-    RESUME_ALL: Request(read_answers, lambda driver, answers: driver.engine.check_all(answers), _answers),
+    RESUME: Request(_read_answer, _check_answer, _answer),
+    RESUME_ALL: Request(read_answers, _check_answers, _answers),
     REASSIGN: Request(
         read_reassign,
         lambda driver, change: driver.engine.check_reassign(change.interrupt_id, change.to),

@@ -7,6 +7,7 @@ the question is open again, as it is asked now. What nobody can be told any more
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,9 +16,9 @@ from temporalio.exceptions import ApplicationError
 
 from ..compile import CompiledGraph
 from ..engine.engine import Engine
-from ..engine.events import Event, Failure, NodeAsked, NodeBlocked, NodeDidOnce, listed
-from ..engine.questions import Accepted, Refused, describe, name_of, parts_of
-from .names import CONTINUED, KEPT, TRIED
+from ..engine.events import Event, Failure, NodeAsked, NodeBlocked, NodeDidOnce, Position, listed
+from ..engine.questions import Accepted, Answer, Refused, describe, name_of, parts_of
+from .names import CONTINUED, KEPT, TOO_MANY_WAIT, TRIED
 
 MOST_SECONDS = 10
 """For how long an update waits for a node; the client waits somewhat longer for the update."""
@@ -34,6 +35,21 @@ class Trials:
         self._count = 0
         self._begun: list[str] = []
         self._trials: list[dict[str, Refused | None]] = []
+
+    def check(self, answers: Sequence[Answer]) -> None:
+        """Refuse answers for now that nodes would have to say something to, where enough others wait for theirs.
+
+        Raises:
+            ApplicationError: `TooManyWait`: the same update is to be sent again a little later.
+        """
+        if len(self._trials) < MOST_TRIALS:
+            return
+        for answer in answers:
+            with contextlib.suppress(Refused):
+                asked = self._engine.questions.named(answer.interrupt_id)
+                if asked.kind == "call" and self._is_anothers(asked.task_id, asked.position):
+                    message = "Nodes of another release have to say whether they take earlier answers; send this later."
+                    raise ApplicationError(message, type=TOO_MANY_WAIT, non_retryable=True)
 
     def begin(self, accepted: Sequence[Accepted]) -> bool:
         """Note what an update has answered.
@@ -75,13 +91,13 @@ class Trials:
         finally:
             self._trials = [other for other in self._trials if other is not trial]
         refused = [found for found in trial.values() if found is not None]
-        if is_leaving():
-            message = "The run continues as new, and has yet to try the answer; send the update again."
-            raise ApplicationError(message, type=CONTINUED, non_retryable=True)
         if refused:
             others = "" if len(begun) == len(refused) else " The other answers that came with it were taken."
             errors = [error for each in refused for error in each.errors]
             raise Refused("invalid", " ".join(each.message for each in refused) + others, errors)
+        if is_leaving():
+            message = "The run continues as new, and has yet to try the answer; send the update again."
+            raise ApplicationError(message, type=CONTINUED, non_retryable=True)
 
     def look_at(self, event: Event) -> Event:
         """What has become of a node: it is blocked where it does not take an answer that was promised to be taken."""
@@ -116,7 +132,13 @@ class Trials:
         task = self._engine.tasks.get(f"{node_id}:{visit}")
         if task is None or position is None or position not in task.answers or accepted.missing:
             return False
-        return (task.marks.get(position) or {}).get("code") != self._graph.runner.codes[node_id]
+        return self._is_anothers(task.id, position)
+
+    def _is_anothers(self, task_id: str, position: Position | None) -> bool:
+        """Whether other code has asked a question than its node has now; or nobody knows which."""
+        task = self._engine.tasks[task_id]
+        mark = (task.marks.get(position) if position is not None else None) or {}
+        return mark.get("code") != self._graph.runner.codes[task.node_id]
 
     def _is_on_its_way(self, interrupt_id: str) -> bool:
         node_id, visit, _ = parts_of(interrupt_id)

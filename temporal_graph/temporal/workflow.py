@@ -301,6 +301,7 @@ class GraphWorkflow:
             check_sent(sent)
             if sent is not None and not self._is_start(sent):
                 driver.engine.check(sent)
+                driver.trials.check([sent])
         except Refused as refused:
             raise _refuse(refused) from None
         except UnreadableError as error:

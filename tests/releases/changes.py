@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext
+from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
 
 from temporal_graph import InterruptibleGraph, InterruptNode, NodeOptions, Required, TemporalGraph, interrupt
 
@@ -154,17 +154,41 @@ def loop(answer: Any, **given: Any) -> TemporalGraph[Any, Any, Any, Any]:
 
     @builder.step
     async def ask(ctx: StepContext[State, None, int]) -> str:
-        said: list[str] = []
-        for number in range(ctx.inputs):
-            said.append(f"{await interrupt(f'number {number}?', response_type=str if number == 0 else answer)}")
-        return ", ".join(said)
+        types = [str, *[answer] * (ctx.inputs - 1)]
+        return ", ".join([f"{await interrupt(f'number {n}?', response_type=one)}" for n, one in enumerate(types)])
 
     builder.add(builder.edge_from(builder.start_node).to(ask), builder.edge_from(ask).to(builder.end_node))
     return TemporalGraph(builder.build(), name=NAME, **given)
 
 
+def many(answer: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    """A graph that asks several people at once."""
+    builder: GraphBuilder[State, None, list[int], str] = GraphBuilder(
+        state_type=State, input_type=list[int], output_type=str
+    )
+
+    @builder.step
+    async def ask(ctx: StepContext[State, None, int]) -> str:
+        return f"{await interrupt(f'number {ctx.inputs}?', response_type=answer)}"
+
+    @builder.step
+    async def say(ctx: StepContext[State, None, list[str]]) -> str:
+        return ", ".join(sorted(ctx.inputs))
+
+    join = builder.join(reduce_list_append, initial_factory=list[str])
+    builder.add(
+        builder.edge_from(builder.start_node).map().to(ask),
+        builder.edge_from(ask).to(join),
+        builder.edge_from(join).to(say),
+        builder.edge_from(say).to(builder.end_node),
+    )
+    return TemporalGraph(builder.build(), name=NAME)
+
+
 loop_text = loop(str)
 loop_number = loop(int)
+many_text = many(str)
+many_number = many(int)
 
 
 @dataclass

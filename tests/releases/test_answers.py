@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -120,6 +121,28 @@ async def test_a_question_in_a_loop(client: Client, releases: Releases) -> None:
         await run.resume(2)
         assert (await run.result()).output == "one, 2"
         await replay_all(client, run, "loop_number")
+
+
+@pytest.mark.parametrize("is_together", [False, True])
+async def test_many_answers_at_once(is_together: bool, client: Client, releases: Releases) -> None:
+    """Each by itself, or all together: refused with what is wrong with each."""
+    [run] = await asked("many_text", "many_number", client, releases, 1, inputs=list(range(8)), state=changes.State())
+    ids = [item.interrupt_id for item in await run.pending_interrupts()]
+    assert len(ids) == 8
+    if is_together:
+        with pytest.raises(AnswerRefusedError) as error:
+            await run.resume_all({name: "1" if name == ids[0] else "one" for name in ids})
+        assert len(error.value.errors) == 7
+        assert "The other answers that came with it were taken." in str(error.value)
+        ids = ids[1:]
+    else:
+        found = await asyncio.gather(*(run.resume("one", interrupt_id=name) for name in ids), return_exceptions=True)
+        assert all(isinstance(item, AnswerRefusedError) and NUMBER in str(item) for item in found), found
+    state = await run.get_state()
+    assert (state.status, sorted(item.interrupt_id for item in state.interrupts)) == ("waiting", sorted(ids))
+    await asyncio.gather(*(run.resume(1, interrupt_id=name) for name in ids))
+    assert (await run.result()).output == ", ".join("1" * 8)
+    await replay_all(client, run, "many_number")
 
 
 async def test_what_was_promised_is_kept(client: Client, releases: Releases) -> None:

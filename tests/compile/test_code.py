@@ -1,0 +1,100 @@
+"""What stands for the code of a node: another one for what may ask otherwise, the same for the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import AfterValidator, BaseModel, Field
+
+from temporal_graph.compile.code import code_of
+
+
+def _small(value: int) -> int:
+    return value
+
+
+def _smaller(value: int) -> int:
+    return value + 1
+
+
+class First(BaseModel):
+    amount: int
+
+
+class Second(BaseModel):
+    amount: str
+
+
+def asking(type_: Any) -> Any:
+    async def ask(ctx: Any) -> Any:
+        return ctx, type_
+
+    return ask
+
+
+def of_global(type_: Any) -> Any:
+    namespace: dict[str, Any] = {"TYPE": type_, "__name__": __name__}
+    exec("def ask():\n    return lambda: TYPE", namespace)
+    return namespace["ask"]
+
+
+def of_source(expression: str) -> Any:
+    namespace: dict[str, Any] = {"Literal": Literal, "__name__": __name__}
+    exec(f"async def ask():\n    return {expression}", namespace)
+    return namespace["ask"]
+
+
+TYPES: list[Any] = [
+    str,
+    int,
+    int | None,
+    Literal["yes", "no"],
+    Literal["yes", "never"],
+    Annotated[int, Field(gt=1)],
+    Annotated[int, Field(gt=2)],
+    Annotated[int, AfterValidator(_small)],
+    Annotated[int, AfterValidator(_smaller)],
+    First,
+    Second,
+    list[First],
+    list[Second],
+]
+
+
+@pytest.mark.parametrize("make", [asking, of_global])
+def test_each_type_gives_another_one(make: Any) -> None:
+    """Whether the function has it in a closure or in its module."""
+    assert len({code_of(make(type_)) for type_ in TYPES}) == len(TYPES)
+    assert [code_of(make(type_)) for type_ in TYPES] == [code_of(make(type_)) for type_ in TYPES]
+
+
+def test_so_does_each_text() -> None:
+    texts = ["str", "int", "Literal['a', 'b']", "Literal['a', 'c']", "{'a', 'b'}", "{'a', 'c'}", "1", "True", "1.0"]
+    texts += ["'a' in {'a', 'b'}", "'a' in {'a', 'c'}", "[lambda: 1]", "[lambda: 2]"]
+    assert len({code_of(of_source(text)) for text in texts}) == len(texts)
+
+
+def test_it_is_the_same_in_each_process() -> None:
+    """Wherever objects lie in memory, and in whatever order sets come."""
+    script = (
+        "from tests.compile.test_code import TYPES, asking, code_of, of_source;"
+        "print([code_of(asking(each)) for each in TYPES], code_of(of_source(\"1 in {'a', 'b', 'c', 'd'}\")))"
+    )
+    told = [
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert told[0] == told[1] != ""
+
+
+def test_what_goes_round_and_what_is_not_set() -> None:
+    def ask() -> Any:
+        return ask, later
+
+    assert code_of(ask) == code_of(ask)
+    later = 1
+    assert code_of(ask) != ""
+    assert code_of(3) == code_of(3)
