@@ -311,15 +311,17 @@ async def what_cannot_be_read(stage: Stage) -> None:
         # Meanwhile somebody waits, and others who want to are sent away.
         held = await refusals([sdk(client, node).execute_update("proceed") for _ in range(5)], 3)
 
-        async def has_failed(count: int) -> bool:
+        async def has_failed(activity: str, count: int) -> bool:
             [history] = await chain(client, node.id)
-            return sum(event.HasField("activity_task_failed_event_attributes") for event in history.events) >= count
+            names = {e.event_id: e.activity_task_scheduled_event_attributes.activity_type.name for e in history.events}
+            failed = [e.activity_task_failed_event_attributes.scheduled_event_id for e in history.events]
+            return sum(names.get(each, "").endswith(activity) for each in failed if each) >= count
 
         async with stage.working(queue=ELSEWHERE, converter=garbling(gets=True)):
-            await until(lambda: has_failed(2))
+            await until(lambda: has_failed(".there", 2))
         async with stage.working(queue=ELSEWHERE):
             async with stage.working(queue=STEPS, converter=garbling(gets=True)):
-                await until(lambda: has_failed(3))
+                await until(lambda: has_failed(".add", 1))
             async with stage.working(queue=STEPS):
                 assert (await node.result()).output == "there x and more"
         await asyncio.wait(held)
