@@ -10,6 +10,7 @@ from temporalio.common import RawValue
 
 from ..engine.breakpoints import Breakpoints
 from ..engine.questions import Accepted, Answer, Refused, shortened
+from ..engine.sizes import json_size
 from ..engine.state import Json
 from .driver import Driver
 from .messages import (
@@ -23,6 +24,10 @@ from .messages import (
     read_update,
 )
 from .names import EXTEND, PAUSE, REASSIGN, RESUME, RESUME_ALL, SET_BREAKPOINTS, UNPAUSE, UPDATE_STATE
+from .payloads import PLAIN
+
+AROUND = 200
+"""Bytes of what is said of an accepted answer, besides its own words."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,25 @@ def _check_answer(driver: Driver, answer: Answer) -> None:
 
 
 def _check_answers(driver: Driver, answers: Sequence[Answer]) -> None:
+    check_reply(answers)
     driver.engine.check_all(answers)
     driver.trials.check(answers)
+
+
+def check_reply(answers: Sequence[Answer]) -> None:
+    """Look whether what is said of answers when they are taken fits into one payload.
+
+    Raises:
+        Refused: It does not.
+    """
+    said = ((each.interrupt_id, each.actor, each.answer_id, shortened(each.value)) for each in answers)
+    size = sum(json_size(one) + AROUND for one in said)
+    if size > PLAIN:
+        raise Refused(
+            "invalid",
+            f"What would be said of these {len(answers):,} answers is up to {size:,} bytes, and Temporal takes "
+            f"{PLAIN:,} in one reply. Send them in several.",
+        )
 
 
 def _answer(driver: Driver, answer: Answer, via: str) -> Json:

@@ -421,22 +421,21 @@ class Asking:
         async with self._at_once:
             if run.is_paused or run.task_queue in self._deserted:
                 return self._lost(run)  # nobody can look at what Temporal has paused
+            handle = handle_of(self._client, run.run_id)
             before = self._answers[run.task_queue]
             patience = PATIENCE if self._waited_for < WAITED_FOR else HASTE
             try:
                 # The client would try again when its own time is over.
                 async with asyncio.timeout(patience.total_seconds()):
                     with reading(run.run_id):
-                        questions: Any = await handle_of(self._client, run.run_id).query(
-                            PENDING_INTERRUPTS, rpc_timeout=PATIENCE
-                        )
+                        questions: Any = await handle.query(PENDING_INTERRUPTS, rpc_timeout=PATIENCE)
             except GraphError as error:
                 self._heard(run)
                 logger.warning("%s", error)
                 return self._lost(run)
             except WorkflowQueryFailedError as error:
                 self._heard(run)
-                problem = await why_blocked(handle_of(self._client, run.run_id), str(error))
+                problem = await why_blocked(handle, str(error))
                 if problem is not None:
                     return replace(run, problem=problem)
                 # Every SDK names the query that a workflow does not have. Else the run is one that got stuck, say.
@@ -444,7 +443,7 @@ class Asking:
             except (RPCError, TimeoutError) as error:
                 if isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND:
                     return None  # it is over, and forgotten
-                problem = await why_blocked(handle_of(self._client, run.run_id))
+                problem = await why_blocked(handle)
                 if problem is not None:
                     return replace(run, problem=problem)
                 if isinstance(error, TimeoutError) or error.status in TOO_LATE:
