@@ -15,8 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporal_graph import GraphRun, InterruptibleGraph
 from tests.replay.serving import chain, replay, serving
 from tests.server.looking import failures
-from tests.server.waiting_graphs import Ballot, Book, Entry, ballot, short_ballot, short_entry
-from tests.support.server import DevServer
+from tests.server.waiting_graphs import Ballot, Book, Entry, short_ballot, short_entry
 
 TIMES = 40
 LIMIT = 30
@@ -157,12 +156,3 @@ async def test_a_crowd_while_the_run_continues_as_new(server_address: str, task_
     async with serving(server_address, task_queue, short_ballot) as client:
         await short_ballot.start(client, Ballot(), state=Book(), id=task_queue, task_queue=task_queue)
         assert await _crowd(client, short_ballot, task_queue, 300, 5) > 3
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1_800)
-async def test_sixty_thousand_things(own_server: DevServer, task_queue: str) -> None:
-    """More than ten times as many events as a server lets one history have."""
-    async with serving(own_server.address, task_queue, ballot) as client:
-        await ballot.start(client, Ballot(), state=Book(), id=task_queue, task_queue=task_queue)
-        assert await _crowd(client, ballot, task_queue, 60_000, 8) > 10
