@@ -315,10 +315,12 @@ async def test_fifty_who_answer_at_once(serve: Serve, task_queue: str, how: str)
         assert (await run.result()).output == ["yes"] * 50
 
 
+@pytest.mark.timeout(300)
 async def test_fifty_who_start_the_same_run(serve: Serve, task_queue: str) -> None:
+    """Starts are not in turn: those beyond ten wait as long as the SDK tries by itself, which may be long."""
     async with serve(survey) as client:
         calls = [survey.proceed(client, inputs=[0, 1], id=task_queue, task_queue=task_queue) for _ in range(50)]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             stops = await asyncio.gather(*calls)
         assert {len(stop.interrupts) for stop in stops} == {2}
 
