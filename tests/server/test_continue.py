@@ -39,6 +39,7 @@ local_loop = InterruptibleGraph(
 )
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("laps", [400, pytest.param(3_000, marks=pytest.mark.slow)])
 async def test_a_long_loop(server_address: str, task_queue: str, laps: int) -> None:
     async with serving(server_address, task_queue, loop) as client:
