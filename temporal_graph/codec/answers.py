@@ -6,6 +6,7 @@ What is not known here is anything: the node looks again, with the real type.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -77,6 +78,16 @@ def _accepts_more(schema: Any) -> bool:
         if any(map(_accepts_more, parts)):
             return True
     return False
+
+
+def answer_errors(schema: dict[str, Any], answer: Any) -> Errors:
+    """What is wrong with an answer; thousands of questions that are answered together have the same few schemas."""
+    return _validator(json.dumps(schema))(answer)
+
+
+@functools.lru_cache(maxsize=64)
+def _validator(schema: str) -> Callable[[Any], Errors]:
+    return schema_validator(json.loads(schema))
 
 
 def schema_validator(schema: dict[str, Any]) -> Callable[[Any], Errors]:

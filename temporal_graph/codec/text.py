@@ -11,9 +11,12 @@ _scan: Callable[[str, int], tuple[Any, int]] = cast("Any", json.JSONDecoder()).s
 _skip = re.compile(r"[ \t\n\r]*").match
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def compact(value: Any) -> str:
     """A JSON tree as text, without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)
 
 
 def members(text: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pydantic_graph.join import Join
 from pydantic_graph.util import unpack_type_expression
 
 from ..codec import Codec, DecodeError, EncodeError, ValueCodec, new_errors, shown
-from ..codec.answers import schema_validator
+from ..codec.answers import answer_errors
 from ..codec.exact import UNSET, setting
 from ..codec.text import compact, elements
 from ..commands import Send, SendsTo
@@ -95,6 +95,7 @@ class CompiledFunctions:
         self._outputs = outputs
         self._policies = policies
         self._kept: KeptPolicies | None = None
+        self._read: tuple[Json] | None = None
         self._state = state
         self._plan = plan
 
@@ -230,7 +231,7 @@ class CompiledFunctions:
 
     def check(self, node_id: str, schema: dict[str, Any] | None, answer: Json) -> list[dict[str, Any]]:
         """See `Functions.check`."""
-        return self._forms[node_id].errors(answer) if schema is None else schema_validator(schema)(answer)
+        return self._forms[node_id].errors(answer) if schema is None else answer_errors(schema, answer)
 
     def validate(self, node_id: str, filled: Encoded, state: Json) -> list[dict[str, Any]]:
         """See `Functions.validate`."""
@@ -317,9 +318,11 @@ class CompiledFunctions:
     def unreadable(self, node_id: str | None, value: Encoded | None, state: Json) -> str | None:
         """See `Functions.unreadable`."""
         try:
-            with reading("the state"):
-                if self._state is not None:
+            # Thousands of answers may come together, beside one state.
+            if self._state is not None and (self._read is None or self._read[0] is not state):
+                with reading("the state"):
                     self._state.load_kept(compact(state))
+                self._read = (state,)
             if node_id is not None and value is not None:
                 with reading(f"the input of node {node_id!r}"):
                     reader = self._inputs[node_id] if value.type is None else self._codec.named(value.type)

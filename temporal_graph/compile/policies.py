@@ -56,6 +56,7 @@ def _find(
     return None, None
 
 
+@lru_cache(maxsize=1_000)
 def own_method(node_type: type[Any], name: str) -> Any:
     """A method of an interrupt node that says how it asks; None where it has none, or a field of that name."""
     found = inspect.getattr_static(node_type, name, None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .events import clipped
-from .sizes import cut, json_size, size_of
+from .sizes import cut, json_size, size_of, too_long
 from .state import Json
 
 CARRIED, CARRIED_SIZE = 1_000, 300_000
@@ -129,8 +129,8 @@ def _bounded(item: dict[str, Json]) -> dict[str, Json]:
 
 def kept(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
-    text = json.dumps(value)  # in ASCII, of which no letter is more than a byte
-    return value if len(text) <= LONGEST else _cut(text)
+    text = too_long(value, LONGEST)
+    return value if text is None else _cut(text)
 
 
 def kept_text(text: str) -> Json:

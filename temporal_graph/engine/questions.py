@@ -6,13 +6,13 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .audit import Audit
 from .events import Position, clipped, listed
 from .policies import Due, Policy, too_few
-from .sizes import cut, json_size, size_of
+from .sizes import cut, json_size, size_of, too_long
 from .state import Json
 
 Kind = Literal["node", "call", "before", "after", "failure", "blocked"]
@@ -52,6 +52,9 @@ MOST_ERRORS = 20
 """How many things that are wrong with one answer are told."""
 LONGEST = 2_000
 """Bytes of an answer, and of what is wrong with it, that are kept: it all must fit into a snapshot."""
+
+
+_NO_RULES = Policy()
 
 
 @dataclass(slots=True)
@@ -98,8 +101,10 @@ class Interrupt:
     @property
     def rules(self) -> Policy:
         """How it is asked."""
+        if self.policy is None:
+            return _NO_RULES
         if self._rules is None or self._rules[0] is not self.policy:
-            self._rules = self.policy, Policy.load(self.policy or {})
+            self._rules = self.policy, Policy.load(self.policy)
         return self._rules[1]
 
     @property
@@ -139,23 +144,19 @@ class Interrupt:
 
     def _public(self, most: int = 0) -> dict[str, Json]:
         # JSON is never changed in place, but these lists are.
-        data = {name: getattr(self, name) for name in _PUBLIC}
-        return {**data, "assignees": list(self.assignees), "answers": self.answers[-most:]}
-
-
-_PUBLIC = (
-    "interrupt_id",
-    "node_id",
-    "kind",
-    "value",
-    "response_schema",
-    "created_at",
-    "deadline",
-    "assignees",
-    "escalation_level",
-    "answers",
-    "quorum",
-)
+        return {
+            "interrupt_id": self.interrupt_id,
+            "node_id": self.node_id,
+            "kind": self.kind,
+            "value": self.value,
+            "response_schema": self.response_schema,
+            "created_at": self.created_at,
+            "deadline": self.deadline,
+            "assignees": list(self.assignees),
+            "escalation_level": self.escalation_level,
+            "answers": self.answers[-most:],
+            "quorum": self.quorum,
+        }
 
 
 class OpenQuestions(dict[str, Interrupt]):
@@ -249,11 +250,23 @@ class Accepted:
 
     def public(self) -> dict[str, Json]:
         """Who answered what when, without the answer itself."""
-        return {name: item for name, item in asdict(self).items() if name not in ("value", "comment")}
+        return {
+            "interrupt_id": self.interrupt_id,
+            "answered_at": self.answered_at,
+            "actor": self.actor,
+            "answer_id": self.answer_id,
+            "is_early": self.is_early,
+            "via": self.via,
+            "missing": self.missing,
+        }
 
     def dump(self) -> dict[str, Any]:
         """As JSON, for a snapshot; what earlier releases do not know is there only if there is something to say."""
-        return {name: item for name, item in asdict(self).items() if name != "comment" or item is not None}
+        data = {name: getattr(self, name) for name in _DUMPED}
+        return data if self.comment is None else {**data, "comment": self.comment}
+
+
+_DUMPED = ("interrupt_id", "answered_at", "actor", "answer_id", "value", "is_early", "via", "missing")
 
 
 def _clipped_error(error: dict[str, Any]) -> dict[str, Any]:
@@ -510,7 +523,8 @@ class Questions:
 
     def _remember(self, memory: dict[str, Accepted], name: str, accepted: Accepted) -> None:
         self._by_answer_id = None
-        memory[name] = replace(accepted, value=shortened(accepted.value))
+        value = shortened(accepted.value)
+        memory[name] = accepted if value is accepted.value else replace(accepted, value=value)
         while len(memory) > MEMORY:
             del memory[next(iter(memory))]
 
@@ -624,8 +638,8 @@ def describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
 
 def shortened(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
-    text = json.dumps(value)  # in ASCII, of which no letter is more than a byte
-    return value if len(text) <= LONGEST else cut(text, LONGEST)
+    text = too_long(value, LONGEST)
+    return value if text is None else cut(text, LONGEST)
 
 
 def _latest(items: list[dict[str, Any]], room: float) -> list[dict[str, Any]]:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+from math import inf
+from typing import Any, cast
 
 from .state import Json
+
+HUGE = 10**20
+LONGEST_LETTER, LONGEST_NUMBER = 12, 25
+"""Bytes of JSON in ASCII: of a letter that is a pair of surrogates, and of a number that is not huge."""
 
 
 def size_of(text: str) -> int:
@@ -21,3 +27,30 @@ def cut(text: str, most: int) -> str:
     """A text of no more bytes than these, and a word on how many there were."""
     data = text.encode(errors="backslashreplace")
     return data.decode() if len(data) <= most else f"{data[:most].decode(errors='ignore')}... ({len(data):,} bytes)"
+
+
+def too_long(value: Json, most: int) -> str | None:
+    """A value as JSON, where that is longer than so many bytes; None where it is not.
+
+    It is asked several times for each of thousands of questions; of most it can be seen without writing them down.
+    """
+    if _at_most(value) <= most:
+        return None
+    text = json.dumps(value)  # in ASCII, of which no letter is more than a byte
+    return text if len(text) > most else None
+
+
+def _at_most(value: Json) -> float:
+    """No fewer bytes than a value has as JSON in ASCII; infinite where that cannot be seen at once."""
+    if type(value) is not dict:
+        return _plain_at_most(value)
+    fields = cast("dict[str, Json]", value)
+    return 2 + sum(_plain_at_most(name) + _plain_at_most(item) + 4 for name, item in fields.items())
+
+
+def _plain_at_most(value: Json) -> float:
+    kind = cast("type[Any]", type(value))  # in the sandbox of a workflow isinstance would take longer than all of this
+    if kind is str:
+        return LONGEST_LETTER * len(value) + 2
+    is_small = value is None or kind is bool or kind is float or (kind is int and -HUGE < value < HUGE)
+    return LONGEST_NUMBER if is_small else inf

@@ -270,12 +270,12 @@ class Walker:
     def _asks(self, task: Task) -> bool:
         """Whether it is an interrupt node that has yet to be answered."""
         node = self.spec.nodes[task.node_id]
-        return isinstance(node, StepSpec) and node.waits and not task.is_answered
+        return type(node) is StepSpec and node.waits and not task.is_answered
 
     def _composes(self, task: Task) -> bool:
         """Whether it is an interrupt node that has yet to compose its question."""
         node = self.spec.nodes[task.node_id]
-        return isinstance(node, StepSpec) and node.composes and self._asks(task) and task.shown is None
+        return type(node) is StepSpec and node.composes and self._asks(task) and task.shown is None
 
     def _try_again(self, interrupt: Interrupt) -> None:
         """Let a task begin once more that was blocked; its question stays open until it is known what comes of it."""

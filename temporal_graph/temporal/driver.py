@@ -657,9 +657,9 @@ class Driver:
 
     def _do(self, commands: list[Command]) -> None:
         for command in commands:
-            if isinstance(command, SetTimer | CloseInterrupt):
+            if type(command) is SetTimer or type(command) is CloseInterrupt:
                 self._timers.look_at(command.interrupt_id)
-            elif isinstance(command, Cancel):
+            elif type(command) is Cancel:
                 self._suspended.pop(command.task_id, None)
                 task = self._running.pop(command.task_id, None)
                 if task is not None:

@@ -83,6 +83,7 @@ class Events:
         self._first: int = 0 if prior is None else prior["offset"]
         self._next: Any = handlers.get_query_handler(OFFSET)
         self._unread: list[tuple[str, str | None, datetime, Data]] = []
+        self._lost = 0
         self._readers = 0
         self._pausing: list[datetime] = []
         heard = None if prior is None else prior.get("heard")
@@ -144,11 +145,19 @@ class Events:
             data: What there is to know; or a function that makes it when somebody reads.
         """
         self._unread.append((kind, node_id, workflow.now(), data))
-        if self._readers or len(self._unread) > MOST:
+        if self._readers:
             self._flush()
+        elif len(self._unread) > MOST:
+            # Nobody has written these down yet, and nobody will.
+            self._lost += len(self._unread) - KEPT
+            del self._unread[:-KEPT]
 
     def _flush(self) -> None:
         unread, self._unread = self._unread, []
+        if self._lost:
+            self._stream.truncate(self._next())
+            self._stream._base_offset += self._lost  # pyright: ignore[reportPrivateUsage] - numbers that nobody gets
+            self._first, self._lost = self._next(), 0
         for kind, node_id, at, data in unread:
             told = data() if callable(data) else data
             self._topic.publish(encoded(kind, node_id, at, told, {"omitted": True}))

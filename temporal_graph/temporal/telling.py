@@ -54,10 +54,10 @@ class Teller:
             ops = diff(before, engine.state, self._plan)
             self._events.add("state_changed", node_id, {"changes": changes(ops), "version": engine.shared.version})
         for command in commands:
-            if isinstance(command, OpenInterrupt) and command.interrupt_id in engine.questions.open:
+            if type(command) is OpenInterrupt and command.interrupt_id in engine.questions.open:
                 interrupt = engine.questions.open[command.interrupt_id]
                 self._events.add("interrupt_opened", interrupt.node_id, interrupt.public())
-            elif isinstance(command, CloseInterrupt):
+            elif type(command) is CloseInterrupt:
                 closed = command.interrupt_id
                 self._events.add("interrupt_cancelled", _node_of(closed), {"interrupt_id": closed})
 

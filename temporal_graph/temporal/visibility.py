@@ -207,7 +207,7 @@ def words(names: Iterable[str]) -> list[str]:
     """Names as the words of a list, each once, as many as go into it."""
     found: dict[str, None] = {}
     size = 0
-    for name in names:
+    for name in dict.fromkeys(names):
         word = word_of(name)
         if word not in found:
             size += len(json.dumps(word)) + 1
