@@ -124,7 +124,6 @@ class AnswerForm:
         )
         self._codec = codec.of(model)
         self.schema = self._codec.json_schema()
-        self._latest: tuple[Json, Mapping[str, Json]] | None = None
 
     def load(self, answer: Json) -> Mapping[str, Json]:
         """The answer's fields as the node's own JSON has them.
@@ -132,11 +131,8 @@ class AnswerForm:
         Raises:
             DecodeError: It does not fit.
         """
-        latest = self._latest  # an answer is looked at more than once, and is not changed in place
-        if latest is None or latest[0] is not answer:
-            data: Json = {} if answer is None and not self.fields else answer
-            self._latest = latest = answer, json.loads(self._codec.dump(self._codec.load_python(data)))
-        return latest[1]
+        data: Json = {} if answer is None and not self.fields else answer
+        return json.loads(self._codec.dump(self._codec.load_python(data)))
 
     def errors(self, answer: Json) -> list[dict[str, Any]]:
         """What is wrong with an answer, by field; nothing where it fits."""
