@@ -500,10 +500,8 @@ class _Kin:
         kind = cast("type[Any]", type(value))
         if kind is self._cls:
             written = handler(value)
-            if self.fields and (len(value.__pydantic_fields_set__) != len(self.fields) or value.__pydantic_extra__):
-                unset = [name for name in self.fields if name not in value.__pydantic_fields_set__]
-                if unset:
-                    written[UNSET] = unset
+            if self.fields and not value.__pydantic_fields_set__.issuperset(self.fields):
+                written[UNSET] = [name for name in self.fields if name not in value.__pydantic_fields_set__]
             return written
         name = self._by_class.get(kind)
         if name is not None:

@@ -507,6 +507,13 @@ def test_what_is_read_once_inside_of_something() -> None:
         assert codec.load(codec.dump(read)) == read
 
 
+def test_an_extra_field_that_was_deleted_hides_no_other_that_was_not_set() -> None:
+    value = Open(z=1)
+    del value.z  # pydantic still has its name among those that were set
+    codec = codec_of(Open)
+    assert codec.load(codec.dump(value)).model_fields_set == set()
+
+
 def test_a_key_that_a_typed_dict_does_not_declare() -> None:
     with pytest.raises(EncodeError, match="ShutDict has no key 'z', which would be lost; its keys: a, b"):
         codec_of(ShutDict).dump({"a": 1, "z": 2})

