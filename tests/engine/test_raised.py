@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from temporal_graph.engine.raised import LONGEST_TRACE, causes_of, clipped, is_the_runtimes, message_of, type_of
+from tests.support.errors import deep, grouped, in_a_ring, of_itself, without_end
 
 
 def raised(function: Callable[[], Any]) -> BaseException:
@@ -19,44 +20,6 @@ def raised(function: Callable[[], Any]) -> BaseException:
     except BaseException as error:
         return error
     raise AssertionError("it raised nothing")
-
-
-def of_itself() -> None:
-    """Raises an error that is its own cause."""
-    try:
-        raise ValueError("no such order")
-    except ValueError as error:
-        raise error from error
-
-
-def in_a_ring() -> None:
-    """Raises one of two errors that are each other's cause."""
-    one, other = ValueError("one"), KeyError("other")
-    one.__cause__, other.__cause__ = other, one
-    raise one
-
-
-def deep() -> None:
-    """Raises an error with a hundred thousand causes."""
-    error: ValueError | None = None
-    for number in range(100_000):
-        later, error = error, ValueError(number)
-        error.__cause__ = later
-    assert error is not None
-    raise error
-
-
-def grouped() -> None:
-    """Raises a group in a group in a group, a thousand of them, each with more."""
-    group: Any = ExceptionGroup("inner", [ValueError(number) for number in range(1_000)])
-    for number in range(1_000):
-        group = ExceptionGroup("outer", [group, KeyError(number)])
-    raise group
-
-
-def without_end(number: int = 0) -> None:
-    """Calls itself."""
-    without_end(number + 1)
 
 
 class Nosy(type):
