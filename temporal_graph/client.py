@@ -68,9 +68,11 @@ class GraphRun(Generic[OutputT, StateT]):
         # Not before there is a client: it brings most of the SDK, which a module of nodes does not need.
         from .temporal import client as calls
         from .temporal import looking as looks
+        from .temporal import proceeding
 
         self._calls = calls
         self._looks = looks
+        self._proceeding = proceeding
         self._handle = looks.handle_of(client, id)
 
     async def pending_interrupts(self) -> list[Interrupt]:
@@ -175,12 +177,12 @@ class GraphRun(Generic[OutputT, StateT]):
             GraphRunError: The run failed.
         """
         if value is NOTHING and interrupt_id is None:
-            waiting = await self._calls.waited_for(self._client, self.id)
+            waiting = await self._proceeding.waited_for(self._client, self.id)
             interrupt_id = sending.answerless(self._graph, waiting)
             if interrupt_id is None:
                 return await self.wait()
         sent = self._answer(value, interrupt_id, actor, answer_id, comment)
-        return read_stop(self._graph, await self._calls.proceed(self._client, self.id, sent))
+        return read_stop(self._graph, await self._proceeding.proceed(self._client, self.id, sent))
 
     async def wait(self) -> Stop[OutputT, StateT]:
         """Wait, without an answer, for where the run stops next: at questions, or at its end.
@@ -188,7 +190,7 @@ class GraphRun(Generic[OutputT, StateT]):
         Raises:
             GraphRunError: The run failed.
         """
-        return read_stop(self._graph, await self._calls.proceed(self._client, self.id, None))
+        return read_stop(self._graph, await self._proceeding.proceed(self._client, self.id, None))
 
     async def result(self) -> GraphResult[OutputT, StateT]:
         """Wait for the end of the run.

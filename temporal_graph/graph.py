@@ -278,6 +278,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
             RunNotFoundError: There is no such run, and no task queue to start one on.
         """
         from .temporal import client as calls  # see GraphRun
+        from .temporal import proceeding
 
         id = sending.id_of_run(id)
         if task_queue is not None:
@@ -289,7 +290,7 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
         if from_node is not None and waits(self._compiled, from_node):
             del given["start_node"]  # it says where the run is thought to be, and perhaps the answer
         if task_queue is None:
-            return read_stop(self._compiled, await calls.proceed(client, id, answer, given=given))
+            return read_stop(self._compiled, await proceeding.proceed(client, id, answer, given=given))
         try:
             message = dump_start(self._compiled, from_node, inputs, state)
         except GraphInputError as error:
@@ -297,14 +298,14 @@ class TemporalGraph(Generic[StateT, DepsT, InputT, OutputT]):
                 raise
             # Nothing to start with: it must be a run that is there.
             try:
-                return read_stop(self._compiled, await calls.proceed(client, id, None))
+                return read_stop(self._compiled, await proceeding.proceed(client, id, None))
             except RunNotFoundError:
                 raise error from None
         message.update(self._dump_breakpoints(interrupt_before, interrupt_after))
         if answer is not None:
             message["answer_id"] = f'"{answer["answer_id"]}"'
         argument = calls.start_argument(client, message)
-        stop = await calls.start_or_proceed(
+        stop = await proceeding.start_or_proceed(
             client, self.name, argument, answer, given, id=id, task_queue=task_queue, **start_options
         )
         return read_stop(self._compiled, stop)

@@ -5,20 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
 from temporalio.client import Client
 
+from ..errors import RunNotFoundError
 from .failures import no_worker
 from .feed import Feed
-from .glancing import WAIT, glance
-from .names import STOP
+from .glancing import SOON, WAIT, describe, glance
+from .names import GET_STATE, STOP
 from .payloads import from_raw
 
 AT_ONCE = 4
-"""How many updates this process has under way in one run: a server lets ten be, of which readers hold up to six."""
+"""How many updates this process has under way in one run, at most: a server lets ten be, of which readers hold some.
+
+It begins with one, and has one more when twice as many as it has were answered without delay. For there may be other
+processes, and an update beyond the ten is worse than one that waits: the SDK does not try it again for a second and
+more, and the server may drop the workflow task that the run has under way, with what was to be answered in it.
+"""
+DELAY = 1
+"""Seconds after which an update was late: the SDK has waited, or the run is busy."""
 
 
 class Crowd:
@@ -26,7 +35,7 @@ class Crowd:
 
     Attributes:
         feed: The events of the run.
-        is_waited_for: One of the callers waits in an update for where the run stops next.
+        is_waited_for: One of the callers waits in an update for where the run stops next; perhaps one that starts it.
     """
 
     def __init__(self, client: Client, run_id: str) -> None:
@@ -34,9 +43,13 @@ class Crowd:
         self.is_waited_for = False
         self._client = client
         self._run_id = run_id
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(1)
+        self._turns_there = self._turns_wanted = 1
+        self._in_time = 0
         self._heard = float("-inf")
-        self._looking = asyncio.Lock()
+        self._seeking, self._looking = asyncio.Lock(), asyncio.Lock()
+        self._is_seen = False
+        self._given: dict[str, str] | None = None
         self._begun = self._done = 0
         self._stop = "null"
 
@@ -58,9 +71,22 @@ class Crowd:
                 break
             except TimeoutError:
                 pass  # others may have been answered meanwhile
+        sent = self.now()
         try:
             yield
         finally:
+            self._end_turn(is_late=self.now() - sent > DELAY)
+
+    def _end_turn(self, *, is_late: bool) -> None:
+        self._in_time = 0 if is_late else self._in_time + 1
+        if is_late:
+            self._turns_wanted = 1
+        elif self._in_time >= 2 * self._turns_wanted < 2 * AT_ONCE:
+            self._turns_wanted += 1
+            self._in_time = 0
+        self._turns_there -= 1
+        while self._turns_there < self._turns_wanted:
+            self._turns_there += 1
             self._turns.release()
 
     def hear(self) -> None:
@@ -71,6 +97,28 @@ class Crowd:
     def now() -> float:
         """Seconds, as the event loop counts them."""
         return asyncio.get_running_loop().time()
+
+    async def is_begun(self) -> bool:
+        """Whether somebody here has begun the run, or goes on with it already; false if whoever asks is to begin it.
+
+        Waits until that is known: the run may be on its way to the server.
+        """
+        async with self._seeking:
+            while self.is_waited_for and not self._is_seen:
+                with contextlib.suppress(RunNotFoundError):
+                    await describe(self._client, self._run_id)
+                    self._is_seen = True
+                    break
+                await asyncio.sleep(random.uniform(*SOON))
+        return self._is_seen
+
+    async def given(self) -> Mapping[str, str]:
+        """What the run was started with; see `starting.digest`."""
+        async with self._seeking:
+            if self._given is None:
+                found = json.loads(from_raw(await glance(self._client, self._run_id, GET_STATE)))
+                self._given = found.get("given", {})
+            return self._given or {}
 
     async def stop(self) -> Mapping[str, Any] | None:
         """Wait for where the run stops next, by its events: that takes no update of its own.

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,11 +18,13 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from temporal_graph import (
+    GraphError,
     GraphPlugin,
     GraphRun,
     NoWorkerError,
     RunBusyError,
     RunCancelledError,
+    RunExistsError,
     RunNotFoundError,
     Stop,
     TemporalGraph,
@@ -315,14 +318,49 @@ async def test_fifty_who_answer_at_once(serve: Serve, task_queue: str, how: str)
         assert (await run.result()).output == ["yes"] * 50
 
 
-@pytest.mark.timeout(300)
-async def test_fifty_who_start_the_same_run(serve: Serve, task_queue: str) -> None:
-    """Starts are not in turn: those beyond ten wait as long as the SDK tries by itself, which may be long."""
+async def test_many_who_answer_from_many_programs(serve: Serve, task_queue: str) -> None:
+    """Each has a client of its own, and knows nothing of the others: more come at once than a server lets in."""
     async with serve(survey) as client:
-        calls = [survey.proceed(client, inputs=[0, 1], id=task_queue, task_queue=task_queue) for _ in range(50)]
-        async with asyncio.timeout(240):
-            stops = await asyncio.gather(*calls)
-        assert {len(stop.interrupts) for stop in stops} == {2}
+        run = await survey.start(client, inputs=list(range(60)), id=task_queue, task_queue=task_queue)
+        ids = await asked(run, 60)
+        address = client.service_client.config.target_host
+        programs = [await Client.connect(address, plugins=[GraphPlugin(survey)]) for _ in range(12)]
+        runs = [survey.get_run(program, run.id) for program in programs]
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(runs[n % 12].resume("yes", interrupt_id=name) for n, name in enumerate(ids)))
+        assert (await run.result()).output == ["yes"] * 60
+
+
+@pytest.mark.parametrize("programs", [1, 6])
+async def test_fifty_who_start_the_same_run(serve: Serve, task_queue: str, programs: int) -> None:
+    async with serve(survey) as client:
+        address = client.service_client.config.target_host
+        clients = [await Client.connect(address, plugins=[GraphPlugin(survey)]) for _ in range(programs)]
+
+        def start(number: int, inputs: list[int]) -> Awaitable[Stop[Any, Any]]:
+            return survey.proceed(clients[number % programs], inputs=inputs, id=task_queue, task_queue=task_queue)
+
+        async with asyncio.timeout(60):
+            stops = await asyncio.gather(*(start(number, [0, 1]) for number in range(50)))
+            assert {len(stop.interrupts) for stop in stops} == {2}
+            others = await asyncio.gather(*(start(number, [2]) for number in range(20)), return_exceptions=True)
+        assert {type(error) for error in others} == {RunExistsError}
+
+
+async def test_fifty_who_start_runs_of_their_own(serve: Serve, task_queue: str) -> None:
+    async with serve(survey) as client, asyncio.timeout(100):
+        calls = [survey.proceed(client, inputs=[n], id=f"{task_queue}-{n}", task_queue=task_queue) for n in range(50)]
+        assert [len(stop.interrupts) for stop in await asyncio.gather(*calls)] == [1] * 50
+
+
+async def test_those_who_start_what_cannot_start_are_all_told_why(serve: Serve, task_queue: str) -> None:
+    """The first one is refused by the server, and the next one takes its place."""
+    async with serve(survey) as client:
+        options: Any = {"id": task_queue, "task_queue": task_queue, "execution_timeout": timedelta(seconds=-1)}
+        calls = [survey.proceed(client, inputs=[0], **options) for _ in range(8)]
+        async with asyncio.timeout(60):
+            errors = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(error) for error in errors] == [GraphError] * 8
 
 
 @pytest.mark.slow
