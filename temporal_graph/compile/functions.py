@@ -291,7 +291,9 @@ class CompiledFunctions:
         """See `Functions.failure_schema`."""
         return failure_schema(self._inputs[node_id], self._outputs[node_id])
 
-    def take_output(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
+    def take_output(
+        self, node_id: str, data: Json, *, is_taken: bool = False
+    ) -> tuple[Encoded | None, list[dict[str, Any]]]:
         """See `Functions.take_output`."""
         codec = self._outputs[node_id]
         if codec is None:
@@ -299,21 +301,30 @@ class CompiledFunctions:
             return None, [{"loc": [], "msg": message, "type": "action"}]
         try:
             return Encoded(codec.dump(codec.load(compact(data))).decode(), codec.name), []
-        except DecodeError as error:
-            return None, error.errors
+        except Exception as error:
+            return _as_it_is(data, codec.name, error, is_taken)
 
-    def arrive(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
+    def arrive(
+        self, node_id: str, data: Json, *, is_taken: bool = False
+    ) -> tuple[Encoded | None, list[dict[str, Any]]]:
         """See `Functions.arrive`."""
         reader = self._inputs[node_id]
         try:
             value = arriving(reader, data, is_node=node_id in self._nodes)
             return Encoded(reader.dump(value).decode()), []
-        except DecodeError as error:
-            return None, error.errors
+        except Exception as error:
+            return _as_it_is(data, None, error, is_taken)
 
-    def edit(self, state: Json, update: Json) -> tuple[Json, list[dict[str, Any]]]:
+    def edit(self, state: Json, update: Json, *, is_taken: bool = False) -> tuple[Json, list[dict[str, Any]]]:
         """See `Functions.edit`."""
-        return edited(self._state, state, update)
+        try:
+            after, errors = edited(self._state, state, update)
+            if not errors or not is_taken:
+                return after, errors
+        except Exception:  # of a validator of the user's
+            if not is_taken:
+                raise
+        return _with(state, update), []
 
     def unreadable(self, node_id: str | None, value: Encoded | None, state: Json) -> str | None:
         """See `Functions.unreadable`."""
@@ -333,12 +344,17 @@ class CompiledFunctions:
             return f"this release cannot read what the run holds: {type(error).__name__}: {message_of(error)}"
         return None
 
-    def fill(self, node_id: str, value: Encoded, answer: Json) -> Encoded:
+    def fill(self, node_id: str, value: Encoded, answer: Json, *, is_taken: bool = False) -> Encoded:
         """See `Functions.fill`."""
         fields: dict[str, Json] = json.loads(value.data)
         reader = self._inputs[node_id]
-        filled = compact(setting(fields, self._forms[node_id].load(answer)))
-        return Encoded(reader.dump(reader.load_changed(filled, value.data)).decode())
+        try:
+            filled = compact(setting(fields, self._forms[node_id].load(answer)))
+            return Encoded(reader.dump(reader.load_changed(filled, value.data)).decode())
+        except Exception:
+            if not is_taken:
+                raise
+            return Encoded(compact(_with(fields, answer)))
 
     def answer_fields(self, node_id: str) -> Sequence[str]:
         """The fields that an answer to an interrupt node must bring."""
@@ -350,8 +366,8 @@ class CompiledFunctions:
         form = self._forms.get(node_id)
         if form is None or not form.fields:
             return False
-        fields: dict[str, Json] = json.loads(value.data)
-        return all(fields.get(name) is not None for name in form.fields)
+        fields: Any = json.loads(value.data)
+        return isinstance(fields, dict) and all(cast("Any", fields).get(name) is not None for name in form.fields)
 
 
 def transform_chain(functions: Sequence[Callable[..., Any]]) -> Callable[[str, StateCell, Any], Any]:
@@ -377,6 +393,24 @@ def _readable(codec: ValueCodec, value: Any) -> str:
     except DecodeError as error:
         raise EncodeError(f"{shown(value)} is not what is declared, {codec.name}: {listed(error.errors)}") from error
     return data
+
+
+def _as_it_is(
+    data: Json, type_: str | None, error: Exception, is_taken: bool
+) -> tuple[Encoded | None, list[dict[str, Any]]]:
+    """What a person has given, and that does not fit: it is taken nevertheless, or not."""
+    if is_taken:
+        return Encoded(compact(data), type_), []
+    if isinstance(error, DecodeError):
+        return None, error.errors
+    raise error
+
+
+def _with(before: Json, fields: Json) -> Json:
+    """JSON with some fields set, where it has fields."""
+    if isinstance(before, dict) and isinstance(fields, dict):
+        return setting(cast("dict[str, Json]", before), cast("dict[str, Json]", fields))
+    return cast("Json", before)
 
 
 def _is_plain_array(codec: ValueCodec) -> bool:

@@ -24,8 +24,17 @@ def action_of(answer: Json) -> str | None:
     return action if all(name in ("action", TAKES[action]) for name in sent) else None
 
 
-def read_action(functions: Functions, node_id: str, action: str, answer: Json) -> tuple[Encoded | None, Errors]:
+def read_action(
+    functions: Functions, node_id: str, action: str, answer: Json, is_taken: bool = False
+) -> tuple[Encoded | None, Errors]:
     """What comes with an answer: other inputs, or an output; None for nothing.
+
+    Args:
+        functions: The graph's functions.
+        node_id: The node that failed.
+        action: What is to be done.
+        answer: The answer.
+        is_taken: It has been taken, whatever this release says to it.
 
     Returns:
         It, and what is wrong with it.
@@ -34,16 +43,16 @@ def read_action(functions: Functions, node_id: str, action: str, answer: Json) -
     if place is None or (action == "retry" and answer.get(place) is None):
         return None, []
     read_value = functions.arrive if action == "retry" else functions.take_output
-    value, errors = read(read_value, node_id, answer.get(place))
+    value, errors = read(read_value, node_id, answer.get(place), is_taken)
     return value, [{**error, "loc": [place, *error["loc"]]} for error in errors]
 
 
 def read(
-    function: Callable[[str, Json], tuple[Encoded | None, Errors]], node_id: str, data: Json
+    function: Callable[..., tuple[Encoded | None, Errors]], node_id: str, data: Json, is_taken: bool = False
 ) -> tuple[Encoded | None, Errors]:
     """Read what a person gives to a node; no answer may fail a run, whatever a validator of the user's does."""
     try:
-        return function(node_id, data)
+        return function(node_id, data, is_taken=is_taken)
     except BaseException as error:
         if is_the_runtimes(error):
             raise

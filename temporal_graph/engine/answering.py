@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from .actions import action_of, error_of, read, read_action
 from .events import (
@@ -23,7 +23,7 @@ from .events import (
     is_the_runtimes,
     listed,
 )
-from .questions import Accepted, Answer, Interrupt, Refused, describe, invalid, parts_of
+from .questions import TIMEOUT, Accepted, Answer, Interrupt, Refused, describe, invalid, parts_of
 from .spec import END, START, EndSpec, StepSpec
 from .state import Json
 from .voting import check_actor, is_one_of_several, votes_for
@@ -36,6 +36,10 @@ CURE = (
 """What helps where a run is blocked."""
 MOST_READ = 100
 """Tasks that wait of which it is looked at whether they can go on."""
+EARLY_ANSWER = "early"
+"""How an answer comes that was kept until its question opened."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +72,16 @@ class Answering(Walker):
     Attributes:
         checkpoint: How often something has changed what comes next.
         taken: The answers that were kept early and have been taken with the last event or answer.
+        judge: Says of what somebody has sent, by the way it came and whether it fits, whether it is taken: what has
+            happened before, with another release of the graph, happens again as it did, whether or not it fits now.
     """
 
     checkpoint = 0
     taken: tuple[Accepted, ...] = ()
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.judge: Callable[[str, bool], bool] = lambda _, fits: fits
 
     def check(self, answer: Answer) -> None:
         """Look whether an answer would be taken; changes nothing.
@@ -144,7 +154,7 @@ class Answering(Walker):
         Raises:
             Refused: One of them is not taken, and nothing has changed.
         """
-        planned = self._plan_all(answers)
+        planned = self._plan_all(answers, via)
         self._now = now
         self.taken = ()
         if any(isinstance(plan, _Planned) and not plan.is_vote for plan in planned):
@@ -190,8 +200,8 @@ class Answering(Walker):
                 name = self.questions.named(name).interrupt_id
         self.questions.reject(answer, refused, now, via, name, sent.get("actor"), sent.get("comment"))
 
-    def _plan_all(self, answers: Sequence[Answer]) -> list[_Planned | Accepted | None]:
-        planned = [self._plan(answer) for answer in answers]
+    def _plan_all(self, answers: Sequence[Answer], via: str | None = None) -> list[_Planned | Accepted | None]:
+        planned = [self._plan(answer, via) for answer in answers]
         if len(answers) > 1:
             self._check_together(answers, planned)
         return planned
@@ -220,12 +230,12 @@ class Answering(Walker):
                 answer_ids[answer.answer_id] = None
         self.questions.check_room([answer for answer, plan in zip(answers, planned, strict=True) if plan is None])
 
-    def _plan(self, answer: Answer, *, is_due: bool = False) -> _Planned | Accepted | None:
+    def _plan(self, answer: Answer, via: str | None = None) -> _Planned | Accepted | None:
         """Look what an answer would do: None for one that will be kept until its question opens.
 
         Args:
             answer: The answer.
-            is_due: Nobody gave it: it is what a question does that has not been answered in time.
+            via: Which way it comes; None where it is only looked whether it would be taken.
         """
         found = self._find(answer)
         if isinstance(found, Accepted):
@@ -238,15 +248,42 @@ class Answering(Walker):
             return None
         interrupt, task = found
         is_vote = False
-        for asked in [] if is_due else self._asked_at(interrupt, task):
+        for asked in [] if via == TIMEOUT else self._asked_at(interrupt, task):
             check_actor(asked, answer)
             is_vote = is_one_of_several(asked, answer)
-        target = None if answer.goto is None else self._plan_goto(task, answer.goto)
-        state = None if answer.state_update is None else (self._edited(answer.state_update),)
+        return self._judged(via, lambda is_taken: self._read(interrupt, task, answer, is_vote, is_taken))
+
+    def _judged(self, via: str | None, look: Callable[[bool], T]) -> T:
+        """What somebody has sent, where it is taken, as the release of the graph at hand reads it.
+
+        Args:
+            via: Which way it came; None where it is only looked whether it would be taken.
+            look: Reads it, and raises `Refused` if it does not fit; not where it is told that it is taken.
+
+        Raises:
+            Refused: It is not taken.
+        """
+        try:
+            found = look(False)
+        except Refused:
+            if via is None or not self._judge(via, False):
+                raise
+            self.is_anothers = True
+            return look(True)
+        if via is not None and not self._judge(via, True):
+            raise Refused("invalid", "The release of the graph that got it has refused it.")
+        return found
+
+    def _judge(self, via: str, fits: bool) -> bool:
+        return self.judge(via, fits)
+
+    def _read(self, interrupt: Interrupt | None, task: Task, answer: Answer, is_vote: bool, is_taken: bool) -> _Planned:
+        target = None if answer.goto is None else self._plan_goto(task, answer.goto, is_taken)
+        state = None if answer.state_update is None else (self._edited(answer.state_update, is_taken),)
         value, action = None, None
         if interrupt is not None and interrupt.kind in ("failure", "blocked"):
             if target is None:
-                action, value = self._plan_action(interrupt, answer)
+                action, value = self._plan_action(interrupt, answer, is_taken)
         elif interrupt is not None and (target is None or answer.value is not None):
             if interrupt.kind == "call" and not answer.has_value:
                 message = (
@@ -254,7 +291,10 @@ class Answering(Walker):
                     "the state there is update_state."
                 )
                 raise invalid("value", message)
-            value = self._plan_value(interrupt, task, answer.value, self.state if state is None else state[0])
+            if not is_taken:
+                value = self._plan_value(interrupt, task, answer.value, self.state if state is None else state[0])
+            elif interrupt.kind == "node":
+                value = self.functions.fill(task.node_id, task.value, answer.value, is_taken=True)
         return _Planned(interrupt, task, value, state, target, action, is_vote)
 
     def _asked_at(self, interrupt: Interrupt | None, task: Task) -> list[Interrupt]:
@@ -324,7 +364,7 @@ class Answering(Walker):
     def _blocked(name: str, problem: str) -> Refused:
         return Refused("blocked", f"The run is blocked, and {name!r} takes no answer: {problem}. {CURE}")
 
-    def _plan_action(self, interrupt: Interrupt, answer: Answer) -> tuple[str, Encoded | None]:
+    def _plan_action(self, interrupt: Interrupt, answer: Answer, is_taken: bool) -> tuple[str, Encoded | None]:
         """What is to become of a node that failed."""
         action = action_of(answer.value)
         if action is None:
@@ -333,12 +373,12 @@ class Answering(Walker):
                 "with it for other ones, {'action': 'skip', 'output': ...} or {'action': 'abort'}; or a goto."
             )
             raise invalid("action", message)
-        value, errors = read_action(self.functions, interrupt.node_id, action, answer.value)
+        value, errors = read_action(self.functions, interrupt.node_id, action, answer.value, is_taken)
         if errors:
             raise Refused("invalid", describe(interrupt.interrupt_id, errors), errors)
         return action, value
 
-    def _plan_goto(self, task: Task, goto: dict[str, Json]) -> tuple[str, Encoded]:
+    def _plan_goto(self, task: Task, goto: dict[str, Json], is_taken: bool) -> tuple[str, Encoded]:
         node_id, data = goto.get("node_id"), goto.get("data")
         node = self.spec.nodes.get(node_id) if isinstance(node_id, str) else None
         if not isinstance(node, StepSpec | EndSpec):
@@ -350,7 +390,7 @@ class Answering(Walker):
                     "join that waits for that fork's branches. Go to a node before the fork, or behind the join."
                 )
                 raise invalid("goto", message)
-        value, errors = read(self.functions.arrive, node.id, data)
+        value, errors = read(self.functions.arrive, node.id, data, is_taken)
         if value is None:
             errors = [{**error, "loc": ["goto", "data", *error["loc"]]} for error in errors]
             raise Refused("invalid", f"This cannot be given to node {node.id!r}: {listed(errors)}.", errors)
@@ -449,7 +489,7 @@ class Answering(Walker):
         early = Answer(kept.interrupt_id, kept.value, actor=kept.actor, answer_id=kept.answer_id, comment=kept.comment)
         via = kept.via or "update"
         try:
-            planned = self._plan(early)
+            planned = self._plan(early, EARLY_ANSWER)
         except Refused as refused:
             self.questions.reject(early.value, refused, self._now, via, kept.interrupt_id, kept.actor, kept.comment)
             return
@@ -460,9 +500,9 @@ class Answering(Walker):
         self.taken = (*self.taken, self._accept(planned, early, via))
         self._carry_out(planned, early)
 
-    def _edited(self, update: Json) -> Json:
+    def _edited(self, update: Json, is_taken: bool = False) -> Json:
         try:
-            state, errors = self.functions.edit(self.state, update)
+            state, errors = self.functions.edit(self.state, update, is_taken=is_taken)
         except BaseException as error:
             if is_the_runtimes(error):
                 raise

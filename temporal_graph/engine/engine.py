@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import cast
 
 from .audit import kept_text
 from .breakpoints import ANY, Breakpoints
@@ -447,12 +446,13 @@ class Engine(Timing):
 
     # -- The state --------------------------------------------------------------------------------------------------
 
-    def check_update(self, update: Json, expected_version: int | None) -> Json:
+    def check_update(self, update: Json, expected_version: int | None, via: str | None = None) -> Json:
         """Look whether the state can be changed by a person; changes nothing.
 
         Args:
             update: The fields to change, with their new values.
             expected_version: The version that the person saw; None for any.
+            via: Which way it came; None where it is only looked whether it would be taken.
 
         Returns:
             The state as it would be.
@@ -468,7 +468,7 @@ class Engine(Timing):
                 f"The state has version {self.shared.version} by now, not {expected_version}: somebody, or a node, has "
                 "changed it since. Look at it again.",
             )
-        return self._edited(update)
+        return self._judged(via, lambda is_taken: self._edited(update, is_taken))
 
     def update(
         self,
@@ -477,7 +477,6 @@ class Engine(Timing):
         now: str,
         actor: str | None = None,
         via: str = "update",
-        is_taken: bool = False,
     ) -> list[Command]:
         """Change the state for a person; see `check_update`.
 
@@ -487,17 +486,14 @@ class Engine(Timing):
             now: The time, ISO 8601 with time zone.
             actor: Who it is.
             via: Which way it came.
-            is_taken: It has happened, with a release of the graph whose state takes it.
 
         Returns:
             What is to be done.
+
+        Raises:
+            Refused: See `check_update`.
         """
-        try:
-            state = self.check_update(update, expected_version)
-        except Refused:
-            if not is_taken or not isinstance(self.state, dict) or not isinstance(update, dict):
-                raise
-            state = {**cast("dict[str, Json]", self.state), **cast("dict[str, Json]", update)}
+        state = self.check_update(update, expected_version, via)
         self._now = now
         self.checkpoint += 1
         self.shared.edit(state)
@@ -507,27 +503,34 @@ class Engine(Timing):
 
     # -- Breakpoints ------------------------------------------------------------------------------------------------
 
-    def check_breakpoints(self, breakpoints: Breakpoints) -> None:
+    def check_breakpoints(self, breakpoints: Breakpoints, via: str | None = None) -> None:
         """Look whether there are these nodes; changes nothing.
+
+        Args:
+            breakpoints: Where the run is to stop.
+            via: Which way they came; None where it is only looked whether they would be taken.
 
         Raises:
             Refused: There are not; or the run has ended.
         """
         if self.status != "running":
             raise Refused("closed", f"The run is {self.status}; it does not stop anywhere.")
+        self._judged(via, lambda is_taken: is_taken or self._check_names(breakpoints))
+
+    def _check_names(self, breakpoints: Breakpoints) -> None:
         for name in (*breakpoints.before, *breakpoints.after):
             if name != ANY and not isinstance(self.spec.nodes.get(name), StepSpec):
                 raise invalid(
                     "breakpoints", f"There is no node {name!r} to stop at. The nodes: {self._known()}; or '*'."
                 )
 
-    def set_breakpoints(self, breakpoints: Breakpoints, now: str) -> list[Command]:
+    def set_breakpoints(self, breakpoints: Breakpoints, now: str, via: str = "update") -> list[Command]:
         """Say where the run stops for people from now on; also before nodes that are ready and have not begun.
 
         Raises:
             Refused: See `check_breakpoints`.
         """
-        self.check_breakpoints(breakpoints)
+        self.check_breakpoints(breakpoints, via)
         self._now = now
         self.breakpoints = breakpoints
         try:

@@ -16,6 +16,9 @@ Value = Any
 class Functions(Protocol):
     """The user's functions that run in the driver, and the types of what crosses it.
 
+    What a person has sent may have been taken by another release (`is_taken`): then it is as it was sent, if it does
+    not fit this one.
+
     Each is synchronous and deterministic. A function that gets the state returns it too: the same object where the
     user's code did not change it. Whatever one of them raises fails the run with a clear error.
     """
@@ -84,11 +87,15 @@ class Functions(Protocol):
         """JSON schema of what a person may say to the failure of a node."""
         ...
 
-    def take_output(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
+    def take_output(
+        self, node_id: str, data: Json, *, is_taken: bool = False
+    ) -> tuple[Encoded | None, list[dict[str, Any]]]:
         """What a person gives as the output of a step that is skipped; or what is wrong with it."""
         ...
 
-    def arrive(self, node_id: str, data: Json) -> tuple[Encoded | None, list[dict[str, Any]]]:
+    def arrive(
+        self, node_id: str, data: Json, *, is_taken: bool = False
+    ) -> tuple[Encoded | None, list[dict[str, Any]]]:
         """What a person gives to a node (or to the end) that the run is sent to; or what is wrong with it."""
         ...
 
@@ -96,7 +103,7 @@ class Functions(Protocol):
         """Whether a value for an interrupt node holds what people have to say to it."""
         ...
 
-    def edit(self, state: Json, update: Json) -> tuple[Json, list[dict[str, Any]]]:
+    def edit(self, state: Json, update: Json, *, is_taken: bool = False) -> tuple[Json, list[dict[str, Any]]]:
         """The state with some fields changed by a person; or what is wrong with the change."""
         ...
 
@@ -104,6 +111,6 @@ class Functions(Protocol):
         """What of a state, and of a value for a node, cannot be read, and why; None where all can."""
         ...
 
-    def fill(self, node_id: str, value: Encoded, answer: Json) -> Encoded:
+    def fill(self, node_id: str, value: Encoded, answer: Json, *, is_taken: bool = False) -> Encoded:
         """An interrupt node with the answer's fields set."""
         ...

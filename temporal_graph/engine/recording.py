@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+import itertools
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +55,7 @@ class RecordingEngine(Engine):
         self._origin = origin
         self._merges = plan
         self._done: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+        self._verdicts: list[bool] = []
         self._past: Past | None = None
         if origin is not None:
             snapshot.restore(self, origin)
@@ -101,7 +104,8 @@ class RecordingEngine(Engine):
         self, answers: Sequence[Answer], now: str, via: str = "update"
     ) -> tuple[list[Accepted], list[Command]]:
         """See base class."""
-        taken = super().answer_all(answers, now, via)
+        with self._all_or_nothing():
+            taken = super().answer_all(answers, now, via)
         self._done.append((Engine.answer_all, (answers, now, via)))
         return taken
 
@@ -144,11 +148,11 @@ class RecordingEngine(Engine):
         now: str,
         actor: str | None = None,
         via: str = "update",
-        is_taken: bool = False,
     ) -> list[Command]:
         """See base class."""
-        commands = super().update(update, expected_version, now, actor, via, is_taken)
-        self._done.append((Engine.update, (update, None, now, actor, via, is_taken)))
+        with self._all_or_nothing():
+            commands = super().update(update, expected_version, now, actor, via)
+        self._done.append((Engine.update, (update, None, now, actor, via)))
         return commands
 
     def fork(self, update: Json, now: str) -> None:
@@ -156,11 +160,28 @@ class RecordingEngine(Engine):
         super().fork(update, now)
         self._done.append((Engine.fork, (update, now)))
 
-    def set_breakpoints(self, breakpoints: Breakpoints, now: str) -> list[Command]:
+    def set_breakpoints(self, breakpoints: Breakpoints, now: str, via: str = "update") -> list[Command]:
         """See base class."""
-        commands = super().set_breakpoints(breakpoints, now)
-        self._done.append((Engine.set_breakpoints, (breakpoints, now)))
+        with self._all_or_nothing():
+            commands = super().set_breakpoints(breakpoints, now, via)
+        self._done.append((Engine.set_breakpoints, (breakpoints, now, via)))
         return commands
+
+    def _judge(self, via: str, fits: bool) -> bool:
+        """See base class."""
+        verdict = super()._judge(via, fits)
+        self._verdicts.append(verdict)
+        return verdict
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Generator[None]:
+        """Remember what is judged only if it is done."""
+        count = len(self._verdicts)
+        try:
+            yield
+        except Refused:
+            del self._verdicts[count:]
+            raise
 
     # -- The past ---------------------------------------------------------------------------------------------------
 
@@ -179,7 +200,7 @@ class RecordingEngine(Engine):
         """Its past after a checkpoint; told on from where it was left, where `leave` was called at that."""
         past, self._past = self._past, None
         if past is None or past.number != after:
-            past = Past(self._first(), self._done, self._merges)
+            past = Past(self._first(), self._done, self._verdicts, self._merges)
             past.go_to(after)
         return past
 
@@ -205,9 +226,15 @@ class Past:
     """
 
     def __init__(
-        self, engine: Engine, done: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], merges: Plan
+        self,
+        engine: Engine,
+        done: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]],
+        verdicts: Sequence[bool],
+        merges: Plan,
     ) -> None:
         self.engine = engine
+        self.engine.judge = lambda _via, _fits: verdicts[next(turns)]
+        turns = itertools.count()
         self.number = engine.checkpoint
         self.state: Json = engine.state
         self._done = done

@@ -143,7 +143,7 @@ class Timing(Answering):
             raise RunFailedError(unanswered(interrupt))
         answer = to_answer({**fields, "interrupt_id": interrupt.interrupt_id})
         try:
-            planned = self._plan(answer, is_due=True)
+            planned = self._plan(answer, TIMEOUT)
         except Refused as refused:
             self._note_timeout(interrupt)
             raise RunFailedError(unanswered(interrupt, refused)) from refused

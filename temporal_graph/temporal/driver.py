@@ -53,6 +53,7 @@ from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
 from .failures import is_unread
+from .judging import Judge
 from .kept import dump_error, load_error, told_by
 from .messages import Extension, Reassignment, StartMessage, StateUpdate, check_sent
 from .names import (
@@ -143,6 +144,7 @@ class Driver:
         is_known = start.graph is not None
         is_anothers = start.graph != compiled.shape if is_known else origin is not None
         self.engine.is_anothers = is_anothers
+        self.engine.judge = Judge(self._mark)
         self._numbers: bool | None = None
         self.engine.shared.tells_numbers = self._tells_numbers
         events.on_read = self.see_message
@@ -220,8 +222,7 @@ class Driver:
     def update(self, update: StateUpdate, via: str) -> None:
         """Change the state for a person; see `Engine.update`."""
         before = self.engine.state
-        is_taken = via == "update" and workflow.unsafe.is_replaying()
-        commands = self.engine.update(update.values, update.expected_version, _now(), update.actor, via, is_taken)
+        commands = self.engine.update(update.values, update.expected_version, _now(), update.actor, via)
         self._tell.followed(before, [])
         self._do(commands)
 
@@ -240,9 +241,9 @@ class Driver:
     def _wake(self) -> None:
         self._is_woken = True
 
-    def set_breakpoints(self, breakpoints: Breakpoints) -> None:
+    def set_breakpoints(self, breakpoints: Breakpoints, via: str) -> None:
         """Say where the run stops for people; see `Engine.set_breakpoints`."""
-        commands = self.engine.set_breakpoints(breakpoints, _now())
+        commands = self.engine.set_breakpoints(breakpoints, _now(), via)
         self._tell.followed(self.engine.state, commands)
         self._do(commands)
 

@@ -118,8 +118,8 @@ def _check_breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None
     driver.engine.check_breakpoints(_breakpoints(driver, change))
 
 
-def _set_breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None], _via: str) -> Json:
-    driver.set_breakpoints(_breakpoints(driver, change))
+def _set_breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None], via: str) -> Json:
+    driver.set_breakpoints(_breakpoints(driver, change), via)
     return {"before": list(driver.engine.breakpoints.before), "after": list(driver.engine.breakpoints.after)}
 
 

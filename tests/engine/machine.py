@@ -139,8 +139,10 @@ class Toy:
     def failure_schema(self, node_id: str) -> dict[str, Any]:
         return {"type": "object"}
 
-    def take_output(self, node_id: str, data: Any) -> tuple[Encoded | None, list[dict[str, Any]]]:
-        return self.arrive(node_id, data)
+    def take_output(
+        self, node_id: str, data: Any, *, is_taken: bool = False
+    ) -> tuple[Encoded | None, list[dict[str, Any]]]:
+        return self.arrive(node_id, data, is_taken=is_taken)
 
     def walk(self, path: Path, value: Encoded, state: Any) -> tuple[Encoded, Any]:
         made, state = self.transforms[path.id](read(value), state)
@@ -182,21 +184,21 @@ class Toy:
             return []
         return [{"loc": ["approved"] if schema is None else [], "msg": "Input should fit", "type": "unfit"}]
 
-    def arrive(self, node_id: str, data: Any) -> tuple[Encoded | None, list[dict[str, Any]]]:
-        if data == "unfit":
+    def arrive(self, node_id: str, data: Any, *, is_taken: bool = False) -> tuple[Encoded | None, list[dict[str, Any]]]:
+        if data == "unfit" and not is_taken:
             return None, [{"loc": ["amount"], "msg": "Input should fit", "type": "unfit"}]
         return enc(data), []
 
-    def edit(self, state: Any, update: Any) -> tuple[Any, list[dict[str, Any]]]:
+    def edit(self, state: Any, update: Any, *, is_taken: bool = False) -> tuple[Any, list[dict[str, Any]]]:
         wrong = [name for name in update if type(state.get(name)) is not type(update[name])]
         errors = [{"loc": [name], "msg": "no such field, or not its type", "type": "state"} for name in wrong]
-        return ({**state, **update}, []) if not errors else (None, errors)
+        return ({**state, **update}, []) if is_taken or not errors else (None, errors)
 
     def unreadable(self, node_id: str | None, value: Encoded | None, state: Any) -> str | None:
         return None
 
-    def fill(self, node_id: str, value: Encoded, answer: Any) -> Encoded:
-        return enc({"was": read(value), **answer})
+    def fill(self, node_id: str, value: Encoded, answer: Any, *, is_taken: bool = False) -> Encoded:
+        return enc({"was": read(value), **(answer if isinstance(answer, dict) else {})})
 
 
 def enc(value: Any) -> Encoded:
@@ -425,7 +427,7 @@ TheRuntimes.__module__ = "temporalio.worker.workflow_sandbox"
 def raising(error: BaseException) -> Callable[..., Any]:
     """A function that raises."""
 
-    def function(*args: Any) -> Any:
+    def function(*args: Any, **words: Any) -> Any:
         raise error
 
     return function

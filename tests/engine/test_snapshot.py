@@ -473,7 +473,7 @@ class Asking:
     def check(self, node_id: str, schema: dict[str, Any] | None, answer: Any) -> list[dict[str, Any]]:
         return [] if answer == FINE else [{"loc": ["approved"], "msg": "must be true", "type": "unfit"}]
 
-    def fill(self, node_id: str, value: Encoded, answer: Any) -> Encoded:
+    def fill(self, node_id: str, value: Encoded, answer: Any, *, is_taken: bool = False) -> Encoded:
         return value
 
 

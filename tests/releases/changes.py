@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
 
-from temporal_graph import InterruptibleGraph, InterruptNode, NodeOptions, Required, TemporalGraph, interrupt
+from temporal_graph import (
+    Command,
+    InterruptibleGraph,
+    InterruptNode,
+    InterruptPolicy,
+    NodeOptions,
+    Required,
+    TemporalGraph,
+    interrupt,
+)
 
 NAME = "claim"
 
@@ -265,3 +275,37 @@ reply_text_short = InterruptibleGraph(nodes=[ReplyText], name="reply", max_histo
 reply_number = InterruptibleGraph(nodes=[ReplyNumber], name="reply")
 classes = InterruptibleGraph(nodes=[Enter, Confirm], name="classes")
 class_renamed = InterruptibleGraph(nodes=[EnterNow, ConfirmNow], name="classes")
+
+
+def survey(state: Any, takes: Any, nobody: Any) -> tuple[InterruptibleGraph[Any, Any, Any], Any, Any]:
+    """A graph that asks twice, and the nodes that ask; what it takes and what it holds are those of its release."""
+
+    class Reply(InterruptNode[Any, None, str]):
+        said = None
+        policy = InterruptPolicy(timeout=timedelta(hours=1), on_timeout=Command(resume={"said": nobody}))
+
+        async def run(self, ctx: GraphRunContext[Any, None]) -> Any:
+            confirm: Any = Confirm
+            return confirm(self.said)
+
+    class Confirm(InterruptNode[Any, None, str]):
+        said = None
+        sure = None
+
+        async def run(self, ctx: GraphRunContext[Any, None]) -> Any:
+            return Close()
+
+    class Close(BaseNode[Any, None, str]):
+        async def run(self, ctx: GraphRunContext[Any, None]) -> End[str]:
+            return End(f"{ctx.state.amount}")
+
+    Reply.__annotations__ = {"said": Annotated[takes | None, Required]}
+    Reply.run.__annotations__ = {"ctx": GraphRunContext[state, None], "return": Confirm}
+    Confirm.__annotations__ = {"said": takes | None, "sure": Annotated[bool | None, Required]}
+    Confirm.run.__annotations__ = {"ctx": GraphRunContext[state, None], "return": Close}
+    nodes: list[Any] = [dataclass(node) for node in (Reply, Confirm, Close)]
+    return InterruptibleGraph(nodes=nodes, name="survey", state_type=state), Reply, Confirm
+
+
+survey_text, *survey_text_nodes = survey(State, str, "nothing")
+survey_number, *survey_number_nodes = survey(OtherType, int, 0)

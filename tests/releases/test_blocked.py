@@ -20,7 +20,7 @@ from temporal_graph import (
     register_search_attributes,
 )
 from tests.releases import changes
-from tests.releases.conftest import Releases
+from tests.releases.conftest import Releases, two_hosts
 from tests.releases.test_changes import waiting
 from tests.replay.serving import chain, replay, until
 from tests.support.server import DevServer
@@ -147,8 +147,8 @@ async def test_the_queue_says_so(own_server: DevServer, tmp_path: Path, task_que
     client = await own_server.connect()
     await register_search_attributes(client)
     queue = ApprovalQueue(client)
-    releases = Releases(own_server.address, task_queue, tmp_path)
-    try:
+    with two_hosts(own_server.address, tmp_path) as hosts:
+        releases = Releases(hosts, task_queue)
         run, other = await begun("first", "field_required", client, releases)
 
         async def listed() -> dict[str, tuple[str, bool]]:
@@ -181,8 +181,6 @@ async def test_the_queue_says_so(own_server: DevServer, tmp_path: Path, task_que
 
         await until(is_stuck)
         await replay_all(client, [run.id, other.id])
-    finally:
-        releases.stop()
 
 
 async def replay_all(client: Client, run_ids: list[str]) -> None:

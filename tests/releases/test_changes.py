@@ -82,7 +82,7 @@ async def test_what_waiting_runs_cannot_be_carried_on_with(
     """Whichever release the client has; the old one carries them on."""
     await releases.deploy("first")
     runs = await waiting(changes.first, client, releases)
-    worker = await releases.deploy(release)
+    host = await releases.deploy(release)
     told = f"this release's graph differs from the one this run began with: {difference}"
     for run in (of_release(release, runs, client)[0], runs[1]):
         update = functools.partial(run.update_state, {"amount": 1})
@@ -95,7 +95,7 @@ async def test_what_waiting_runs_cannot_be_carried_on_with(
         state = await run.get_state()
         assert state.status == "blocked"
         assert told in (state.problem or "")
-    assert f"Run {runs[0].id!r} of graph 'claim' is blocked: {told}" in worker.output()
+    assert f"Run {runs[0].id!r} of graph 'claim' is blocked: {told}" in host.process.output()
     await releases.deploy("first")
     # What was sent meanwhile may be taken by now, too.
     for run in runs[2:]:

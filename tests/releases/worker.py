@@ -1,10 +1,12 @@
-"""A worker process with one release: `python -m tests.releases.worker --address … --task-queue … --release …`."""
+"""A process in which workers of one release or another work, as a test asks for them: see `Host` in `conftest`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
+import contextlib
+import functools
+import json
 import logging
 from datetime import timedelta
 from typing import Any
@@ -16,35 +18,63 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporal_graph import GraphPlugin
 from tests.releases import changes
 
+Workers = dict[str, contextlib.AsyncExitStack]
+
+
+async def start(address: str, workers: Workers, name: str, task_queue: str, release: str, build_id: str | None) -> None:
+    """Let a release work on a task queue.
+
+    Args:
+        address: The server.
+        workers: Those that work, by name.
+        name: By which it is stopped.
+        task_queue: What it polls.
+        release: A name in `changes`.
+        build_id: The worker deployment's build, whose runs stay with it; None for no versioning.
+    """
+    client = await Client.connect(address, plugins=[GraphPlugin(getattr(changes, release))])
+    options: dict[str, Any] = {}
+    if build_id is not None:
+        options["deployment_config"] = WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(task_queue, build_id),
+            use_worker_versioning=True,
+            default_versioning_behavior=VersioningBehavior.PINNED,
+        )
+    workers[name] = contextlib.AsyncExitStack()
+    await workers[name].enter_async_context(
+        Worker(
+            client,
+            task_queue=task_queue,
+            # The server gives a worker's runs to another one after this; its default is 10 seconds.
+            sticky_queue_schedule_to_start_timeout=timedelta(milliseconds=500),
+            **options,
+        )
+    )
+
+
+async def serve(address: str, workers: Workers, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Do what a test asks for, a line of JSON each; a name alone stops a worker."""
+    while line := await reader.readline():
+        name, *words = json.loads(line)
+        if words:
+            await start(address, workers, name, *words)
+        else:
+            await workers.pop(name).aclose()
+        writer.write(b"done\n")
+    writer.close()
+
 
 async def main() -> None:
     """Work until killed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--address", required=True)
-    parser.add_argument("--task-queue", required=True)
-    parser.add_argument("--release", required=True, help="a name in tests/releases/changes.py")
-    parser.add_argument("--build-id", help="the worker deployment's build, whose runs stay with it")
+    parser.add_argument("--socket", required=True)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
-    graph = getattr(importlib.import_module(changes.__name__), args.release)
-    client = await Client.connect(args.address, plugins=[GraphPlugin(graph)])
-    options: dict[str, Any] = {}
-    if args.build_id is not None:
-        options["deployment_config"] = WorkerDeploymentConfig(
-            version=WorkerDeploymentVersion(args.task_queue, args.build_id),
-            use_worker_versioning=True,
-            default_versioning_behavior=VersioningBehavior.PINNED,
-        )
-    worker = Worker(
-        client,
-        task_queue=args.task_queue,
-        # The server gives a dead worker's runs to another one after this; its default is 10 seconds.
-        sticky_queue_schedule_to_start_timeout=timedelta(milliseconds=500),
-        **options,
-    )
-    async with worker:
+    workers: Workers = {}
+    async with await asyncio.start_unix_server(functools.partial(serve, args.address, workers), args.socket) as server:
         print("ready", flush=True)
-        await asyncio.Event().wait()
+        await server.serve_forever()
 
 
 if __name__ == "__main__":

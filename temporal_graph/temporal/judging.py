@@ -1,0 +1,40 @@
+"""Whether what people send is taken: this is judged once, by the release of the graph that gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from temporalio import workflow
+
+from .names import JUDGES, REFUSES
+
+
+class Judge:
+    """Says whether something that was sent is taken; see `Engine.judge`.
+
+    Whether it fits is a matter of types and validators. Another release of the graph has other ones, and a replay of
+    its history must not come to another verdict. An update has been let in by its validator, so it is taken. What comes
+    by signal, what was kept until its question opened, and what stands in for an answer that nobody gave are judged in
+    the run, and the history has a mark where they are refused.
+
+    Args:
+        mark: Gives the task at hand a command; in a replay, only where it had this one, which is returned.
+    """
+
+    def __init__(self, mark: Callable[[str], bool]) -> None:
+        self._mark = mark
+        self._count = 0
+        self._is_noted: bool | None = None
+
+    def __call__(self, via: str, fits: bool) -> bool:
+        """See `Engine.judge`."""
+        if via == "update":
+            return True
+        self._count += 1
+        if self._is_noted is None:
+            self._is_noted = self._mark(JUDGES)
+        if not self._is_noted:  # an earlier release of this package has judged what came first
+            return fits
+        if not fits or workflow.unsafe.is_replaying():
+            return not self._mark(f"{REFUSES}-{self._count}")
+        return True
