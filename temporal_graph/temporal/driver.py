@@ -76,6 +76,7 @@ from .summaries import details, node_summary, summary
 from .telling import Teller
 from .timers import Timers
 from .trials import Trials
+from .turns import Turns
 from .visibility import Showing
 
 SUGGESTED = 4_096
@@ -106,6 +107,7 @@ class Driver:
     Attributes:
         engine: The run.
         is_leaving: The run is about to continue as new; what waits in it must go and come again.
+        turns: What has been sent to it, and has yet to be done.
     """
 
     def __init__(self, graph: RegisteredGraph, start: StartMessage, events: Events, *, was_taken: bool = False) -> None:
@@ -144,7 +146,7 @@ class Driver:
         is_known = start.graph is not None
         is_anothers = start.graph != compiled.shape if is_known else origin is not None
         self.engine.is_anothers = is_anothers
-        self.engine.judge = Judge(self._mark)
+        self.engine.judge = Judge(self._mark, lambda: self.turns.is_late)
         self._numbers: bool | None = None
         self.engine.shared.tells_numbers = self._tells_numbers
         events.on_read = self.see_message
@@ -153,6 +155,7 @@ class Driver:
         self._showing = Showing(graph.shows)
         self.trials = Trials(self.engine, compiled)
         self._sent = Sent()
+        self.turns = Turns(self._wake, self._command)
         self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent, self._sent)
         if origin is None:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
@@ -310,6 +313,7 @@ class Driver:
                     raise self._unreadable
                 self._is_woken = False
                 latest, state = self.engine.questions.audit.latest, self.engine.state
+                await self.turns.finish()
                 self._take_arrived()
                 has_changed = self.engine.questions.audit.latest != latest or self.engine.state is not state
             self._showing.show(self.engine)
@@ -469,8 +473,7 @@ class Driver:
         # Not before: who is sent away comes again at once.
         self.is_leaving = True
         self.events.drain()
-        if not workflow.all_handlers_finished():
-            await workflow.wait_condition(workflow.all_handlers_finished)
+        await self.turns.finish_handlers()
         if self.engine.status != "running":
             return None
         # What is left are nodes that wait here for a person; they run again from their top, with the answers there are.
@@ -492,10 +495,12 @@ class Driver:
             if unsent:
                 await self.notifying.settle(room=0)
                 return await self._leave()
-            text = self._shorter_text()
-            # Earlier releases took all along, or stayed.
-            if text is not None and workflow.patched(f"{CONTINUES}-shorter-{self._history_length()}"):
-                return text
+            # Earlier releases took all along, or stayed; a replay need not write it down for that.
+            name = f"{CONTINUES}-shorter-{self._history_length()}"
+            if not workflow.unsafe.is_replaying() or workflow.patched(name):
+                text = self._shorter_text()
+                if text is not None and workflow.patched(name):
+                    return text
             workflow.logger.warning("The run cannot continue as new and goes on in its history: %s", error)
             self._fulls += 1
             self._full_until = self._history_length() + min(self._limit, RETRY)

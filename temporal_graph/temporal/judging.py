@@ -13,22 +13,25 @@ class Judge:
     """Says whether something that was sent is taken; see `Engine.judge`.
 
     Whether it fits is a matter of types and validators. Another release of the graph has other ones, and a replay of
-    its history must not come to another verdict. An update has been let in by its validator, so it is taken. What comes
-    by signal, what was kept until its question opened, and what stands in for an answer that nobody gave are judged in
-    the run, and the history has a mark where they are refused.
+    its history must not come to another verdict. An update has been let in by its validator, so it is taken; but for
+    one that has waited for signals before it. That, what comes by signal, what was kept until its question opened, and
+    what stands in for an answer that nobody gave are judged in the run, and the history has a mark where they are
+    refused.
 
     Args:
         mark: Gives the task at hand a command; in a replay, only where it had this one, which is returned.
+        is_late: Whether the one at hand has waited.
     """
 
-    def __init__(self, mark: Callable[[str], bool]) -> None:
+    def __init__(self, mark: Callable[[str], bool], is_late: Callable[[], bool]) -> None:
         self._mark = mark
+        self._is_late = is_late
         self._count = 0
         self._is_noted: bool | None = None
 
     def __call__(self, via: str, fits: bool) -> bool:
         """See `Engine.judge`."""
-        if via == "update":
+        if via == "update" and not self._is_late():
             return True
         self._count += 1
         if self._is_noted is None:

@@ -26,6 +26,10 @@ MOST_TRIALS = 2
 """How many updates wait so: a server lets ten be under way."""
 
 
+Trial = dict[str, Refused | None]
+"""Questions that one update has answered, and what their nodes have against that."""
+
+
 class Trials:
     """The answers that nodes have to say something to."""
 
@@ -33,8 +37,8 @@ class Trials:
         self._engine = engine
         self._graph = graph
         self._count = 0
-        self._begun: list[str] = []
-        self._trials: list[dict[str, Refused | None]] = []
+        self._begun: Trial = {}
+        self._trials: list[Trial] = []
 
     def check(self, answers: Sequence[Answer]) -> None:
         """Refuse answers for now that nodes would have to say something to, where enough others wait for theirs.
@@ -58,33 +62,37 @@ class Trials:
             Whether the task at hand has a command for it.
         """
         self._count += 1
+        self._begun = {}
         is_doubted = any(self._is_doubted(item) for item in accepted)
         # Whether the code is another one is a matter of the release, so it is in the history where it is.
         is_tried = (is_doubted and len(self._trials) < MOST_TRIALS) or workflow.unsafe.is_replaying()
         if not is_tried or not workflow.patched(f"{TRIED}-{self._count}"):
-            self._begun = []
             return False
-        self._begun = [item.interrupt_id for item in accepted]
+        self._begun = dict.fromkeys(item.interrupt_id for item in accepted)
+        self._trials.append(self._begun)
         return True
 
-    async def hear(self, is_leaving: Callable[[], bool]) -> None:
+    def take(self) -> Trial:
+        """What the update at hand has begun, which is to be heard: nothing, where no node has anything to say."""
+        begun, self._begun = self._begun, {}
+        return begun
+
+    async def hear(self, trial: Trial, is_leaving: Callable[[], bool]) -> None:
         """Wait until the nodes that have just been given answers have said whether these fit.
 
         Args:
+            trial: What `take` has returned.
             is_leaving: Whether the run is about to continue as new, so that who waits must go and come again.
 
         Raises:
             Refused: They do not.
             ApplicationError: `ContinuedAsNew`: the same update is to be sent again.
         """
-        begun, self._begun = self._begun, []
-        if not begun:
+        if not trial:
             return
-        trial: dict[str, Refused | None] = dict.fromkeys(begun)
-        self._trials.append(trial)
         try:
             await workflow.wait_condition(
-                lambda: is_leaving() or not any(map(self._is_on_its_way, begun)), timeout=MOST_SECONDS
+                lambda: is_leaving() or not any(map(self._is_on_its_way, trial)), timeout=MOST_SECONDS
             )
         except TimeoutError:
             pass  # it stays taken, whatever the node says
@@ -92,7 +100,7 @@ class Trials:
             self._trials = [other for other in self._trials if other is not trial]
         refused = [found for found in trial.values() if found is not None]
         if refused:
-            others = "" if len(begun) == len(refused) else " The other answers that came with it were taken."
+            others = "" if len(trial) == len(refused) else " The other answers that came with it were taken."
             errors = [error for each in refused for error in each.errors]
             raise Refused("invalid", " ".join(each.message for each in refused) + others, errors)
         if is_leaving():

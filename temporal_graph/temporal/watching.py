@@ -8,17 +8,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from temporalio.bridge.proto.workflow_activation import RemoveFromCache
+from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 
 from ..codec.text import members
 from ..compile.shape import OTHERWISE, Shape, differs
 from ..registry import RegisteredGraph
 from .names import FIND_GRAPH
+from .together import bring_together
 
 logger = logging.getLogger(__name__)
-
-Activation = Any
 
 
 def watch(runner: WorkflowRunner) -> None:
@@ -40,7 +39,7 @@ def _watch(instance: WorkflowInstance, run_id: str, graph: RegisteredGraph) -> N
     activate = instance.activate
     before: Shape | None = None
 
-    def activate_watched(activation: Activation) -> Any:
+    def activate_watched(activation: WorkflowActivation) -> Any:
         nonlocal before
         for job in activation.jobs:
             if job.HasField("initialize_workflow"):
@@ -52,6 +51,7 @@ def _watch(instance: WorkflowInstance, run_id: str, graph: RegisteredGraph) -> N
                     logger.error(
                         "Run %r of graph %r is blocked: %s (%s)", run_id, graph.name, told, _short(lost.message)
                     )
+        bring_together(activation)
         return activate(activation)
 
     instance.activate = activate_watched  # type: ignore[method-assign]

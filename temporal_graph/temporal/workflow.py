@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -49,6 +50,8 @@ from .names import (
 from .payloads import NOTHING, PayloadTooLargeError, UnreadableError, check_readable, to_raw
 from .requests import request
 from .streaming import PUBLISH, Events
+from .together import apart
+from .trials import Trial
 from .visibility import carried_memo
 
 Functions = Mapping[str, Callable[[str], RegisteredGraph | str]]
@@ -139,11 +142,12 @@ class GraphWorkflow:
         try:
             snapshot = await self._driver.run()
         except asyncio.CancelledError:
+            await self._driver.turns.finish()
             self._is_cancelled = True
             self._driver.cancel()
             await self._driver.notifying.finish()
             self._driver.events.drain()
-            await workflow.wait_condition(workflow.all_handlers_finished)
+            await self._driver.turns.finish_handlers()
             raise
         if snapshot is not None:
             argument = self._driver.to_raw(snapshot, "The snapshot of the run")
@@ -157,10 +161,10 @@ class GraphWorkflow:
         with contextlib.suppress(asyncio.CancelledError):
             await self._driver.events.take_leave()
         self._driver.events.drain()
-        while not workflow.all_handlers_finished():
+        while self._driver.turns.is_any or not workflow.all_handlers_finished():
             # The run has ended: a cancellation comes too late.
             with contextlib.suppress(asyncio.CancelledError):
-                await workflow.wait_condition(workflow.all_handlers_finished)
+                await self._driver.turns.finish_handlers()
         return self._end(self._driver)
 
     def _end(self, driver: Driver) -> RawValue:
@@ -180,24 +184,27 @@ class GraphWorkflow:
         Dynamic, because only so a signal with no argument, with several or with something unreadable comes here at all:
         the SDK would drop it, or call the handler with the wrong number of arguments, which wedges the run.
         """
-        if self._driver is None:
-            return
-        self._driver.see_signal()
-        if not self._is_readable(self._driver, args):
+        if self._driver is not None:
+            for one, its_args in apart(name, args):
+                self._driver.turns.come(functools.partial(self._take_signal, self._driver, one, its_args))
+
+    def _take_signal(self, driver: Driver, name: str, args: Sequence[RawValue]) -> None:
+        driver.see_signal()
+        if not self._is_readable(driver, args):
             return
         if name == PUBLISH:
-            self._publish(self._driver, args)
+            self._publish(driver, args)
             return
         if name == SHOW:
-            self._driver.show()
+            driver.show()
             return
         try:
             asked = request(name)
             sent = asked.read(args)
-            self._driver.check_signal(sent)
-            asked.do(self._driver, sent, "signal")
+            driver.check_signal(sent)
+            asked.do(driver, sent, "signal")
         except Refused as refused:
-            self._driver.reject(shown(args), refused)
+            driver.reject(shown(args), refused)
 
     def _is_readable(self, driver: Driver, args: Sequence[RawValue]) -> bool:
         """Whether what came by signal counts: what was turned away once is turned away by all workers.
@@ -237,8 +244,10 @@ class GraphWorkflow:
         """
         try:
             asked, driver = request(name), self._open()
-            done = asked.do(driver, asked.read(args), "update")
-            await driver.trials.hear(lambda: driver.is_leaving)
+            done, trial = await driver.turns.after(
+                lambda: (asked.do(driver, asked.read(args), "update"), driver.trials.take())
+            )
+            await driver.trials.hear(trial, lambda: driver.is_leaving)
             return _looked_at(done)
         except Refused as refused:
             raise _refuse(refused) from None  # the SDK would send both
@@ -250,7 +259,9 @@ class GraphWorkflow:
             asked = request(name)
             sent = asked.read(args)
             check_sent(sent)
-            asked.check(self._open(), sent)
+            driver = self._open()
+            if not driver.turns.is_any:  # else it is looked at when its turn comes
+                asked.check(driver, sent)
         except Refused as refused:
             raise _refuse(refused) from None
         except UnreadableError as error:
@@ -266,18 +277,17 @@ class GraphWorkflow:
         Raises:
             ApplicationError: `AnswerRefused`; or `ContinuedAsNew`, then the same update is to be sent again.
         """
-        try:
-            sent, _ = read_proceed([answer])
-            driver = self._open()
-            if sent is not None and not self._is_start(sent):
-                driver.answer([sent], "update")
-                await driver.trials.hear(lambda: driver.is_leaving)
-        except Refused as refused:
-            raise _refuse(refused) from None
-        driver.see_message()
         self._waiting += 1
         try:
+            driver = self._open()
+            sent, _ = read_proceed([answer])
+            answers = [] if sent is None or self._is_start(sent) else [sent]
+            trial = await driver.turns.after(lambda: _begun(driver, answers))
+            await driver.trials.hear(trial, lambda: driver.is_leaving)
+            driver.see_message()
             await workflow.wait_condition(lambda: driver.engine.is_stopped or driver.is_leaving or self._is_cancelled)
+        except Refused as refused:
+            raise _refuse(refused) from None
         finally:
             self._waiting -= 1
         if self._is_cancelled:
@@ -299,7 +309,7 @@ class GraphWorkflow:
             if is_another(self._start.given, given):
                 raise Refused(STARTED, other_start(workflow.info().workflow_id))
             check_sent(sent)
-            if sent is not None and not self._is_start(sent):
+            if sent is not None and not self._is_start(sent) and not driver.turns.is_any:
                 driver.engine.check(sent)
                 driver.trials.check([sent])
         except Refused as refused:
@@ -381,6 +391,13 @@ def _stop(driver: Driver) -> RawValue:
     return driver.to_raw(
         compact(looking.stopped(driver.engine)), "What the run stopped at (questions, output and state)"
     )
+
+
+def _begun(driver: Driver, answers: Sequence[Answer]) -> Trial:
+    """Take the answers of an update; what it waits for."""
+    if answers:
+        driver.answer(answers, "update")
+    return driver.trials.take()
 
 
 def _looked_at(value: Any) -> RawValue:

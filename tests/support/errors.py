@@ -31,7 +31,7 @@ def deep() -> None:
 
 
 def grouped() -> None:
-    """Raises a group in a group in a group, three hundred of them, each with more; a thousand are too many for Python."""
+    """Raises a group in a group in a group, three hundred of them, each with more; more are too many for Python."""
     group: Any = ExceptionGroup("inner", [ValueError(number) for number in range(1_000)])
     for number in range(300):
         group = ExceptionGroup("outer", [group, KeyError(number)])

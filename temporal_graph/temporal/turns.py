@@ -1,0 +1,115 @@
+"""What people send to a run, done in its order, and so much of it in one workflow task that the task ends in time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from temporalio import workflow
+
+from .names import TURNS
+
+T = TypeVar("T")
+
+ENOUGH = 0.5
+"""Seconds of one task for what comes by signal: one that takes 2 is given up, and tried again for ever."""
+PAUSE = 0.001
+"""Seconds until the next task; a server takes up to one."""
+
+
+class Turns:
+    """What has come and is yet to be done.
+
+    A server gives a run all signals at once that came while no worker was there, or since a task that was lost. What
+    of it is not done in its task is kept as it came, and done in the tasks that follow; what comes meanwhile waits for
+    it. Where a task stops is a matter of time, so the history has a mark there, and a replay goes by these.
+
+    Args:
+        wake: Called when there is something to do.
+        command: Called when the task at hand gets a command.
+    """
+
+    def __init__(self, wake: Callable[[], None], command: Callable[[], None]) -> None:
+        self._wake = wake
+        self._command = command
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._done = 0
+        self._task = -1
+        self._since = 0.0
+        self.is_late = False
+
+    @property
+    def is_any(self) -> bool:
+        """Whether something waits."""
+        return bool(self._waiting)
+
+    def come(self, do: Callable[[], object]) -> None:
+        """Do what has come by signal, now or later."""
+        if self._waiting:
+            self._waiting.append(do)
+        elif self._is_enough():
+            self._waiting.append(do)
+            self._wake()
+        else:
+            self._done += 1
+            do()
+
+    async def after(self, do: Callable[[], T]) -> T:
+        """Do what has come by update, after all signals that came before it."""
+        if not self._waiting:
+            return do()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def do_late() -> None:
+            try:
+                result = do()
+            except Exception as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._waiting.append(do_late)
+        return await future
+
+    async def finish(self) -> None:
+        """Do what waits, in as many tasks as that takes."""
+        while self._waiting:
+            self._command()
+            await workflow.sleep(PAUSE, summary="the rest of what was sent")
+            self.is_late = True
+            try:
+                self._do_next()
+                while self._waiting and not self._is_enough():
+                    self._do_next()
+            finally:
+                self.is_late = False
+
+    async def finish_handlers(self) -> None:
+        """Let all handlers finish, also those whose turn has not come."""
+        while self._waiting or not workflow.all_handlers_finished():
+            await self.finish()
+            await workflow.wait_condition(lambda: bool(self._waiting) or workflow.all_handlers_finished())
+
+    def _do_next(self) -> None:
+        self._see_task()
+        self._done += 1
+        self._waiting.popleft()()
+
+    def _see_task(self) -> None:
+        task = workflow.info().get_current_history_length()
+        if task != self._task:
+            self._task, self._since = task, time.monotonic()
+
+    def _is_enough(self) -> bool:
+        """Whether this task has done enough."""
+        name = f"{TURNS}-{self._done}"
+        if workflow.unsafe.is_replaying():
+            return workflow.patched(name)
+        self._see_task()
+        if time.monotonic() - self._since < ENOUGH or not workflow.patched(name):
+            return False
+        self._command()
+        return True
