@@ -26,7 +26,7 @@ from .events import (
 from .questions import TIMEOUT, Accepted, Answer, Interrupt, Refused, describe, invalid, parts_of
 from .spec import END, START, EndSpec, StepSpec
 from .state import Json
-from .voting import check_actor, is_one_of_several, votes_for
+from .voting import check_actor, is_full, is_one_of_several, votes_for
 from .walker import Task, Walker
 
 CURE = (
@@ -130,6 +130,15 @@ class Answering(Walker):
         if problem is not None:
             name = plan.task.id if plan.interrupt is None else plan.interrupt.interrupt_id
             raise self._blocked(name, problem)
+
+    def full(self, answers: Sequence[Answer]) -> Interrupt | None:
+        """A question that several people must answer and that has no room for one of these answers."""
+        for answer in answers:
+            with contextlib.suppress(Refused):  # it is refused for that
+                found = self._find(answer)
+                if isinstance(found, tuple) and found[0] is not None and is_full(found[0], answer):
+                    return found[0]
+        return None
 
     @property
     def problem(self) -> str | None:

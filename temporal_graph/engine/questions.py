@@ -40,6 +40,8 @@ EARLY = 100
 """How many answers it keeps for questions that are not open yet."""
 EARLY_SIZE = 200_000
 """Characters of JSON that these have together."""
+VOTES_SIZE = 1_000_000
+"""Bytes of what people have said to a question that several must answer; all of it goes to the node."""
 TOLD = 20
 """How many answers of several people are told with a question."""
 LISTED = 20
@@ -97,6 +99,7 @@ class Interrupt:
     due: list[Due] = field(default_factory=list[Due])
     _rules: tuple[Json, Policy] | None = field(default=None, repr=False, compare=False)
     _voters: dict[str, Json] = field(default_factory=dict[str, "Json"], repr=False, compare=False)
+    _size: tuple[int, int] = field(default=(0, 0), repr=False, compare=False)
 
     @property
     def rules(self) -> Policy:
@@ -113,6 +116,13 @@ class Interrupt:
         for vote in self.answers[len(self._voters) :]:
             self._voters[vote["actor"]] = vote
         return self._voters
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are of what people have said so far."""
+        count, size = self._size
+        self._size = len(self.answers), size + sum(map(json_size, self.answers[count:]))
+        return self._size[1]
 
     @property
     def problem(self) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from .policies import matches
-from .questions import Accepted, Answer, Interrupt, Refused, invalid
+from .questions import VOTES_SIZE, Accepted, Answer, Interrupt, Refused, invalid
+from .sizes import json_size
 from .state import Json
 
 
@@ -48,6 +49,24 @@ def is_one_of_several(interrupt: Interrupt, answer: Answer) -> bool:
         raise invalid("goto" if answer.goto is not None else "state_update", message)
     is_last = len(interrupt.answers) + 1 >= interrupt.quorum
     return not is_last and not any(matches(pattern, answer.value) for pattern in interrupt.rules.reject_ends)
+
+
+def is_full(interrupt: Interrupt, answer: Answer) -> bool:
+    """Whether there is no room for an answer beside those of others; one that ends the question needs none.
+
+    Raises:
+        Refused: See `is_one_of_several`.
+    """
+    return is_one_of_several(interrupt, answer) and interrupt.size + json_size(answer.value) > VOTES_SIZE
+
+
+def no_room(interrupt: Interrupt) -> Refused:
+    """Why an answer is refused for which there is no room."""
+    return invalid(
+        "value",
+        f"{len(interrupt.answers):,} people have said {interrupt.size:,} bytes to {interrupt.interrupt_id!r}. No "
+        f"more than {VOTES_SIZE:,} are kept; what ends the question is taken.",
+    )
 
 
 def votes_for(interrupt: Interrupt, accepted: Accepted) -> list[Json]:

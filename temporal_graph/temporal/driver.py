@@ -47,6 +47,7 @@ from ..engine.questions import Accepted, Answer, Interrupt, Refused
 from ..engine.recording import RecordingEngine
 from ..engine.spec import END
 from ..engine.state import Json
+from ..engine.voting import no_room
 from ..errors import GraphInputError
 from ..messages import NodeInput, Question, asked, dump_input, dump_result, load_result, node_input
 from ..options import NodeOptions
@@ -66,6 +67,7 @@ from .names import (
     PAYLOAD_TOO_LARGE,
     SHORT_NAMES,
     UNREAD,
+    VOTES,
     activity_name,
 )
 from .notifying import Notifying
@@ -189,6 +191,9 @@ class Driver:
 
     def answer(self, answers: Sequence[Answer], via: str) -> list[Accepted]:
         """Take answers; see `Engine.answer_all`."""
+        full = self.engine.full(answers)
+        if full is not None and self._mark(f"{VOTES}-{len(full.answers)}"):  # earlier releases took all that came
+            raise no_room(full)
         before, was = self.engine.state, self.engine.questions.audit.latest
         accepted, commands = self.engine.answer_all(answers, _now(), via)
         if self.engine.questions.audit.latest != was:
@@ -200,6 +205,16 @@ class Driver:
         if via == "update" and self.trials.begin(accepted):
             self._command()
         return accepted
+
+    def check_room(self, answers: Sequence[Answer]) -> None:
+        """Look whether there is room for answers beside those that others have given.
+
+        Raises:
+            Refused: There is none.
+        """
+        full = self.engine.full(answers)
+        if full is not None:
+            raise no_room(full)
 
     def reject(self, answer: Json, refused: Refused) -> None:
         """Keep what came by signal and is not taken."""

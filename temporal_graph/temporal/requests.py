@@ -68,12 +68,14 @@ def _read_answer(args: Sequence[RawValue]) -> Answer:
 
 def _check_answer(driver: Driver, answer: Answer) -> None:
     driver.engine.check(answer)
+    driver.check_room([answer])
     driver.trials.check([answer])
 
 
 def _check_answers(driver: Driver, answers: Sequence[Answer]) -> None:
     check_reply(answers)
     driver.engine.check_all(answers)
+    driver.check_room(answers)
     driver.trials.check(answers)
 
 

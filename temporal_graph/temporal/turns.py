@@ -14,7 +14,7 @@ from .names import TURNS
 
 T = TypeVar("T")
 
-ENOUGH = 0.5
+ENOUGH = 0.25
 """Seconds of one task for what comes by signal: one that takes 2 is given up, and tried again for ever."""
 PAUSE = 0.001
 """Seconds until the next task; a server takes up to one."""

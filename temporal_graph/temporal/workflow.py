@@ -311,6 +311,7 @@ class GraphWorkflow:
             check_sent(sent)
             if sent is not None and not self._is_start(sent) and not driver.turns.is_any:
                 driver.engine.check(sent)
+                driver.check_room([sent])
                 driver.trials.check([sent])
         except Refused as refused:
             raise _refuse(refused) from None

@@ -23,6 +23,7 @@ from temporal_graph import (
     StateConflictError,
 )
 from temporal_graph.notify import Notification
+from temporal_graph.temporal import turns
 from temporal_graph.temporal.names import SHOW
 from temporal_graph.temporal.streaming import POLL
 from tests.replay import release_0_3 as release
@@ -218,6 +219,45 @@ async def a_run_forgets(stage: Stage) -> None:
         await full.update_state({"note": "short"})
         await full.resume({"approved": False}, actor="the last")
         await full.result()
+
+
+async def signals_take_turns(stage: Stage) -> None:
+    """One in each task, with an update behind them; until the run continues as new, has ended, or is cancelled."""
+    async with stage.working() as client:
+        runs = [
+            await stage.start(client, release.ballots, f"turns-{end}", Ballot()) for end in ("go-on", "end", "stop")
+        ]
+        for run in runs:
+            await run.wait()
+    client = await stage.client()
+    going, ending, stopping = (release.ballots.get_run(client, run.id) for run in runs)
+    for run in (going, ending, stopping):
+        handle = sdk(client, run)
+        for number in range(3):
+            await handle.signal("resume", {"value": {"approved": True}, "actor": f"voter {number}"})
+            await handle.signal("resume", {"interrupt_id": "Nobody:1", "value": number})
+            await handle.signal("update_state", {"values": {"edits": number + 1}})
+    await sdk(client, ending).signal("resume", {"value": {"approved": False}, "actor": "the last"})
+    await sdk(client, ending).signal("extend", {"by": 60})
+    await stopping.cancel()
+    late = asyncio.gather(going.update_state({"note": "late"}), going.proceed({"approved": True}, actor="late"))
+    await asyncio.sleep(0.5)
+    enough, turns.ENOUGH = turns.ENOUGH, 0.0
+    try:
+        async with stage.working():
+            await late
+            assert (await ending.result()).output == "3 for, 3 edits"
+            await until(lambda: has_ended(stopping))
+            assert (await stopping.get_state()).values.edits == 3
+            await going.resume({"approved": False}, actor="the last")
+            assert (await going.result()).output == "4 for, 3 edits"
+            assert len(await chain(client, going.id)) > 1
+    finally:
+        turns.ENOUGH = enough
+
+
+async def has_ended(run: Run) -> bool:
+    return (await run.get_state()).status == "cancelled"
 
 
 async def numbers_meet(stage: Stage) -> None:
@@ -447,6 +487,7 @@ PLAIN: Sequence[Script] = (
     runs_only_wait,
     a_run_is_too_large,
     a_run_forgets,
+    signals_take_turns,
     numbers_meet,
     answers_find_their_questions,
     what_cannot_be_read,

@@ -44,6 +44,22 @@ short_ballot = InterruptibleGraph([Ballot], name="short_ballot", max_history_eve
 
 
 @dataclass
+class Poll(InterruptNode[Book, None, str]):
+    """Waits for what very many people say, at any length."""
+
+    said: Annotated[str | None, Required] = None
+
+    policy = InterruptPolicy(quorum=1_000_000, reject_ends={"said": "stop"}, timeout=timedelta(days=300))
+
+    async def run(self, ctx: GraphRunContext[Book, None]) -> End[str]:
+        said = [answer.value["said"] for answer in answers()]
+        return End(f"{len(said)} said {sum(map(len, said))} letters")
+
+
+short_poll = InterruptibleGraph([Poll], name="short_poll", max_history_events=30)
+
+
+@dataclass
 class Entry(InterruptNode[Book, None, str]):
     """Waits for one answer."""
 
