@@ -108,12 +108,17 @@ async def read(run: GraphRun[list[bool], None]) -> float:
     Returns:
         Seconds after which it was told of an event, at most; of those that came while it read.
     """
-    began, lag, last = time.time(), 0.0, ""
+    began, lag, last, count, waiting = time.time(), 0.0, "", 0, 0
     async for event in run.stream():
-        if event.at.timestamp() > began:
-            lag = max(lag, time.time() - event.at.timestamp())
+        at = event.at.timestamp()
+        if at > began:
+            lag = max(lag, time.time() - at)
         last = event.kind
+        waiting += (last == "interrupt_opened") - (last == "interrupt_answered")
+        assert event.number == count, "an event is missing"
+        count += 1
     assert last == "run_finished", last
+    assert waiting == 0, waiting
     return lag
 
 

@@ -37,7 +37,6 @@ from .views import (
     read_accepted,
     read_audit,
     read_checkpoint,
-    read_event,
     read_interrupts,
     read_result,
     read_run_state,
@@ -349,12 +348,8 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             NoWorkerError: No worker answers.
         """
-        return self._events(sending.event_number(after))
-
-    async def _events(self, after: int | None) -> AsyncIterator[RunEvent]:
-        async for number, data in self._looks.events(self._client, self.id, 0 if after is None else after + 1):
-            if after is None or number > after:
-                yield read_event(number, data)
+        number = sending.event_number(after)
+        return self._looks.events(self._client, self.id, 0 if number is None else number + 1)
 
     # -- The past ---------------------------------------------------------------------------------------------------
 

@@ -391,11 +391,6 @@ def read_audit(items: Sequence[Mapping[str, Any]]) -> list[AuditEntry]:
     return entries
 
 
-def read_event(number: int, data: Mapping[str, Any]) -> RunEvent:
-    """An event from the JSON of the wire."""
-    return RunEvent(number, data["kind"], data["node_id"], datetime.fromisoformat(data["at"]), data["data"])
-
-
 def read_checkpoint(graph: CompiledGraph, data: Mapping[str, Any], before: Json) -> tuple[Checkpoint[Any], Json]:
     """A checkpoint from the JSON of the wire.
 

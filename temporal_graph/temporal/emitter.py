@@ -93,7 +93,7 @@ class _Channel:
         self._stream = WorkflowStreamClient.create(client, workflow_id, max_retry_duration=TRIED)
         self._kept: deque[_Told] = deque()
         self._size = 0
-        self._is_stuck = False
+        self._is_stuck = self._is_unsure = False
         self._asked = self._heard = float("-inf")
         self._next = float("-inf")
         self._lock = asyncio.Lock()
@@ -109,8 +109,8 @@ class _Channel:
             await self._send()
 
     async def leave(self, teller: Emitter) -> None:
-        """Send now what a node has told, which is about to end."""
-        await self._send()
+        """Send now what a node has told, which is about to end; also where the run does not say who listens."""
+        await self._send(is_last=True)
         async with self._lock:
             self._kept = deque(told for told in self._kept if told.teller is not teller)
             self._size = sum(len(told.event.data) for told in self._kept)
@@ -125,14 +125,14 @@ class _Channel:
             await asyncio.sleep(max(SOON, self._next - _now()))
             await self._send()
 
-    async def _send(self) -> None:
+    async def _send(self, *, is_last: bool = False) -> None:
         async with self._lock:
-            if not self._has_news:
+            if not self._has_news and not (is_last and self._kept and self._is_unsure):
                 return
             begin = _now()
             # What is told must not harm the node that tells it, whatever becomes of it.
             with contextlib.suppress(Exception):
-                if await self._is_heard(begin):
+                if await self._is_heard(begin) or (is_last and self._is_unsure):
                     await self._publish()
                     self._next = _now() + BATCH
                     return
@@ -156,7 +156,9 @@ class _Channel:
         except WorkflowQueryRejectedError:
             is_heard = False
         except (RPCError, WorkflowQueryFailedError, GraphError):
+            self._is_unsure = True
             return now - self._heard <= TRUSTED
+        self._is_unsure = False
         self._asked = now
         self._heard = now if is_heard else float("-inf")
         return bool(is_heard)

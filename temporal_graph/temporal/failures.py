@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, NoReturn
 
 from temporalio.api.enums.v1 import ResourceExhaustedCause
 from temporalio.api.errordetails.v1 import ResourceExhaustedFailure
-from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.client import (
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.exceptions import ActivityError, ApplicationError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -119,6 +124,17 @@ def reading(run_id: str) -> Generator[None]:
             f"What came from run {clipped(run_id, 100)!r} cannot be read ({type(error).__name__}: "
             f"{clipped(str(error), 500)}). Does this client have the payload codec of its workers, with the same keys?"
         ) from error
+
+
+@contextlib.contextmanager
+def cancellable() -> Generator[None]:
+    """Let a cancelled caller be cancelled; the SDK makes an error of its own of it."""
+    try:
+        yield
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        if isinstance(error.__cause__, asyncio.CancelledError):
+            raise error.__cause__ from None
+        raise GraphError("The Temporal server did not answer the update in time.") from error
 
 
 def raise_rpc(run_id: str, error: RPCError) -> NoReturn:

@@ -10,30 +10,43 @@ from __future__ import annotations
 import asyncio
 import base64
 import bisect
+import contextlib
 import json
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
+)
 from temporalio.common import RawValue
 from temporalio.contrib.workflow_streams._types import PollInput
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from .failures import TASK_LOST, TOTAL_UPDATES, is_paused, raise_rpc
+from ..errors import GraphError
+from ..views import RunEvent
+from .failures import TASK_LOST, TOTAL_UPDATES, cancellable, is_paused, raise_rpc
 from .glancing import glance, is_open
 from .payloads import from_raw
 from .streaming import DRAINING, FULL, POLL, TOPIC
 
-Text = tuple[int, str]
-"""The number of an event, and its JSON."""
+COOLDOWN, LONGER = 0.1, 0.2
+"""Seconds between two polls: what happens meanwhile comes together, and costs a few events of history together.
 
-COOLDOWN = 0.1
-"""Seconds between two polls: what happens meanwhile comes together, and costs a few events of history together."""
+It is longer where much happens, for the sake of those who make it happen; the run waits at its end for so long, and a
+little more, for readers that pause (`streaming.PAUSE`).
+"""
+MUCH = 10
+"""How many events, besides what nodes emit, must have come together for that."""
+HEARD = 2
+"""Seconds within which a run should know that somebody listens, before anybody is told anything."""
 ASKED = (0.3, 0.6)
 """Seconds between two queries, where the run lets nobody wait."""
 TRIED = 10
@@ -56,7 +69,7 @@ class Feed:
         self.is_over = False
         self._client = client
         self._run = client.get_workflow_handle(run_id, result_type=RawValue)
-        self._events: list[Text] = []
+        self._events: list[Told] = []
         self._size = 0
         self._first = 0
         self._end: int | None = None
@@ -65,6 +78,8 @@ class Feed:
         self._waiting = 0
         self._not_before = 0.0
         self._attempt = 0
+        self._is_heard = False
+        self._came = 0
 
     async def end(self, position: int = 0) -> int:
         """The number of the event that comes next, as far as is known here.
@@ -81,7 +96,7 @@ class Feed:
                     self._end = end
         return self._end
 
-    async def read(self, position: int) -> tuple[list[Text], int]:
+    async def read(self, position: int) -> tuple[list[Told], int]:
         """The events from a position on; waits until there is one.
 
         Returns:
@@ -93,13 +108,15 @@ class Feed:
         """
         while True:
             end = await self.end(position)
+            if not (self._is_heard or self.is_over):
+                await self._be_heard(end)
             if position < self._first:
                 page = await self._look(position)
                 if page.events:
                     return page.events, page.end
                 position = max(page.end, self._first)
             elif position < end:
-                found = self._events[bisect.bisect_left(self._events, (position,)) :]
+                found = self._events[bisect.bisect_left(self._events, position, key=lambda told: told.number) :]
                 if found:
                     return found, end
                 position = end
@@ -107,6 +124,21 @@ class Feed:
                 return [], position
             else:
                 await self._more()
+
+    async def _be_heard(self, end: int) -> None:
+        """Have the run know that somebody listens: what nodes emit to nobody is lost.
+
+        Whoever is told of something should miss nothing that follows from it, and the query for what there was before
+        leaves no trace in the run.
+        """
+        async with self._looking:
+            if not self._is_heard:
+                # The same update as that of the next poll. If it comes to nothing, that one will tell.
+                with contextlib.suppress(WorkflowUpdateFailedError, RPCError, GraphError, TimeoutError):
+                    async with asyncio.timeout(HEARD):
+                        with cancellable():
+                            await self._start_poll(end, WorkflowUpdateStage.ACCEPTED)
+                self._is_heard = True
 
     async def _more(self) -> None:
         """Wait until something is new; together with all others who do."""
@@ -152,16 +184,20 @@ class Feed:
                 else:
                     await asyncio.sleep(COOLDOWN)
         self._attempt = 0
-        self._not_before = now() + COOLDOWN
+        self._not_before = now() + (LONGER if self._came > MUCH else COOLDOWN)
 
     async def _wait_at(self, end: int) -> _Page:
-        poll: Any = self._run
         try:
-            update_id = f"{TOPIC}-from-{end}-{self._attempt}"
-            asked = PollInput([TOPIC], end)
-            return _page(await poll.execute_update(POLL, asked, id=update_id, result_type=RawValue))
+            poll = await self._start_poll(end, WorkflowUpdateStage.COMPLETED)
+            return _page(await poll.result())
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise error.__cause__ or error from None
+
+    async def _start_poll(self, end: int, stage: WorkflowUpdateStage) -> WorkflowUpdateHandle[RawValue]:
+        run: Any = self._run
+        update_id = f"{TOPIC}-from-{end}-{self._attempt}"
+        asked = PollInput([TOPIC], end)
+        return await run.start_update(POLL, asked, id=update_id, wait_for_stage=stage, result_type=RawValue)
 
     async def _ask_for(self, end: int) -> None:
         """Ask now and then, for a while."""
@@ -193,16 +229,35 @@ class Feed:
 
     def _take(self, page: _Page) -> None:
         self._events += page.events
-        self._size += sum(len(text) for _, text in page.events)
+        self._came = page.happened
+        self._size += sum(len(told.text) for told in page.events)
         if self._end is not None:
             self._end = max(self._end, page.end)
         if page.is_last:
             self.is_over = True  # who asked for more would be answered by a replay of the whole history
         if len(self._events) > KEPT or self._size > KEPT_BYTES:
             gone = max(1, len(self._events) // 2)
-            self._size -= sum(len(text) for _, text in self._events[:gone])
+            self._size -= sum(len(told.text) for told in self._events[:gone])
             del self._events[:gone]
-            self._first = self._events[0][0] if self._events else page.end
+            self._first = self._events[0].number if self._events else page.end
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event, read once for all who are told of it."""
+
+    number: int
+    text: str
+    kind: str
+    node_id: str | None
+    at: datetime
+    data: dict[str, Any]
+    is_flat: bool
+
+    def event(self) -> RunEvent:
+        """The event for one of them, with data of its own, which it may change."""
+        data = self.data.copy() if self.is_flat else json.loads(self.text)["data"]
+        return RunEvent(self.number, self.kind, self.node_id, self.at, data)
 
 
 @dataclass(frozen=True)
@@ -214,29 +269,35 @@ class _Page:
         end: The position behind them.
         has_more: Whether there are more already.
         is_last: Whether the last event of the run is among them.
+        happened: How many there are, without what nodes have emitted.
     """
 
-    events: list[Text]
+    events: list[Told]
     end: int
     has_more: bool
     is_last: bool
+    happened: int
 
 
 def _page(answer: RawValue) -> _Page:
     read: Any = json.loads(from_raw(answer))
-    found = [(int(item["offset"]), _event(item["data"])) for item in read["items"]]
-    events = [(number, event[0]) for number, event in found if event is not None]
-    is_last = any(event is not None and event[1]["kind"] in LAST for _, event in found)
-    return _Page(events, read["next_offset"], read["more_ready"], is_last)
+    found = (_told(int(item["offset"]), item["data"]) for item in read["items"])
+    events = [told for told in found if told is not None]
+    happened = [told.kind for told in events if told.kind != "emitted"]
+    is_last = any(kind in LAST for kind in happened)
+    return _Page(events, read["next_offset"], read["more_ready"], is_last, len(happened))
 
 
-def _event(data: str) -> tuple[str, Mapping[str, Any]] | None:
-    """An event, as text and read; None for what others have published that is none."""
+def _told(number: int, data: str) -> Told | None:
+    """An event; None for what others have published that is none."""
     try:
         text = from_raw(RawValue(Payload.FromString(base64.b64decode(data))))
         event: Any = json.loads(text)
-        datetime.fromisoformat(event["at"])
-        is_event = isinstance(event["kind"], str) and isinstance(event["data"], dict)
-        return (text, event) if is_event and isinstance(event["node_id"], str | None) else None
+        kind, node_id, at, told = event["kind"], event["node_id"], datetime.fromisoformat(event["at"]), event["data"]
+        if isinstance(kind, str) and isinstance(told, dict) and isinstance(node_id, str | None):
+            values = cast("dict[str, Any]", told)
+            is_flat = not any(isinstance(value, dict | list) for value in values.values())
+            return Told(number, text, kind, node_id, at, values, is_flat)
     except Exception:  # whatever others write
-        return None
+        pass
+    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +22,7 @@ from ..codec.text import members
 from ..engine.looking import nothing
 from ..errors import GraphError, GraphInputError, RunBlockedError, RunNotFoundError, RunPausedError
 from ..starting import no_checkpoint
+from ..views import RunEvent
 from .blocked import unless_blocked, why_blocked
 from .crowd import crowd_of
 from .failures import paused, raise_failure, raise_rpc, reading, unanswered
@@ -103,7 +103,7 @@ async def standing(client: Client, id: str) -> Mapping[str, Any]:
         return {**nothing(), "status": "paused", "is_known": False}
 
 
-async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int, Mapping[str, Any]]]:
+async def events(client: Client, id: str, first: int) -> AsyncIterator[RunEvent]:
     """The events of a run from a number on, until it has ended.
 
     Raises:
@@ -120,8 +120,8 @@ async def events(client: Client, id: str, first: int) -> AsyncIterator[tuple[int
             continue
         if not found:
             return
-        for number, text in found:
-            yield number, json.loads(text)
+        for told in found:
+            yield told.event()
 
 
 async def checkpoints(client: Client, id: str, run_id: str | None, after: int) -> Mapping[str, Any]:

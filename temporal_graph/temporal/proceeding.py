@@ -19,13 +19,12 @@ from ..starting import is_another, other_start
 from .blocked import unless_blocked
 from .client import resume
 from .crowd import crowd_of
-from .failures import is_busy, is_continued, is_paused, reading
+from .failures import cancellable, is_busy, is_continued, is_paused, reading
 from .looking import handle_of, query, result
 from .names import PENDING_INTERRUPTS, PROCEED
 from .updating import (
     ATTEMPTS,
     argument_of,
-    cancellable,
     is_crowded,
     last_state,
     may_retry,

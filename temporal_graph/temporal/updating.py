@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
 from temporalio.client import (
     Client,
     WorkflowHandle,
     WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,7 +19,7 @@ from ..engine.events import clipped
 from ..engine.state import Json
 from ..errors import GraphError, GraphInputError, GraphRunError, RefusedError, RunCancelledError
 from .blocked import show_blocked, unless_blocked
-from .failures import ANSWERS, TOTAL_UPDATES, is_paused, paused, raise_refusal, raise_rpc, reading, refusal
+from .failures import ANSWERS, TOTAL_UPDATES, cancellable, is_paused, paused, raise_refusal, raise_rpc, reading, refusal
 from .glancing import describe, is_open
 from .looking import handle_of, query, result
 from .names import GET_STATE
@@ -54,17 +52,6 @@ async def send(
     """Send an update, and have it done; sent again with the same id, it is the same update."""
     with cancellable(), reading(handle.id):
         return await unless_blocked(handle, cast("Any", handle).execute_update(name, argument, id=update_id))
-
-
-@contextlib.contextmanager
-def cancellable() -> Generator[None]:
-    """Let a cancelled caller be cancelled; the SDK makes an error of its own of it."""
-    try:
-        yield
-    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        if isinstance(error.__cause__, asyncio.CancelledError):
-            raise error.__cause__ from None
-        raise GraphError("The Temporal server did not answer the update in time.") from error
 
 
 def is_crowded(error: RPCError) -> bool:

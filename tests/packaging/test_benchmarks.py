@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from benchmarks import crowds
 from tests.support.process import ROOT
 
 
@@ -27,3 +28,16 @@ def test_what_it_does_not_know() -> None:
     done = bench("speed")
     assert done.returncode == 2
     assert "'speed' is not among import, activities" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_a_small_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reader, here and in the other processes, looks whether it is told of everything."""
+    monkeypatch.setattr(crowds, "ANSWERS", 30)
+    monkeypatch.setattr(crowds, "READERS", 40)
+    monkeypatch.setattr(crowds, "PROCESSES", 4)
+    monkeypatch.setattr(crowds, "ROUNDS", 1)
+    times, late = await crowds.crowds()
+    assert "30 answers at once" in times.what
+    assert late.figure > 0

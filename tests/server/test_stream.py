@@ -6,15 +6,16 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from pydantic_graph import End
+from pydantic_graph import End, GraphBuilder, StepContext
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.common import RawValue
 
-from temporal_graph import Command, GraphRun, GraphRunError, RunCancelledError, RunEvent, emit
+from temporal_graph import Command, GraphRun, GraphRunError, RunCancelledError, RunEvent, TemporalGraph, emit
 from tests.replay.serving import chain, until
 from tests.server.conftest import Serve
 from tests.server.looking import (
@@ -52,6 +53,20 @@ from tests.server.steering_graphs import (
 
 PUBLISH = "__temporal_workflow_stream_publish"
 POLL = "__temporal_workflow_stream_poll"
+
+
+g = GraphBuilder(name="told_then", deps_type=Gate, output_type=str)
+
+
+@g.step
+async def speak(ctx: StepContext[None, Gate, None]) -> str:
+    await ctx.deps.go.wait()
+    await emit("a word")
+    return "said"
+
+
+g.add(g.edge_from(g.start_node).to(speak), g.edge_from(speak).to(g.end_node))
+told_then = TemporalGraph(g.build())
 
 
 async def rest(stream: AsyncIterator[RunEvent]) -> list[RunEvent]:
@@ -317,6 +332,44 @@ async def test_who_comes_while_a_node_speaks_misses_nothing_from_then_on(serve: 
         told = [event.data["data"] for event in await reading if event.kind == "emitted"]
         assert told == list(range(told[0], 60))
         assert told[0] <= before
+
+
+async def test_what_follows_from_the_first_event_is_heard(serve: Serve, task_queue: str) -> None:
+    """Whoever is told of something is one who listens, although they have only asked so far; the node ends at once."""
+    gate = Gate()
+    async with serve(told_then, deps=gate) as client:
+        for number in range(5):
+            gate.go.clear()
+            run = await told_then.start(client, id=f"{task_queue}-{number}", task_queue=task_queue)
+            async with asyncio.timeout(60):
+                found: list[RunEvent] = []
+                async for event in run.stream():
+                    gate.go.set()
+                    found.append(event)
+            assert [event.data["data"] for event in found if event.kind == "emitted"] == ["a word"]
+
+
+async def test_what_one_reader_does_to_an_event_is_not_seen_by_the_others(serve: Serve, task_queue: str) -> None:
+    async with serve(desk) as client:
+        run = await desk.start(client, Draft("a"), state=Desk(), id=task_queue, task_queue=task_queue)
+        other = asyncio.create_task(rest(run.stream()))
+        spoilt: list[RunEvent] = []
+
+        async def spoil() -> None:
+            async for event in run.stream():
+                spoilt.append(replace(event, data=json.loads(json.dumps(event.data))))
+                for value in event.data.values():
+                    if isinstance(value, dict | list):
+                        value.clear()
+                event.data.clear()
+
+        spoiling = asyncio.create_task(spoil())
+        await run.wait()
+        await run.resume({"verdict": "yes"})
+        await run.wait()
+        await run.resume("web")
+        await spoiling
+        assert spoilt == await other
 
 
 @pytest.mark.parametrize("end", ["silence", "end", "failure"])
