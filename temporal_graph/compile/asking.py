@@ -25,7 +25,7 @@ from ..messages import NodeInput, Question
 from ..policies import InterruptPolicy
 from .calls import Call, name_of
 from .matching import Mark, Matching, settled
-from .places import place
+from .places import place, wording
 from .policies import never
 from .reading import reading
 from .step_functions import LostError, StepFunction, dump_returned
@@ -64,6 +64,21 @@ class Hooks:
 
 
 NO_HOOKS = Hooks()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCode:
+    """A node's own code.
+
+    Attributes:
+        runner: What runs it.
+        id: What stands for it; see `code_of`.
+        closures: The texts in closures of its functions; see `closures_of`.
+    """
+
+    runner: CodeType
+    id: str
+    closures: Mapping[CodeType, Mapping[str, str]]
 
 
 class Interrupted(BaseException):
@@ -119,8 +134,7 @@ class NodeAsker:
         message: NodeInput,
         dump_policy: Callable[[InterruptPolicy], dict[str, Json]],
         hooks: Hooks,
-        runner: CodeType,
-        code: str,
+        code: OwnCode,
     ) -> None:
         self._codec = codec
         self._steps = steps
@@ -133,7 +147,6 @@ class NodeAsker:
         }
         self._dump_policy = dump_policy
         self._hooks = hooks
-        self._runner = runner
         self._code = code
         self._task = asyncio.current_task()
         self._matching = Matching(message.answers, message.marks, is_deterministic=hooks.is_in_workflow)
@@ -173,8 +186,10 @@ class NodeAsker:
             raise InterruptError(str(error)) from error
         schema = None if response_type is Any else codec.answer_schema()
         # A task of the node's own may be one of several that run the same code.
-        where = place(self._runner) if asyncio.current_task() is self._task else None
-        mark = replace(Mark.of(shown, schema, where), code=self._code)
+        is_own = asyncio.current_task() is self._task
+        where = place(self._code.runner) if is_own else None
+        words = None if where is None else wording(self._code.runner, self._code.closures)
+        mark = replace(Mark.of(shown, schema, where, words), code=self._code.id)
         position = self._matching.find(key, mark, value)
         errors: tuple[dict[str, Any], ...] = ()
         while True:

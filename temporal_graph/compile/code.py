@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from types import CodeType, FunctionType, MethodType
 from typing import Any, cast, get_args
 
+from .places import codes
+
 MOST = 500
 """Functions and types of one node that are looked at."""
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
@@ -20,6 +22,24 @@ def code_of(function: Any) -> str:
 
     Another version of Python, or of what the package builds on, may give another one for the same code.
     """
+    found, _ = _look_around(function)
+    return hashlib.sha256("\n".join(found).encode(errors="backslashreplace")).hexdigest()[:16]
+
+
+def closures_of(function: Any) -> dict[CodeType, dict[str, str]]:
+    """The texts that are in the closures of the functions which `code_of` looks at, by name; where two differ, none."""
+    texts: dict[CodeType, dict[str, str]] = {}
+    for item in _look_around(function)[1]:
+        for name, cell in zip(item.__code__.co_freevars, item.__closure__ or (), strict=True):
+            text: Any = cell.cell_contents if _is_set(cell) else None
+            if isinstance(text, str):
+                own = texts.setdefault(item.__code__, {})
+                own[name] = text if own.get(name, text) == text else ""
+    return texts
+
+
+def _look_around(function: Any) -> tuple[list[str], list[FunctionType]]:
+    """What a function or class is, with what it names; and the functions among it."""
     found: list[str] = []
     package = _package(function)
     seen: dict[int, Any] = {}
@@ -29,7 +49,7 @@ def code_of(function: Any) -> str:
         if id(item) not in seen:
             seen[id(item)] = item  # which keeps its id its own
             waiting.extend(_look(item, package, found))
-    return hashlib.sha256("\n".join(found).encode(errors="backslashreplace")).hexdigest()[:16]
+    return found, [item for item in seen.values() if isinstance(item, FunctionType) and _package(item) == package]
 
 
 def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
@@ -54,21 +74,14 @@ def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
 
 
 def _look_at_function(function: FunctionType, found: list[str]) -> Iterable[Any]:
-    codes = list(_codes(function.__code__))
-    found.extend(f"{code.co_code.hex()} {code.co_names} {_constants(code.co_consts)}" for code in codes)
-    names = dict.fromkeys(name for code in codes for name in code.co_names)
+    own = list(codes(function.__code__))
+    found.extend(f"{code.co_code.hex()} {code.co_names} {_constants(code.co_consts)}" for code in own)
+    names = dict.fromkeys(name for code in own for name in code.co_names)
     named = [function.__globals__[name] for name in names if name in function.__globals__]
     cells = [cell.cell_contents for cell in function.__closure__ or () if _is_set(cell)]
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     wrapped: Any = getattr(function, "__wrapped__", None)
     return [*named, *cells, *defaults, wrapped]
-
-
-def _codes(code: CodeType) -> Iterable[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
 
 
 def _constants(constants: Iterable[Any]) -> list[str]:

@@ -12,6 +12,7 @@ from ..codec.text import compact
 from ..engine.events import Position
 from ..engine.state import Json
 from ..errors import InterruptError
+from .places import WORD
 from .targets import shown
 
 MOST_UNMET = 10
@@ -46,6 +47,8 @@ class Mark:
         met: Whether the node has come by it again.
         code: The code that asks; see `code_of`.
         edited: Whether its answer, or who made a fork of the run, has changed the state, which it may show.
+        filled: What is shown, but for the times, and for the words of the code; None where another question may be
+            asked in the place.
     """
 
     shown: str
@@ -55,12 +58,17 @@ class Mark:
     met: bool = False
     edited: bool = False
     code: str | None = None
+    filled: str | None = None
 
     @staticmethod
-    def of(value: Json, schema: Json, place: str | None) -> Mark:
-        """The mark of a question that is asked now."""
+    def of(value: Json, schema: Json, place: str | None, words: Collection[str] | None = None) -> Mark:
+        """The mark of a question that is asked now; in these words, where it is the only one in the place."""
         text = compact(value)
-        return Mark(_digest(text), _digest(compact(schema)), _digest(_TIMES.sub("#", text)), place)
+        untimed = _TIMES.sub("#", text)
+        filled = None
+        if place is not None and words is not None:
+            filled = _digest(" ".join(sorted(word for word in WORD.findall(untimed) if word not in words)))
+        return Mark(_digest(text), _digest(compact(schema)), _digest(untimed), place, filled=filled)
 
     @staticmethod
     def load(data: Mapping[str, Any]) -> Mark | None:
@@ -84,7 +92,8 @@ class Matching:
 
     A question with a key is known by it. Any other is the one that showed the same, wherever the node asks it; or the
     one that was asked in the same place in its code, if it comes by there once, and no more than times have changed; or
-    the one that showed the same, and that another release of the node has asked with another type.
+    the one that showed the same, and that another release of the node has asked with another type; or the one that
+    another release has asked with the same type in the same place, where no other can be asked, in other words.
 
     Args:
         answered: The positions of those that have answers.
@@ -138,6 +147,8 @@ class Matching:
         if found is None:
             found = self._retyped(mark)
         if found is None:
+            found = self._reworded(mark)
+        if found is None:
             self._check_doubt(mark, value)
             found = call if call not in self._numbers else max(self._numbers) + 1
         self._left.pop(found, None)
@@ -162,6 +173,17 @@ class Matching:
         """The question that showed the same, with another type of answer, when the node had other code."""
         others = ((number, known) for number, known in self._left.items() if known is not None)
         return min((n for n, known in others if known.shown == mark.shown and known.code != mark.code), default=None)
+
+    def _reworded(self, mark: Mark) -> int | None:
+        """The question that the node's code has put into other words since; what it fills in has not changed."""
+        if mark.place is None or mark.filled is None:
+            return None
+        others = self._asked_at(mark.place)
+        if len(others) != 1:
+            return None
+        [(number, other)] = others.items()
+        is_same = other.code != mark.code and (other.schema, other.filled) == (mark.schema, mark.filled)
+        return number if is_same else None
 
     def _in_place(self, mark: Mark, call: int) -> int | None:
         """The question of which it can only be another reading."""

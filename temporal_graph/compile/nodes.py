@@ -10,6 +10,7 @@ import json
 from collections import ChainMap
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, cast, get_origin
 
 from pydantic_core import to_jsonable_python
@@ -26,9 +27,9 @@ from ..engine.state import Plan, diff
 from ..errors import GraphInputError, InterruptError
 from ..interrupts import current_asker
 from ..messages import NodeDone, NodeInput, NodeResult, Question
-from .asking import NO_HOOKS, Hooks, Interrupted, NodeAsker
+from .asking import NO_HOOKS, Hooks, Interrupted, NodeAsker, OwnCode
 from .checks import not_awaitable
-from .code import code_of
+from .code import closures_of, code_of
 from .editing import check_state, edited
 from .policies import Policies
 from .reading import reading
@@ -103,7 +104,11 @@ class NodeRunner:
     @functools.cached_property
     def codes(self) -> Mapping[str, str]:
         """What stands for the code of each node; see `code_of`."""
-        return {code.id: code_of(getattr(code.step, "node_type", code.step.call)) for code in self._nodes.values()}
+        return {code.id: code_of(_author_of(code)) for code in self._nodes.values()}
+
+    @functools.cached_property
+    def _closures(self) -> Mapping[str, Mapping[CodeType, Mapping[str, str]]]:
+        return {code.id: closures_of(_author_of(code)) for code in self._nodes.values()}
 
     async def run(
         self, node_id: str, message: NodeInput, deps: Any, hooks: Hooks = NO_HOOKS, emit: Emit | None = None
@@ -134,8 +139,8 @@ class NodeRunner:
             state = None if self._state is None or message.state is None else self._state.load_kept(message.state)
         context: StepContext[Any, Any, Any] = StepContext(state=state, deps=deps, inputs=inputs)
         dump_policy = functools.partial(self._policies.dump, context=context)
-        runner, own = NodeRunner.run.__code__, self.codes[node_id]
-        asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks, runner, own)
+        own = OwnCode(NodeRunner.run.__code__, self.codes[node_id], self._closures[node_id])
+        asker = NodeAsker(self._codec, self._steps, message, dump_policy, hooks, own)
         token, emitting = current_asker.set(asker), current_emit.set(emit)
         try:
             if message.composes:
@@ -312,6 +317,11 @@ class NodeRunner:
             return []
         check_state(self._state, text, before)
         return diff(json.loads(before), json.loads(text), self._plan)
+
+
+def _author_of(code: NodeCode) -> Any:
+    """What the author has written of a node: its class, or its function."""
+    return getattr(code.step, "node_type", code.step.call)
 
 
 def _asked_in(group: BaseExceptionGroup[BaseException]) -> Question | None:

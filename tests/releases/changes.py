@@ -128,6 +128,7 @@ short = claim(max_history_events=10)
 """The first release, whose runs soon continue as new."""
 
 # What a run that waits does not notice, wherever in its history it is.
+other_code = claim(question="shall we pay {}?")
 label_added = claim(label="to")
 field_with_default = claim(state=WithDefault)
 field_gone = claim(state=WithoutNotes)

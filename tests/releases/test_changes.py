@@ -52,6 +52,7 @@ async def finish(runs: Sequence[GraphRun[Any, Any]], answer: Any, output: str) -
 @pytest.mark.parametrize(
     "release",
     [
+        "other_code",
         "label_added",
         "field_with_default",
         "field_gone",
