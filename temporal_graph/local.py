@@ -34,7 +34,7 @@ from .engine.events import (
 )
 from .engine.looking import standing, stopped
 from .engine.policies import moment
-from .engine.questions import Refused, to_answer
+from .engine.questions import Refused, check_names, to_answer
 from .engine.recording import RecordingEngine
 from .engine.state import Json
 from .errors import AnswerRefusedError, GraphError, GraphInputError, RefusedError, RunCancelledError
@@ -248,6 +248,7 @@ class LocalRun(Generic[OutputT, StateT]):
         engine = self._up_to_date()
         values, only_if = dump_fields(update), sending.conditions(expected_version, actor)
         try:
+            check_names(actor=only_if["actor"])
             engine.update(values, only_if["expected_version"], self._now(), only_if["actor"])
         except Refused as refused:
             raise RefusedError(refused.reason, refused.message, refused.errors) from refused
@@ -264,6 +265,7 @@ class LocalRun(Generic[OutputT, StateT]):
         """
         sent, engine = sending.reassignment(to, interrupt_id, actor), self._up_to_date()
         try:
+            check_names(actor=sent["actor"], to=sent["to"])
             name = engine.reassign(sent["interrupt_id"], sent["to"], sent["actor"], self._now(), "update")
         except Refused as refused:
             raise RefusedError(refused.reason, refused.message, refused.errors) from refused
@@ -285,6 +287,7 @@ class LocalRun(Generic[OutputT, StateT]):
         """
         sent, engine = sending.extension(by, until, interrupt_id, actor), self._up_to_date()
         try:
+            check_names(actor=sent["actor"])
             name, _ = engine.extend(
                 sent["interrupt_id"], sent["by"], sent["until"], sent["actor"], self._now(), "update"
             )
@@ -432,10 +435,11 @@ class LocalRun(Generic[OutputT, StateT]):
         return self._answer_all([message])[0]
 
     def _answer_all(self, messages: Sequence[Mapping[str, Any]]) -> list[Accepted]:
+        engine = self._up_to_date()
         try:
-            accepted, commands = self._up_to_date().answer_all(
-                [to_answer(message) for message in messages], self._now()
-            )
+            for message in messages:
+                check_names(actor=message["actor"], answer_id=message["answer_id"])
+            accepted, commands = engine.answer_all([to_answer(message) for message in messages], self._now())
         except Refused as refused:
             output = self._started().output
             ending = f" Its output is {clipped(output.data)}." if refused.reason == "closed" and output else ""

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
@@ -928,3 +929,26 @@ async def test_a_fork_from_what_is_no_checkpoint(given: Any) -> None:
     assert str(caught.value) == (
         f"fork() got {given!r}; it takes the checkpoint_id of what history() gives, a text such as '5'."
     )
+
+
+async def test_names_are_as_long_as_on_a_server() -> None:
+    run = asking.local()
+    await run.proceed(from_node=Asks())
+    long = "名" * 400
+    for refused in (
+        run.resume("ann", actor=long),
+        run.resume("ann", answer_id=long),
+        run.proceed("ann", actor=long),
+        run.resume_all({"Asks:1.0": "ann"}, actor=long),
+        run.update_state({"messages": ["x"]}, actor=long),
+        run.reassign(["ann", long]),
+        run.reassign(["ann"], actor=long),
+        run.extend(timedelta(1), actor=long),
+    ):
+        with pytest.raises(RefusedError, match="is a name of 1,200 bytes; a name has 1,000 at most") as caught:
+            await refused
+        assert caught.value.reason == "invalid"
+    with pytest.raises(RefusedError, match="to has names of 20,900 bytes; together they have 20,000 at most"):
+        await run.reassign([f"{number:0>950}" for number in range(22)])
+    assert [entry.kind for entry in run.audit()] == ["asked"]
+    assert (await run.proceed("ann", actor="名" * 333)).is_interrupt

@@ -78,6 +78,8 @@ class Answering(Walker):
 
     checkpoint = 0
     taken: tuple[Accepted, ...] = ()
+    _looked: tuple[tuple[int, int, int], list[Answer], list[_Planned | Accepted | None]] | None = None
+    """What the answers will do that were last looked at: an update's are taken right after that."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -89,7 +91,7 @@ class Answering(Walker):
         Raises:
             Refused: It would not be taken; or it could not be used, for the run is blocked.
         """
-        self._check_readable(self._plan(answer))
+        self.check_all([answer])
 
     def answer(self, answer: Answer, now: str, via: str = "update") -> tuple[Accepted, list[Command]]:
         """Take an answer.
@@ -114,8 +116,10 @@ class Answering(Walker):
         Raises:
             Refused: They would not; see `check`.
         """
-        for plan in self._plan_all(answers):
+        planned = self._plan_all(answers)
+        for plan in planned:
             self._check_readable(plan)
+        self._looked = self._moment(), list(answers), planned
 
     def _check_readable(self, plan: _Planned | Accepted | None) -> None:
         """Refuse an answer after which a node would run that cannot read what it gets.
@@ -125,6 +129,8 @@ class Answering(Walker):
         if not isinstance(plan, _Planned) or plan.action is not None:
             return
         state = self.state if plan.state is None else plan.state[0]
+        if plan.state is not None:
+            self.check_size(state)
         node_id, value = plan.target or (plan.task.node_id, plan.value or plan.task.value)
         problem = self.functions.unreadable(None if node_id == END else node_id, value, state)
         if problem is not None:
@@ -139,6 +145,17 @@ class Answering(Walker):
                 if isinstance(found, tuple) and found[0] is not None and is_full(found[0], answer):
                     return found[0]
         return None
+
+    def no_room(self, answers: Sequence[Answer]) -> Refused | None:
+        """Why these answers are not kept beside what people have said; None where they are, or need not be."""
+        kept: list[Json] = []
+        for answer in answers:
+            with contextlib.suppress(Refused):  # it is refused for that
+                found = self._find(answer)
+                is_vote = isinstance(found, tuple) and found[0] is not None and is_one_of_several(found[0], answer)
+                if found is None or is_vote:
+                    kept.append([answer.value, answer.comment])
+        return self.questions.no_room(kept) if kept else None
 
     @property
     def problem(self) -> str | None:
@@ -163,7 +180,7 @@ class Answering(Walker):
         Raises:
             Refused: One of them is not taken, and nothing has changed.
         """
-        planned = self._plan_all(answers, via)
+        planned = self._recall(answers, via) or self._plan_all(answers, via)
         self._now = now
         self.taken = ()
         if any(isinstance(plan, _Planned) and not plan.is_vote for plan in planned):
@@ -186,6 +203,20 @@ class Answering(Walker):
         except RunFailedError as error:
             self._fail(error.failure)
         return accepted, self._take_commands()
+
+    def _recall(self, answers: Sequence[Answer], via: str) -> list[_Planned | Accepted | None] | None:
+        """What was found when these answers were looked at; None where that was not the last thing to happen."""
+        looked, self._looked = self._looked, None
+        if via != "update" or looked is None or looked[:2] != (self._moment(), list(answers)):
+            return None
+        for plan in looked[2]:
+            if isinstance(plan, _Planned):
+                self._judge(via, True)
+        return looked[2]
+
+    def _moment(self) -> tuple[int, int, int]:
+        """What is another one when anything has happened that a plan depends on."""
+        return self.checkpoint, self.questions.audit.latest, self.shared.version
 
     def _accept_planned(self, plan: _Planned | Accepted | None, answer: Answer, via: str) -> Accepted:
         """Take one answer that has been planned, and carry it out."""
@@ -288,7 +319,7 @@ class Answering(Walker):
 
     def _read(self, interrupt: Interrupt | None, task: Task, answer: Answer, is_vote: bool, is_taken: bool) -> _Planned:
         target = None if answer.goto is None else self._plan_goto(task, answer.goto, is_taken)
-        state = None if answer.state_update is None else (self._edited(answer.state_update, is_taken),)
+        state = None if answer.state_update is None else (self.edited(answer.state_update, is_taken),)
         value, action = None, None
         if interrupt is not None and interrupt.kind in ("failure", "blocked"):
             if target is None:
@@ -509,7 +540,22 @@ class Answering(Walker):
         self.taken = (*self.taken, self._accept(planned, early, via))
         self._carry_out(planned, early)
 
-    def _edited(self, update: Json, is_taken: bool = False) -> Json:
+    def check_size(self, state: Json) -> None:
+        """Look whether a state that somebody has changed can be sent.
+
+        Raises:
+            Refused: It is too large.
+        """
+        message = self.shared.too_large(state)
+        if message is not None:
+            raise invalid("state", message)
+
+    def edited(self, update: Json, is_taken: bool = False) -> Json:
+        """The state with some fields changed by a person.
+
+        Raises:
+            Refused: It does not take this.
+        """
         try:
             state, errors = self.functions.edit(self.state, update, is_taken=is_taken)
         except BaseException as error:

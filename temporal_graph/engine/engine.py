@@ -164,7 +164,7 @@ class Engine(Timing):
         """
         if self.status != "running":
             raise Refused("closed", f"At this checkpoint the run was {self.status}; nothing comes after it.")
-        state = self.state if update is None else self._edited(update)
+        state = self.state if update is None else self.edited(update)
         asked = [self._anew(interrupt, now) for interrupt in self.questions.open.values()]
         # What was answered is asked again if the answer turns out not to fit; but not if its time was up.
         doubtful = {
@@ -468,7 +468,7 @@ class Engine(Timing):
                 f"The state has version {self.shared.version} by now, not {expected_version}: somebody, or a node, has "
                 "changed it since. Look at it again.",
             )
-        return self._judged(via, lambda is_taken: self._edited(update, is_taken))
+        return self._judged(via, lambda is_taken: self.edited(update, is_taken))
 
     def update(
         self,

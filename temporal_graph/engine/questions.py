@@ -42,6 +42,8 @@ EARLY_SIZE = 200_000
 """Characters of JSON that these have together."""
 VOTES_SIZE = 1_000_000
 """Bytes of what people have said to a question that several must answer; all of it goes to the node."""
+SAID_SIZE = 1_250_000
+"""Bytes of what people have said to open questions, ahead of them too, and of who is asked: all of it goes along."""
 TOLD = 20
 """How many answers of several people are told with a question."""
 LISTED = 20
@@ -100,6 +102,12 @@ class Interrupt:
     _rules: tuple[Json, Policy] | None = field(default=None, repr=False, compare=False)
     _voters: dict[str, Json] = field(default_factory=dict[str, "Json"], repr=False, compare=False)
     _size: tuple[int, int] = field(default=(0, 0), repr=False, compare=False)
+    _said: int = field(default=0, repr=False, compare=False)
+
+    @property
+    def said(self) -> int:
+        """Bytes of JSON of what people have said to it so far, and of who is asked, as `OpenQuestions` has counted."""
+        return self._said
 
     @property
     def rules(self) -> Policy:
@@ -170,10 +178,15 @@ class Interrupt:
 
 
 class OpenQuestions(dict[str, Interrupt]):
-    """Questions by id, in the order in which they were asked; found by what asks them, too."""
+    """Questions by id, in the order in which they were asked; found by what asks them, too.
+
+    Attributes:
+        said: Bytes of JSON of what people have said to them so far, and of who is asked.
+    """
 
     def __init__(self, questions: Iterable[Interrupt] = ()) -> None:
         super().__init__()
+        self.said = 0
         self._of: dict[tuple[str, str], dict[str, Interrupt]] = {}
         for interrupt in questions:
             self[interrupt.interrupt_id] = interrupt
@@ -186,14 +199,22 @@ class OpenQuestions(dict[str, Interrupt]):
         """The questions of a node."""
         return list(self._of.get(("node", node_id), {}).values())
 
+    def count(self, interrupt: Interrupt, size: int) -> None:
+        """Note that so many bytes have been added to a question."""
+        interrupt._said += size  # pyright: ignore[reportPrivateUsage]
+        self.said += size
+
     def __setitem__(self, interrupt_id: str, interrupt: Interrupt) -> None:
         super().__setitem__(interrupt_id, interrupt)
+        if interrupt.answers or interrupt.assignees:
+            self.count(interrupt, json_size([interrupt.answers, interrupt.assignees]) - interrupt.said)
         for place in (("task", interrupt.task_id), ("node", interrupt.node_id)):
             self._of.setdefault(place, {})[interrupt_id] = interrupt
 
     def __delitem__(self, interrupt_id: str) -> None:
         interrupt = self[interrupt_id]
         super().__delitem__(interrupt_id)
+        self.count(interrupt, -interrupt.said)
         for place in (("task", interrupt.task_id), ("node", interrupt.node_id)):
             del self._of[place][interrupt_id]
             if not self._of[place]:
@@ -485,6 +506,17 @@ class Questions:
             ids = ", ".join(repr(answer.interrupt_id) for answer in answers)
             raise Refused("unknown_interrupt", f"{ids} is not open, and no more answers are kept ahead.")
 
+    def no_room(self, added: Sequence[Json]) -> Refused | None:
+        """Why something is not kept beside what people have said to open questions; None where there is room."""
+        size = self.open.said + sum(map(json_size, (*(kept.dump() for kept in self.ahead), *added)))
+        if size <= SAID_SIZE:
+            return None
+        return invalid(
+            "value",
+            f"What people have said to open questions, with who is asked, would be {size:,} bytes. No more than "
+            f"{SAID_SIZE:,} are kept; what ends a question is taken.",
+        )
+
     def _open_ids(self) -> str:
         if not self.open:
             return "No question is open."
@@ -512,6 +544,7 @@ class Questions:
         """Note what one of several people has said to a question, which stays open."""
         said = {"actor": answer.actor, "value": answer.value, "answered_at": now, "answer_id": answer.answer_id}
         interrupt.answers.append({**said, "via": via})
+        self.open.count(interrupt, json_size(interrupt.answers[-1]))
         missing = interrupt.quorum - len(interrupt.answers)
         accepted = Accepted(
             interrupt.interrupt_id, now, answer.actor, answer.answer_id, answer.value, via=via, missing=missing

@@ -211,6 +211,7 @@ class RecordingEngine(Engine):
     def _first(self) -> Engine:
         engine = Engine(self.spec, self.functions, self._merges)
         engine.shared.tells_numbers = self.shared.tells_numbers
+        engine.shared.most, engine.shared.refuses_large = self.shared.most, self.shared.refuses_large
         if self._origin is not None:
             snapshot.restore(engine, self._origin)
         return engine

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import cast
 
 from .events import Failure, RunFailedError, failure_of, is_the_runtimes, message_of
+from .sizes import json_size
 from .state import AUTO, Conflict, Json, Key, Op, Plan, Writes, apply, diff, over_edit
+
+TOO_LARGE = "PayloadTooLargeError"
+"""Type of the error of a node that makes the state larger than it may be."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,10 +35,15 @@ class SharedState:
         value: The state as of now, a JSON tree that is never changed in place.
         version: How often it has changed.
         tells_numbers: See `Writes`.
+        most: Bytes of JSON that it may have, so that it can be sent; None for any number.
+        refuses_large: Whether a node that makes it larger fails. It is only asked when one does.
     """
 
     def __init__(self, plan: Plan = AUTO) -> None:
         self.tells_numbers: Callable[[], bool] = lambda: True
+        self.most: int | None = None
+        self.refuses_large: Callable[[], bool] = lambda: True
+        self._at_most: float = inf
         self.value: Json = None
         self.version = 0
         self._plan = plan
@@ -45,6 +55,7 @@ class SharedState:
         """Begin with a state that there was before."""
         self.value = value
         self.version = version
+        self._at_most = inf
 
     def take(self) -> Base:
         """Give the state to somebody who will change it; `give_back` when they are done."""
@@ -76,6 +87,7 @@ class SharedState:
             # A merge function of the user's, or a delta that is none.
             message = f"Merging the state: {message_of(error)}"
             raise RunFailedError(replace(failure_of(node_id, error), message=message)) from error
+        self._check_size(node_id, merged, delta)
         self._note(node_id, delta)
         self._replace(merged)
 
@@ -94,6 +106,32 @@ class SharedState:
         for ops in fields.values():
             value = self._merged(value, ops, base)
         return cast("Json", value)
+
+    def too_large(self, value: Json) -> str | None:
+        """Why a state cannot be sent; None where it can."""
+        size = 0 if self.most is None else json_size(value)
+        if self.most is None or size <= self.most:
+            return None
+        return (
+            f"The state would be {size:,} bytes of JSON. It is sent in one piece, and {self.most:,} are the most that "
+            "can be. Keep large things in a store of your own and their address in the state, or give the client a "
+            "data converter with external storage."
+        )
+
+    def _check_size(self, node_id: str, merged: Json, delta: list[Op]) -> None:
+        """Let a node fail that makes the state too large, rather than the next one, which would not get it.
+
+        A large state is not measured anew for each of many small changes: what it has at most is counted.
+        """
+        if self.most is None:
+            return
+        self._at_most += json_size(cast("Json", delta))
+        if self._at_most <= self.most:
+            return
+        self._at_most = json_size(merged)
+        message = None if self._at_most <= self.most else self.too_large(merged)
+        if message is not None and self.too_large(self.value) is None and self.refuses_large():
+            raise RunFailedError(Failure(node_id, TOO_LARGE, message))
 
     def _is_edited(self, delta: list[Op], base: Base) -> bool:
         """Whether a person has edited something of what a node changed, since it began."""
@@ -115,6 +153,7 @@ class SharedState:
         if value is not self.value:
             if self._bases:
                 self._note(writer, diff(self.value, value, self._plan))
+            self._at_most = inf
             self._replace(value)
 
     def edit(self, value: Json) -> None:
@@ -131,6 +170,7 @@ class SharedState:
             self._writes.note("", ())
             for op in ops:
                 self._edited[str(op[1][0]) if op[1] else ""] = self._writes.number
+        self._at_most = inf
         self._replace(value)
 
     def _note(self, writer: str, delta: list[Op]) -> None:

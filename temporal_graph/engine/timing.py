@@ -9,6 +9,7 @@ from .answering import Answering
 from .events import CloseInterrupt, Command, Failure, RunFailedError, SetTimer
 from .policies import Due, in_order, moment, next_reminder, too_few
 from .questions import TIMEOUT, Interrupt, Refused, invalid, to_answer
+from .sizes import json_size
 from .state import Json
 
 NOT_ANSWERED = "InterruptTimeoutError"
@@ -190,6 +191,7 @@ class Timing(Answering):
         """
         interrupt = self.check_reassign(interrupt_id, to)
         before, interrupt.assignees = interrupt.assignees, list(to)
+        self.questions.open.count(interrupt, json_size(list(to)) - json_size(before))
         self.questions.audit.add(
             "reassigned", now, interrupt.interrupt_id, actor=actor, via=via, to=list(to), before=before
         )

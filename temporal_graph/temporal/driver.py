@@ -43,8 +43,9 @@ from ..engine.events import (
     is_the_runtimes,
 )
 from ..engine.policies import Due
-from ..engine.questions import Accepted, Answer, Interrupt, Refused
+from ..engine.questions import Accepted, Answer, Interrupt, Refused, invalid
 from ..engine.recording import RecordingEngine
+from ..engine.sizes import json_size, size_of
 from ..engine.spec import END
 from ..engine.state import Json
 from ..engine.voting import no_room
@@ -61,6 +62,7 @@ from .names import (
     BLOCKED,
     CONTINUES,
     FIRST_TASK,
+    LARGE,
     MARK,
     NUMBERS,
     OUTDATED,
@@ -72,7 +74,7 @@ from .names import (
 )
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw
-from .sent import Sent
+from .sent import BUDGET, Sent
 from .streaming import Events
 from .summaries import details, node_summary, summary
 from .telling import Teller
@@ -91,12 +93,10 @@ LONGEST_DELAY = 600.0
 """Seconds after which a node is given to a worker again, at most, if one could not read what it gets."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
-SHARES = (1, 1 / 4, 1 / 16, 0)
+SHARES = (1, 1 / 4, 1 / 16, 1 / 64, 0)
 """How much of the room for what it only remembers (audit, answers, refusals, events) a large run takes along."""
 RETRY = 500
 """Events after which a run that was too large to continue as new looks whether it is smaller by now."""
-BUDGET = 2_000_000
-"""Bytes of node inputs and notifications sent to the server at once: it takes 4 MiB in one message."""
 
 DEFAULT_RETRIES = RetryPolicy(maximum_attempts=5)
 DEFAULT_TIMEOUT = timedelta(minutes=10)
@@ -110,6 +110,7 @@ class Driver:
         engine: The run.
         is_leaving: The run is about to continue as new; what waits in it must go and come again.
         turns: What has been sent to it, and has yet to be done.
+        sent: What it sends to the server with the task at hand.
     """
 
     def __init__(self, graph: RegisteredGraph, start: StartMessage, events: Events, *, was_taken: bool = False) -> None:
@@ -151,14 +152,18 @@ class Driver:
         self.engine.judge = Judge(self._mark, lambda: self.turns.is_late)
         self._numbers: bool | None = None
         self.engine.shared.tells_numbers = self._tells_numbers
+        self._large: bool | None = None
+        self._edits = 0
+        self.engine.shared.most = graph.payload_limit
+        self.engine.shared.refuses_large = self._refuses_large
         events.on_read = self.see_message
         self._tell = Teller(self.engine, events, compiled.plan)
         self._timers = Timers(self.engine, self._on_due)
         self._showing = Showing(graph.shows)
         self.trials = Trials(self.engine, compiled)
-        self._sent = Sent()
+        self.sent = Sent()
         self.turns = Turns(self._wake, self._command)
-        self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent, self._sent)
+        self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent, self.sent)
         if origin is None:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
             event = load_start(
@@ -194,6 +199,8 @@ class Driver:
         full = self.engine.full(answers)
         if full is not None and self._mark(f"{VOTES}-{len(full.answers)}"):  # earlier releases took all that came
             raise no_room(full)
+        self._let_in(self.engine.no_room(answers))
+        self._check_size(answers[0].state_update, via)
         before, was = self.engine.state, self.engine.questions.audit.latest
         accepted, commands = self.engine.answer_all(answers, _now(), via)
         if self.engine.questions.audit.latest != was:
@@ -213,8 +220,39 @@ class Driver:
             Refused: There is none.
         """
         full = self.engine.full(answers)
-        if full is not None:
-            raise no_room(full)
+        refused = self.engine.no_room(answers) if full is None else no_room(full)
+        if refused is not None:
+            raise refused
+
+    def _let_in(self, refused: Refused | None) -> None:
+        """Refuse that for which there is no room; earlier releases took all that came."""
+        if refused is not None and self._mark(f"{VOTES}-all-{self.engine.questions.audit.latest}"):
+            raise refused
+
+    def _check_size(self, update: Json, via: str) -> None:
+        """Refuse a change by signal, or one that has waited for signals, for which the state has no room.
+
+        How much room there is, is a matter of the worker: what it has refused has a mark, and is refused in a replay.
+        """
+        most = self.graph.payload_limit
+        if update is None or (via == "update" and not self.turns.is_late):
+            return
+        self._edits += 1
+        refused = Refused("invalid", "The state would be larger than the worker that got this can send.")
+        is_small = most is None or json_size(self.engine.state) + json_size(update) < most / 2
+        if not workflow.unsafe.is_replaying():
+            if is_small:
+                return
+            try:
+                state = self.engine.edited(update)
+            except Refused:
+                return  # it is refused for that
+            message = self.engine.shared.too_large(state)
+            if message is None:
+                return
+            refused = invalid("state", message)
+        if self._mark(f"{LARGE}-{self._edits}"):
+            raise refused
 
     def reject(self, answer: Json, refused: Refused) -> None:
         """Keep what came by signal and is not taken."""
@@ -223,6 +261,7 @@ class Driver:
 
     def reassign(self, change: Reassignment, via: str) -> Interrupt:
         """Ask others; see `Engine.reassign`."""
+        self._let_in(self.engine.questions.no_room(change.to))
         name = self.engine.reassign(change.interrupt_id, change.to, change.actor, _now(), via)
         self._has_changed()
         return self.engine.questions.open[name]
@@ -239,6 +278,7 @@ class Driver:
 
     def update(self, update: StateUpdate, via: str) -> None:
         """Change the state for a person; see `Engine.update`."""
+        self._check_size(update.values, via)
         before = self.engine.state
         commands = self.engine.update(update.values, update.expected_version, _now(), update.actor, via)
         self._tell.followed(before, [])
@@ -310,7 +350,7 @@ class Driver:
                 is_draining = self._wants_to_continue()
                 if is_draining and not self.engine.running and not self._steps_running:
                     snapshot_text = await self._leave()
-                    if snapshot_text is not None:
+                    if snapshot_text is not None and not await self.sent.make_room(size_of(snapshot_text)):
                         return snapshot_text
                     continue
                 is_told = self.notifying.send()
@@ -385,6 +425,12 @@ class Driver:
         if self._numbers is None:
             self._numbers = self._mark(NUMBERS)
         return self._numbers
+
+    def _refuses_large(self) -> bool:
+        """Whether a node fails that makes the state too large; in earlier releases the next one did, likewise."""
+        if self._large is None:
+            self._large = self._mark(LARGE)
+        return self._large
 
     def see_signal(self) -> None:
         """Note that something comes by signal."""
@@ -693,7 +739,7 @@ class Driver:
         if len(self._running) >= MAX_RUNNING:
             return
         for task_id in self.engine.ready:
-            if len(self._running) >= MAX_RUNNING or (self._running and self._sent.is_enough(BUDGET, "nodes")):
+            if len(self._running) >= MAX_RUNNING or (self._running and self.sent.is_enough(BUDGET, "nodes")):
                 return  # the next result brings us here again
             if task_id in self._suspended:
                 self._continue(task_id)
@@ -722,7 +768,7 @@ class Driver:
         self._tell.node_began(work.task_id, work.node_id)
         number = self.engine.tasks[work.task_id].number
         future.add_done_callback(functools.partial(self._on_done, number, work.task_id))
-        self._sent.add(text)
+        self.sent.add(text)
 
     def _on_done(self, number: int, task_id: str, future: asyncio.Future[Any]) -> None:
         self._arrived.append((number, task_id, future))

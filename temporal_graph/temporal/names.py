@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from ..engine.shared import TOO_LARGE
 from ..naming import MOST_BYTES
 
 RESUME = "resume"
@@ -55,6 +56,8 @@ TURNS = "turns"
 """How the patches begin of signals that are left to the next task: see `Turns`."""
 VOTES = "votes"
 """How the patches begin of answers that are refused since others have said too much already."""
+LARGE = "large-states"
+"""The patch of runs in which a node failed that made the state too large to be sent; with a number, of such edits."""
 BYTES = "bytes"
 """How the patches begin of tasks that send less than earlier releases did, which counted characters: see `Sent`."""
 LEAVE = "take-leave"
@@ -81,7 +84,7 @@ STARTED = "started"
 """Reason of a refusal: inputs were sent to a run that was started with other ones."""
 OUTDATED = "temporal_graph.Outdated"
 """Type of the error of a node that cannot read what another release of its graph has left for it."""
-PAYLOAD_TOO_LARGE = "PayloadTooLargeError"
+PAYLOAD_TOO_LARGE = TOO_LARGE
 """Type of the error of a node whose result is larger than Temporal takes."""
 
 DELIVER = "temporal_graph.deliver"

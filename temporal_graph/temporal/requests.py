@@ -14,6 +14,7 @@ from ..engine.sizes import json_size
 from ..engine.state import Json
 from .driver import Driver
 from .messages import (
+    Reassignment,
     StateUpdate,
     read_answer,
     read_answers,
@@ -108,12 +109,19 @@ def _shown(accepted: Accepted) -> dict[str, Json]:
 
 
 def _check_update(driver: Driver, update: StateUpdate) -> None:
-    driver.engine.check_update(update.values, update.expected_version)
+    driver.engine.check_size(driver.engine.check_update(update.values, update.expected_version))
 
 
 def _update(driver: Driver, update: StateUpdate, via: str) -> Json:
     driver.update(update, via)
     return {"values": driver.engine.state, "version": driver.engine.shared.version}
+
+
+def _check_reassign(driver: Driver, change: Reassignment) -> None:
+    driver.engine.check_reassign(change.interrupt_id, change.to)
+    refused = driver.engine.questions.no_room(change.to)
+    if refused is not None:
+        raise refused
 
 
 def _check_breakpoints(driver: Driver, change: Mapping[str, Sequence[str] | None]) -> None:
@@ -156,7 +164,7 @@ _REQUESTS: dict[str, Request] = {
     RESUME_ALL: Request(read_answers, _check_answers, _answers),
     REASSIGN: Request(
         read_reassign,
-        lambda driver, change: driver.engine.check_reassign(change.interrupt_id, change.to),
+        _check_reassign,
         lambda driver, change, via: driver.reassign(change, via).public(),
     ),
     EXTEND: Request(

@@ -161,11 +161,14 @@ class GraphWorkflow:
         with contextlib.suppress(asyncio.CancelledError):
             await self._driver.events.take_leave()
         self._driver.events.drain()
-        while self._driver.turns.is_any or not workflow.all_handlers_finished():
+        while True:
             # The run has ended: a cancellation comes too late.
             with contextlib.suppress(asyncio.CancelledError):
-                await self._driver.turns.finish_handlers()
-        return self._end(self._driver)
+                if self._driver.turns.is_any or not workflow.all_handlers_finished():
+                    await self._driver.turns.finish_handlers()
+                result = self._end(self._driver)
+                if not await self._driver.sent.make_room(len(result.payload.data)):
+                    return result
 
     def _end(self, driver: Driver) -> RawValue:
         failure = driver.engine.failure
@@ -248,7 +251,7 @@ class GraphWorkflow:
                 lambda: (asked.do(driver, asked.read(args), "update"), driver.trials.take())
             )
             await driver.trials.hear(trial, lambda: driver.is_leaving)
-            return _looked_at(done)
+            return await driver.sent.tell(_looked_at(done))
         except Refused as refused:
             raise _refuse(refused) from None  # the SDK would send both
 
@@ -296,7 +299,7 @@ class GraphWorkflow:
             message = "The run continues as new and is still on its way; send the update again."
             raise ApplicationError(message, type=CONTINUED, non_retryable=True)
         try:
-            return _stop(driver)
+            return await driver.sent.tell(_stop(driver))
         except PayloadTooLargeError as error:
             raise ApplicationError(str(error), type=PAYLOAD_TOO_LARGE, non_retryable=True) from error
 

@@ -9,7 +9,9 @@ import pytest
 
 from temporal_graph.engine import snapshot
 from temporal_graph.engine.audit import Audit
-from temporal_graph.engine.questions import Answer, Refused, check_names
+from temporal_graph.engine.events import RunFailedError
+from temporal_graph.engine.questions import SAID_SIZE, Answer, Refused, check_names
+from temporal_graph.engine.shared import SharedState
 from temporal_graph.engine.sizes import cut, json_size, size_of
 from tests.engine.machine import NOW, Toy, asking, graph, mapping, start
 from tests.engine.test_engine_growth import begun
@@ -60,3 +62,43 @@ def test_names_have_a_limit() -> None:
         check_names(answer_id="書" * 334)
     with pytest.raises(Refused, match="together they have 20,000"):
         check_names(to=["x" * 1_000] * 21)
+
+
+def test_what_is_added_to_open_questions_has_a_room() -> None:
+    """It is counted as it comes and goes, and again when it was written down."""
+    engine = begun(ASKING, [{} for _ in range(80)])
+    people = [f"{number:0>900}" for number in range(20)]
+    most = SAID_SIZE // json_size(people)
+    for number in range(1, most + 1):
+        assert engine.questions.no_room(people) is None
+        engine.reassign(f"q:{number}", people, "ann", NOW, "update")
+    refused = engine.questions.no_room(people)
+    assert refused is not None
+    assert refused.message.endswith("bytes. No more than 1,250,000 are kept; what ends a question is taken.")
+    assert engine.questions.open.said == most * (json_size(people) - json_size([]))
+    again = snapshot.load(snapshot.dump(engine), ASKING, Toy())
+    assert again.questions.open.said == most * json_size([[], people])
+    engine.answer(Answer("q:1", {"text": "yes"}), NOW)
+    assert engine.questions.no_room(people) is None
+    for number in range(2, most + 1):
+        engine.answer(Answer(f"q:{number}", {"text": "yes"}), NOW)
+    assert engine.questions.open.said == 0
+
+
+def test_a_state_that_grows_has_a_room() -> None:
+    """A change is measured with the state only where the state could have become too large."""
+    shared = SharedState()
+    shared.most = 1_000
+    shared.load({"text": "x" * 500}, 0)
+    base = shared.take()
+    shared.merge("q", [["create", ["other"], "y" * 400]], base)
+    for _ in range(5):
+        shared.merge("q", [["set", ["other"], "y" * 400]], shared.take())
+    with pytest.raises(RunFailedError, match="The state would be 1,1") as caught:
+        shared.merge("q", [["create", ["third"], "z" * 200]], base)
+    assert (caught.value.failure.type, caught.value.failure.node_id) == ("PayloadTooLargeError", "q")
+    assert shared.value == {"text": "x" * 500, "other": "y" * 400}
+    shared.refuses_large = lambda: False
+    shared.merge("q", [["create", ["third"], "z" * 200]], base)
+    shared.refuses_large = lambda: True
+    shared.merge("q", [["create", ["fourth"], "z"]], base)
