@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
+from temporalio.converter import SerializationContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 
 from ..codec.text import members
@@ -55,6 +56,22 @@ def _watch(instance: WorkflowInstance, run_id: str, graph: RegisteredGraph) -> N
         return activate(activation)
 
     instance.activate = activate_watched  # type: ignore[method-assign]
+    _remember_context(instance)
+
+
+def _remember_context(instance: WorkflowInstance) -> None:
+    """Have the SDK ask a run once what its payloads belong to; it asks three times for each, and enters the sandbox."""
+    ask = instance.get_serialization_context
+    own: list[SerializationContext | None] = []
+
+    def get_context(command_info: Any) -> SerializationContext | None:
+        if command_info is not None:
+            return ask(command_info)
+        if not own:
+            own.append(ask(None))
+        return own[0]
+
+    instance.get_serialization_context = get_context  # type: ignore[method-assign]
 
 
 def _short(message: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from temporal_graph import GraphPlugin, GraphRun, RunCancelledError
+from temporal_graph import AnswerRefusedError, GraphPlugin, GraphRun, RunCancelledError
 from temporal_graph.temporal import turns
 from tests.replay.serving import chain, replay, serving
 from tests.server.looking import failures
@@ -75,9 +75,15 @@ async def test_a_signal_in_each_task(server_address: str, task_queue: str, monke
     await _send(bare, KINDS)
     run = short_ballot.get_run(client, task_queue)
     update = asyncio.ensure_future(run.update_state({"note": "after all of them"}))
+    wrong = asyncio.gather(
+        run.update_state({"edits": "many"}), run.resume({"approved": "perhaps"}, actor="a"), return_exceptions=True
+    )
     await asyncio.sleep(0.5)
     async with serving(server_address, task_queue, short_ballot):
         assert (await update).edits == 3
+        for error in await wrong:  # nobody has looked at them before they were taken
+            assert isinstance(error, AnswerRefusedError)
+            assert error.reason == "invalid"
         await _check(run, client, KINDS, short_ballot)
         assert len(await chain(client, task_queue)) > 1
 

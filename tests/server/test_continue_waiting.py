@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import random
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -11,11 +12,12 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from temporal_graph import GraphRun, InterruptibleGraph
 from tests.replay.serving import chain, replay, serving
-from tests.server.looking import failures
-from tests.server.waiting_graphs import Ballot, Book, Entry, short_ballot, short_entry
+from tests.server.looking import SIGNALED, failures
+from tests.server.waiting_graphs import Ballot, Book, Entry, ballot, short_ballot, short_entry
 
 TIMES = 40
 LIMIT = 30
@@ -157,3 +159,64 @@ async def test_a_crowd_while_the_run_continues_as_new(server_address: str, task_
     async with serving(server_address, task_queue, short_ballot) as client:
         await short_ballot.start(client, Ballot(), state=Book(), id=task_queue, task_queue=task_queue)
         assert await _crowd(client, short_ballot, task_queue, 300, 5) > 3
+
+
+THINGS = int(os.environ.get("THINGS", "60000"))
+PEOPLE = 40
+
+
+async def _vote_by_signal(run: GraphRun[Any, Any], bare: WorkflowHandle[Any, Any], number: int) -> None:
+    await bare.signal("resume", {"value": {"approved": True}, "actor": f"voter {number}"})
+
+
+async def _extend_by_signal(run: GraphRun[Any, Any], bare: WorkflowHandle[Any, Any], number: int) -> None:
+    await bare.signal("extend", {"by": 1, "actor": "somebody"})
+
+
+async def _reassign_by_signal(run: GraphRun[Any, Any], bare: WorkflowHandle[Any, Any], number: int) -> None:
+    await bare.signal("reassign", {"to": [f"person {number}"], "actor": "somebody"})
+
+
+async def _be_invalid(run: GraphRun[Any, Any], bare: WorkflowHandle[Any, Any], number: int) -> None:
+    await bare.signal("resume", {"value": {"approved": "perhaps"}, "actor": f"voter {number}"})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_sixty_thousand_things(server_address: str, task_queue: str) -> None:
+    """Each tenth is a vote, and each hundredth comes by update; all of the people send as fast as they can."""
+    others = [_early, _wrong, _extend_by_signal, _reassign_by_signal, _be_invalid]
+    by_signal = [others[n % len(others)] if n % 10 else _vote_by_signal for n in range(96)]
+    sends = [*by_signal, _edit, _wait, _extend, _reassign]
+    async with serving(server_address, task_queue, ballot) as client:
+        run = await ballot.start(client, Ballot(), state=Book(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        bare = client.get_workflow_handle(run.id)
+        numbers = iter(range(THINGS))
+        votes: list[str] = []
+
+        async def person() -> None:
+            for number in numbers:
+                send = sends[number % len(sends)]
+                while True:
+                    try:
+                        await send(run, bare, number)
+                        break
+                    except RPCError as error:  # 10,000 wait already in this history
+                        if "limit" not in error.message:
+                            raise
+                        await asyncio.sleep(1)
+                if send is _vote_by_signal:
+                    votes.append(f"voter {number}")
+
+        await asyncio.gather(*(person() for _ in range(PEOPLE)))
+        await run.update_state({"edits": THINGS})
+        [question] = await run.pending_interrupts()
+        assert sorted(answer["actor"] for answer in question.answers) == sorted(votes)
+        stop = await run.proceed({"approved": False}, actor="the last")
+        assert stop.output == f"{len(votes)} for, {THINGS} edits"
+        histories = await chain(client, run.id)
+    signals = [event for history in histories for event in history.events if event.event_type == SIGNALED]
+    assert len(signals) == THINGS * 96 // 100
+    assert not any(failures(history.events) for history in histories)
+    assert len(histories) > THINGS // 10_000
