@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from temporal_graph import AnswerRefusedError, GraphPlugin, GraphRun, RunCancelledError
+from temporal_graph import GraphPlugin, GraphRun, RefusedError, RunCancelledError
 from temporal_graph.temporal import turns
 from tests.replay.serving import chain, replay, serving
 from tests.server.looking import failures
@@ -82,7 +82,7 @@ async def test_a_signal_in_each_task(server_address: str, task_queue: str, monke
     async with serving(server_address, task_queue, short_ballot):
         assert (await update).edits == 3
         for error in await wrong:  # nobody has looked at them before they were taken
-            assert isinstance(error, AnswerRefusedError)
+            assert isinstance(error, RefusedError)
             assert error.reason == "invalid"
         await _check(run, client, KINDS, short_ballot)
         assert len(await chain(client, task_queue)) > 1

@@ -6,13 +6,12 @@ import asyncio
 import base64
 import os
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
-from temporalio.service import RPCError
 
 from temporal_graph import GraphRun, InterruptibleGraph
 from tests.replay.serving import chain, replay, serving
@@ -161,8 +160,9 @@ async def test_a_crowd_while_the_run_continues_as_new(server_address: str, task_
         assert await _crowd(client, short_ballot, task_queue, 300, 5) > 3
 
 
-THINGS = int(os.environ.get("THINGS", "60000"))
-PEOPLE = 40
+THINGS = int(os.environ.get("THINGS", "10000"))
+"""How many things people send; more by hand."""
+PEOPLE, WAVE = 40, 500
 
 
 async def _vote_by_signal(run: GraphRun[Any, Any], bare: WorkflowHandle[Any, Any], number: int) -> None:
@@ -182,9 +182,9 @@ async def _be_invalid(run: GraphRun[Any, Any], bare: WorkflowHandle[Any, Any], n
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-async def test_sixty_thousand_things(server_address: str, task_queue: str) -> None:
-    """Each tenth is a vote, and each hundredth comes by update; all of the people send as fast as they can."""
+@pytest.mark.timeout(1_200)
+async def test_ten_thousand_things(server_address: str, task_queue: str) -> None:
+    """Each tenth is a vote, and four of a hundred come by update; in waves, each as fast as it can be sent."""
     others = [_early, _wrong, _extend_by_signal, _reassign_by_signal, _be_invalid]
     by_signal = [others[n % len(others)] if n % 10 else _vote_by_signal for n in range(96)]
     sends = [*by_signal, _edit, _wait, _extend, _reassign]
@@ -192,24 +192,18 @@ async def test_sixty_thousand_things(server_address: str, task_queue: str) -> No
         run = await ballot.start(client, Ballot(), state=Book(), id=task_queue, task_queue=task_queue)
         await run.wait()
         bare = client.get_workflow_handle(run.id)
-        numbers = iter(range(THINGS))
         votes: list[str] = []
 
-        async def person() -> None:
+        async def person(numbers: Iterator[int]) -> None:
             for number in numbers:
                 send = sends[number % len(sends)]
-                while True:
-                    try:
-                        await send(run, bare, number)
-                        break
-                    except RPCError as error:  # 10,000 wait already in this history
-                        if "limit" not in error.message:
-                            raise
-                        await asyncio.sleep(1)
+                await send(run, bare, number)
                 if send is _vote_by_signal:
                     votes.append(f"voter {number}")
 
-        await asyncio.gather(*(person() for _ in range(PEOPLE)))
+        for first in range(0, THINGS, WAVE):  # each ends with updates, which wait for all that came before
+            numbers = iter(range(first, first + WAVE))
+            await asyncio.gather(*(person(numbers) for _ in range(PEOPLE)))
         await run.update_state({"edits": THINGS})
         [question] = await run.pending_interrupts()
         assert sorted(answer["actor"] for answer in question.answers) == sorted(votes)
@@ -219,4 +213,4 @@ async def test_sixty_thousand_things(server_address: str, task_queue: str) -> No
     signals = [event for history in histories for event in history.events if event.event_type == SIGNALED]
     assert len(signals) == THINGS * 96 // 100
     assert not any(failures(history.events) for history in histories)
-    assert len(histories) > THINGS // 10_000
+    assert len(histories) > 1
