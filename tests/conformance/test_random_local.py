@@ -15,12 +15,17 @@ from tests.conformance.random_graphs import Mode, Program, State, Value, build, 
 from tests.conformance.test_random_upstream import SMALLEST_BREAKAGE, SMALLEST_BY_RULE, SMALLEST_INPUT
 
 MODES: tuple[Mode, ...] = ("explicit", "closest", "farthest")
-many = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+COUNTS = pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.slow)])
 
 
+def times(count: int) -> settings:
+    return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@COUNTS
 @pytest.mark.parametrize("mode", MODES)
-def test_our_engine_means_what_the_oracle_says(mode: Mode) -> None:
-    @many
+def test_our_engine_means_what_the_oracle_says(mode: Mode, count: int) -> None:
+    @times(count)
     @given(programs(mode))
     def check(case: tuple[Program, Value]) -> None:
         program, value = case
@@ -31,9 +36,10 @@ def test_our_engine_means_what_the_oracle_says(mode: Mode) -> None:
     check()
 
 
+@COUNTS
 @pytest.mark.parametrize("mode", MODES)
-def test_a_snapshot_between_any_two_events_is_complete(mode: Mode) -> None:
-    @many
+def test_a_snapshot_between_any_two_events_is_complete(mode: Mode, count: int) -> None:
+    @times(count)
     @given(programs(mode))
     def check(case: tuple[Program, Value]) -> None:
         program, value = case

@@ -37,8 +37,27 @@ QUESTIONS: list[tuple[str, Any]] = [
 ]
 
 
-@GRAPHS
-@pytest.mark.parametrize("at", [question for question, _ in QUESTIONS])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("at", "graph"),
+    [
+        ("Prepare:1.after", case),
+        pytest.param("Prepare:1.after", short_case, marks=slow),
+        pytest.param("Sign:1.before", case, marks=slow),
+        ("Sign:1.before", short_case),
+        ("Sign:1", case),
+        pytest.param("Sign:1", short_case, marks=slow),
+        pytest.param("Confirm:1.0", case, marks=slow),
+        ("Confirm:1.0", short_case),
+        pytest.param("Confirm:1.after", case, marks=slow),
+        pytest.param("Confirm:1.after", short_case, marks=slow),
+        pytest.param("Close:1.before", case, marks=slow),
+        pytest.param("Close:1.before", short_case, marks=slow),
+    ],
+    ids=lambda given: given if isinstance(given, str) else given.name,
+)
 async def test_between_question_and_answer(
     fleet: Fleet,
     journal: Journal,
