@@ -39,9 +39,8 @@ test: $(READY) ## run the tests
 test-slow: $(READY) ## run what takes long: much of the same, over and over
 	$(PYTEST) -m slow $(ARGS)
 
-# Not those of crowds, nor of a lost connection: a worker that replays the run for each query keeps readers waiting for longer than they wait.
 test-no-cache: $(READY) ## run the tests on servers with workers that keep no workflow in memory
-	$(PYTEST) --no-cache -m 'not slow' --ignore tests/server/test_crowds.py --deselect tests/server/test_stream.py::test_a_reader_that_lost_its_connection_goes_on tests/server tests/seeds tests/conformance/test_random_server.py tests/conformance/test_corpus.py::test_server $(ARGS)
+	$(PYTEST) --no-cache -m 'not slow' tests/server tests/seeds tests/conformance/test_random_server.py tests/conformance/test_corpus.py::test_server $(ARGS)
 
 test-lowest: $(LOWEST)/.ready ## run the conformance tests with the oldest pydantic-graph that is supported
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' tests/conformance $(ARGS)

@@ -38,6 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
         serving.cached_workflows = 0
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--no-cache"):
+        skip = pytest.mark.skip(reason="of a run that is asked much at once, the SDK loses tasks without a cache")
+        for item in items:
+            if item.get_closest_marker("needs_cache"):
+                item.add_marker(skip)
+
+
 @pytest.fixture(autouse=True)
 def no_unfinished_handlers() -> Iterator[None]:
     """Fails a test in which a workflow ended before its signal and update handlers did.

@@ -23,11 +23,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from ..errors import RunBlockedError, RunBusyError
 from .blocked import why_blocked
-from .failures import no_worker, paused, raise_rpc, unanswered
+from .failures import TOO_LATE, no_worker, paused, raise_rpc, unanswered
 from .names import IS_HEARD
 
 WAIT = 20
 """Seconds for which a question or an answer waits for a worker."""
+AGAIN = 5
+"""Seconds after which a question is asked once more: a worker that keeps few runs in memory, or none, can lose one."""
 BRIEFLY = 5
 """Seconds in which a worker that is there is seen."""
 TOO_SLOW = "TMPRL1101"
@@ -63,13 +65,17 @@ async def glance(client: Client, run_id: str, name: str, *args: Any, wait: float
     request.query.query_type = name
     request.query.query_args.payloads.extend(await converter.encode(args))
     now = asyncio.get_running_loop().time
-    until = now() + wait
+    until, again = now() + wait, now() + AGAIN
     while True:
+        is_first = now() < again < until
         try:
-            timeout = timedelta(seconds=max(0.1, until - now()))
+            timeout = timedelta(seconds=max(0.1, (again if is_first else until) - now()))
             answer = await client.workflow_service.query_workflow(request, retry=False, timeout=timeout)
             break
         except RPCError as error:
+            if is_first and error.status in TOO_LATE:
+                again = until
+                continue
             is_slow = TOO_SLOW in error.message and now() <= until
             if error.status == RPCStatusCode.INVALID_ARGUMENT and not is_slow:
                 why = await why_blocked(client.get_workflow_handle(run_id), error.message)
