@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -119,9 +120,8 @@ class InterruptPolicy:
         for name, (kind, right) in kinds.items():
             if not isinstance(getattr(self, name), kind):
                 raise GraphDefinitionError(f"{name} is {getattr(self, name)!r}; it must be {right}.")
-        # By name, because most graphs have none, and time zones take a while to load.
-        if self.calendar is not None and "Calendar" not in {cls.__name__ for cls in type(self.calendar).__mro__}:
-            raise GraphDefinitionError(f"calendar is {self.calendar!r}; it must be a Calendar(...).")
+        if self.calendar is not None:
+            _check_calendar(self.calendar)
         if isinstance(self.on_timeout, str) and self.on_timeout != "fail":
             raise GraphDefinitionError(f"on_timeout is {self.on_timeout!r}; it must be a Command(...), or 'fail'.")
         if not isinstance(self.quorum, int) or isinstance(self.quorum, bool) or self.quorum < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -162,9 +162,9 @@ class InterruptPolicy:
                         "later, or leave the timeout out."
                     )
         if self.calendar is not None:
-            self._check_calendar(self.calendar)
+            self._check_longest(self.calendar)
 
-    def _check_calendar(self, calendar: Calendar) -> None:
+    def _check_longest(self, calendar: Calendar) -> None:
         reminders = [self.reminders.interval] if isinstance(self.reminders, Every) else self.reminders
         longest = max([*(item.after for item in self.escalations), *reminders], default=timedelta(0))
         if isinstance(self.timeout, timedelta):
@@ -228,6 +228,31 @@ def _names(what: str, given: Any) -> tuple[str, ...]:
     if len(set(listed)) < len(listed):
         raise GraphDefinitionError(f"{what} is {listed!r}, which names somebody twice.")
     return tuple(listed)
+
+
+def _check_calendar(given: Any) -> None:
+    """Refuse what is no calendar, and one that counts in its own way: a run only takes along what it is made of."""
+    # Who has one has its module, which most graphs do without: time zones take a while to load.
+    module = sys.modules.get(f"{__package__}.calendars")
+    base = None if module is None else module.Calendar
+    if base is None or not issubclass(type(given), base):
+        raise GraphDefinitionError(f"calendar is {_described(given)}; it must be a Calendar(...).")
+    kind: type[Any] = type(given)
+    counting = ("after", "between", "is_open", "dump", "load")
+    own = [f"{name}()" for name in counting if inspect.getattr_static(kind, name) is not vars(base)[name]]
+    if own:
+        raise GraphDefinitionError(
+            f"calendar is a {kind.__qualname__}, which has {' and '.join(own)} of its own, and nobody would call that: "
+            "a run takes a calendar along as its zone, weekdays, hours and holidays, and counts by them. Say with "
+            "these what is different, such as the days off with holidays=[...]; or give a timeout that is a datetime."
+        )
+
+
+def _described(given: Any) -> str:
+    try:
+        return repr(given)
+    except Exception:  # of a class of the user's
+        return f"a {type(given).__qualname__}"
 
 
 def _check_function(what: str, function: Any) -> None:

@@ -99,6 +99,35 @@ NAIVE = datetime(2030, 1, 1)
 ANN = {"assignees": "ann"}
 
 
+class Office(Calendar):
+    """A calendar of the user's that is only made in another way."""
+
+    def __init__(self) -> None:
+        super().__init__("Europe/Berlin", holidays=["2026-12-24"])
+
+
+class Lazy(Calendar):
+    """One that counts in a way of its own."""
+
+    def after(self, moment: datetime, duration: timedelta) -> datetime:
+        raise KeyboardInterrupt
+
+
+def _named_like_ours() -> Any:
+    return type("Calendar", (), {"after": lambda *args: None, "__repr__": lambda self: 1 / 0})()
+
+
+def test_a_calendar_of_ones_own() -> None:
+    """A run takes it along as what it is made of; so what else it does would be forgotten."""
+    made = InterruptPolicy(timeout=HOUR, calendar=Office()).calendar
+    assert made is not None
+    assert made.dump() == Calendar("Europe/Berlin", holidays=["2026-12-24"]).dump()
+    with pytest.raises(GraphDefinitionError, match=r"^calendar is a Lazy, which has after\(\) of its own"):
+        InterruptPolicy(timeout=HOUR, calendar=Lazy("UTC"))
+    with pytest.raises(GraphDefinitionError, match=r"^calendar is a Calendar; it must be a Calendar"):
+        InterruptPolicy(timeout=HOUR, calendar=_named_like_ours())
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
