@@ -109,7 +109,8 @@ class Matching:
     ) -> None:
         self._is_deterministic = is_deterministic
         self._left = {number: Mark.load(marks.get(number) or {}) for number in answered if isinstance(number, int)}
-        self._numbers = set(self._left)
+        gone = (n for n, mark in marks.items() if isinstance(n, int) and mark.get("gone"))
+        self._numbers = {*self._left, *gone}
         self._keys: dict[str, Mark] = {}
         self._calls = 0
         self.met: list[int] = []

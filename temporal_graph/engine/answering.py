@@ -439,6 +439,7 @@ class Answering(Walker):
     def _accept(self, plan: _Planned, answer: Answer, via: str) -> Accepted:
         if plan.state is not None:
             self.shared.edit(plan.state[0])
+            self.edits += 1
             self._try_all_again()
         if plan.interrupt is None:
             # The task's own id would take the place of the answer to an interrupt node.
@@ -453,7 +454,7 @@ class Answering(Walker):
             position = OWN if interrupt.position is None else interrupt.position
             plan.task.votes[position] = votes_for(interrupt, accepted)
             if plan.state is not None and plan.task.marks.get(position):
-                plan.task.marks[position] = {**plan.task.marks[position], "edited": True}
+                plan.task.marks[position] = {**plan.task.marks[position], "edited": True, "edits": self.edits}
             plan.task.doubtful = interrupt if interrupt.kind == "call" and interrupt.policy is not None else None
         return accepted
 

@@ -30,7 +30,7 @@ from .events import (
     Work,
 )
 from .policies import Due, moment
-from .questions import TIMEOUT, Interrupt, OpenQuestions, Refused, describe, invalid, name_of
+from .questions import TIMEOUT, Interrupt, OpenQuestions, Refused, describe, invalid, name_of, other_reading
 from .spec import START, EndSpec, ForkSpec, StepSpec
 from .state import Json
 from .timing import Timing, unanswered
@@ -359,6 +359,8 @@ class Engine(Timing):
         interrupt_id = name_of(task.id, event.position)
         self._running -= 1
         task.marks[event.position] = event.mark or {}
+        if event.mark and self.edits:
+            task.marks[event.position] = {**event.mark, "edits": self.edits}
         for position in event.met:
             if task.marks.get(position):
                 task.marks[position] = {**task.marks[position], "met": True}
@@ -374,6 +376,8 @@ class Engine(Timing):
             if doubted is not None and doubted.via == TIMEOUT and task.doubtful is not None:
                 raise RunFailedError(unanswered(task.doubtful, refused))
         task.answers.pop(event.position, None)
+        if event.instead is not None:
+            self._take_back(task, event.instead, interrupt_id)
         # Of those that are known by their number alone, this one and what comes after it are others from now on.
         for number in [n for n in task.answers if not task.marks.get(n) and _is_after(n, event.position)]:
             del task.answers[number]
@@ -394,6 +398,16 @@ class Engine(Timing):
             event.position,
         )
         self._open(task, interrupt, event.policy)
+
+    def _take_back(self, task: Task, position: Position, by: str) -> None:
+        """Take no answer to a question in place of which its node asks another one."""
+        name = name_of(task.id, position)
+        accepted = self.questions.forget(name)
+        value = task.answers.pop(position, None)
+        task.votes.pop(position, None)
+        task.marks[position] = {**task.marks[position], "gone": True}  # its number stands for nothing else
+        actor = None if accepted is None else accepted.actor
+        self.questions.reject(value, other_reading(name, by), self._now, "node", name, actor)
 
     def _reopen(self, interrupt: Interrupt) -> None:
         """Ask once more, because the last answer does not fit after all; what is due stays due."""
@@ -497,6 +511,7 @@ class Engine(Timing):
         self._now = now
         self.checkpoint += 1
         self.shared.edit(state)
+        self.edits += 1
         self.questions.audit.add("state_updated", now, actor=actor, via=via, update=update)
         self._try_all_again()
         return self._take_commands()

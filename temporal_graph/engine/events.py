@@ -208,6 +208,7 @@ class NodeAsked:
         once: What the task has done once and for all so far; None for nothing.
         mark: By what the task knows the question again.
         met: The questions that it has come by again for the first time.
+        instead: The question whose answer it does not take, since it asks this one in the same place; None for none.
     """
 
     task_id: str
@@ -219,6 +220,7 @@ class NodeAsked:
     once: dict[str, Json] | None = None
     mark: dict[str, Json] | None = None
     met: tuple[Position, ...] = ()
+    instead: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -679,6 +679,15 @@ def describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
     return f"The answer does not fit {interrupt_id!r}: {listed(errors)}."
 
 
+def other_reading(name: str, by: str) -> Refused:
+    """Why an answer is not taken whose question has changed meanwhile."""
+    message = (
+        f"{name!r} is asked differently by now, as {by!r}: what it shows has changed since, or another release of the "
+        "node asks. What was answered is not what is asked; look at it, and answer that."
+    )
+    return Refused("conflict", message)
+
+
 def shortened(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON text where that is long."""
     text = too_long(value, LONGEST)

@@ -42,6 +42,7 @@ def dump(engine: Engine, share: float | None = None) -> dict[str, Any]:
         "status": engine.status,
         "state": engine.state,
         "state_version": engine.shared.version,
+        **({"edits": engine.edits} if engine.edits else {}),
         "checkpoint": engine.checkpoint,
         "paused": engine.paused,
         "breakpoints": {"before": list(engine.breakpoints.before), "after": list(engine.breakpoints.after)},
@@ -112,6 +113,7 @@ def restore(engine: Engine, data: dict[str, Any]) -> None:
     engine.status = data["status"]
     # What earlier releases did not write has a default.
     engine.shared.load(data["state"], data.get("state_version", 0))
+    engine.edits = data.get("edits", 0)
     engine.checkpoint = data.get("checkpoint", 0)
     engine.paused = data.get("paused", False)
     breakpoints = data.get("breakpoints", {})

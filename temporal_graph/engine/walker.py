@@ -151,10 +151,12 @@ class Walker:
         is_anothers: Whether what it holds may have been written by another release of the graph: if it cannot be read,
             `OutdatedError` is raised, and the run does not fail.
         is_found_blocked: Whether it was found that what waits cannot go on, and nothing has changed since.
+        edits: How often people have changed the state.
     """
 
     is_anothers = False
     is_found_blocked = False
+    edits: int = 0
 
     def __init__(self, spec: GraphSpec, functions: Functions, plan: Plan = AUTO) -> None:
         self.spec = spec

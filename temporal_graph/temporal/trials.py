@@ -1,14 +1,16 @@
-"""Answers to what another release of a node has asked: the node says whether they fit, before anybody is told so.
+"""Answers to what may be asked differently by now: the node says whether they fit, before anybody is told so.
 
 An answer is checked by the schema with which its question was asked. If the node has other code by now, it may take
-another type of answer. An update waits until the node has run with its answer, and is refused with what the node says;
-the question is open again, as it is asked now. What nobody can be told any more is not undone: the node is blocked.
+another type of answer, or ask something else; and so it may where somebody has edited the state. An update waits until
+the node has run with its answer, and is refused with what the node says; the question is open again, as it is asked
+now. What nobody can be told any more is not undone: the node is blocked, or asks anew.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from temporalio import workflow
@@ -17,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from ..compile import CompiledGraph
 from ..engine.engine import Engine
 from ..engine.events import Event, Failure, NodeAsked, NodeBlocked, NodeDidOnce, Position, listed
-from ..engine.questions import Accepted, Answer, Refused, describe, name_of, parts_of
+from ..engine.questions import Accepted, Answer, Refused, describe, name_of, other_reading, parts_of
 from .names import CONTINUED, KEPT, TOO_MANY_WAIT, TRIED
 
 MOST_SECONDS = 10
@@ -102,15 +104,18 @@ class Trials:
         if refused:
             others = "" if len(trial) == len(refused) else " The other answers that came with it were taken."
             errors = [error for each in refused for error in each.errors]
-            raise Refused("invalid", " ".join(each.message for each in refused) + others, errors)
+            reason = refused[0].reason if len({each.reason for each in refused}) == 1 else "invalid"
+            raise Refused(reason, " ".join(each.message for each in refused) + others, errors)
         if is_leaving():
             message = "The run continues as new, and has yet to try the answer; send the update again."
             raise ApplicationError(message, type=CONTINUED, non_retryable=True)
 
     def look_at(self, event: Event) -> Event:
         """What has become of a node: it is blocked where it does not take an answer that was promised to be taken."""
-        if not isinstance(event, NodeAsked) or not event.errors or event.position is None:
+        if not isinstance(event, NodeAsked) or event.position is None:
             return event
+        if not event.errors:
+            return self._look_at_other(event, event.position)
         name, errors = name_of(event.task_id, event.position), list(event.errors)
         trials = [trial for trial in self._trials if name in trial]
         for trial in trials:
@@ -134,13 +139,29 @@ class Trials:
         )
         return NodeBlocked(event.task_id, Failure(task.node_id, "AnswerOutdated", message))
 
+    def _look_at_other(self, event: NodeAsked, position: Position) -> NodeAsked:
+        """A question that a node asks where it has asked one to which an answer is tried just now."""
+        task = self._engine.tasks.get(event.task_id)
+        place = (event.mark or {}).get("place")
+        if task is None or place is None:
+            return event
+        for known in task.answers:
+            name = name_of(task.id, known)
+            trials = [trial for trial in self._trials if name in trial]
+            if trials and known != position and task.marks.get(known, {}).get("place") == place:
+                for trial in trials:
+                    trial[name] = other_reading(name, name_of(task.id, position))
+                return replace(event, instead=known)
+        return event
+
     def _is_doubted(self, accepted: Accepted) -> bool:
-        """Whether other code has asked than that which gets the answer."""
+        """Whether other code has asked than that which gets the answer, or what it shows may be another by now."""
         node_id, visit, position = parts_of(accepted.interrupt_id)
         task = self._engine.tasks.get(f"{node_id}:{visit}")
         if task is None or position is None or position not in task.answers or accepted.missing:
             return False
-        return self._is_anothers(task.id, position)
+        is_edited = task.marks.get(position, {}).get("edits", 0) != self._engine.edits
+        return is_edited or self._is_anothers(task.id, position)
 
     def _is_anothers(self, task_id: str, position: Position | None) -> bool:
         """Whether other code has asked a question than its node has now; or nobody knows which."""

@@ -169,3 +169,18 @@ async def test_what_was_promised_is_kept(client: Client, releases: Releases) -> 
     assert (await runs[1].result()).output == "paid: ten (0)"
     for run in runs:
         await replay_all(client, run, "text", "number")
+
+
+@pytest.mark.parametrize("before", ["text", "text_short"])
+async def test_an_answer_to_what_is_asked_differently(before: str, client: Client, releases: Releases) -> None:
+    """The release fills in something else; whoever answers is told, and asked anew."""
+    runs = await asked(before, "other_amount", client, releases, 2)
+    for run, ask in zip(runs, [runs[0].resume, runs[1].proceed], strict=True):
+        with pytest.raises(AnswerRefusedError, match=r"'ask:1\.0' is asked differently by now, as 'ask:1\.1'") as error:
+            await ask("yes")
+        assert error.value.reason == "conflict"
+        [question] = await run.pending_interrupts()
+        assert (question.interrupt_id, question.value) == ("ask:1.1", "pay 17?")
+        await run.resume("yes")
+        assert (await run.result()).output == "paid: yes (0)"
+        await replay_all(client, run, "other_amount")
