@@ -19,6 +19,7 @@ from temporal_graph import (
     Abort,
     AnswerRefusedError,
     GraphInputError,
+    RefusedError,
     Retry,
     StateConflictError,
 )
@@ -256,6 +257,35 @@ async def signals_take_turns(stage: Stage) -> None:
         turns.ENOUGH = enough
 
 
+async def late_updates_are_judged(stage: Stage) -> None:
+    """They wait for signals, so nobody has looked at them before they were taken."""
+    async with stage.working() as client:
+        run = await stage.start(client, release.ballots, "turns-judged", Ballot())
+        await run.wait()
+    client = await stage.client()
+    run = release.ballots.get_run(client, run.id)
+    for number in range(2):
+        approved = (True, "perhaps")[number]
+        await sdk(client, run).signal("resume", {"value": {"approved": approved}, "actor": f"voter {number}"})
+    late = asyncio.gather(
+        run.update_state({"edits": "many"}),
+        run.update_state({"edits": 1}),
+        run.resume({"approved": "perhaps"}, actor="late"),
+        run.resume({"approved": True}, actor="later"),
+        return_exceptions=True,
+    )
+    await asyncio.sleep(0.5)
+    enough, turns.ENOUGH = turns.ENOUGH, 0.0
+    try:
+        async with stage.working():
+            outcomes = await late
+            assert [isinstance(outcome, RefusedError) for outcome in outcomes] == [True, False] * 2
+            await run.resume({"approved": False}, actor="the last")
+            assert (await run.result()).output == "2 for, 1 edits"
+    finally:
+        turns.ENOUGH = enough
+
+
 async def has_ended(run: Run) -> bool:
     return (await run.get_state()).status == "cancelled"
 
@@ -488,6 +518,7 @@ PLAIN: Sequence[Script] = (
     a_run_is_too_large,
     a_run_forgets,
     signals_take_turns,
+    late_updates_are_judged,
     numbers_meet,
     answers_find_their_questions,
     what_cannot_be_read,
