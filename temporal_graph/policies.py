@@ -237,7 +237,7 @@ def _check_calendar(given: Any) -> None:
     base = None if module is None else module.Calendar
     if base is None or not issubclass(type(given), base):
         raise GraphDefinitionError(f"calendar is {_described(given)}; it must be a Calendar(...).")
-    kind: type[Any] = type(given)
+    kind = cast("type[Any]", type(given))
     counting = ("after", "between", "is_open", "dump", "load")
     own = [f"{name}()" for name in counting if inspect.getattr_static(kind, name) is not vars(base)[name]]
     if own:
