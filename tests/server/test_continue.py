@@ -40,7 +40,7 @@ local_loop = InterruptibleGraph(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("laps", [400, pytest.param(3_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("laps", [200, pytest.param(3_000, marks=pytest.mark.slow)])
 async def test_a_long_loop(server_address: str, task_queue: str, laps: int) -> None:
     async with serving(server_address, task_queue, loop) as client:
         run = await loop.start(client, Lap(laps), state=Laps(), id=task_queue, task_queue=task_queue)
