@@ -26,7 +26,7 @@ class Host:
 
     async def ask(self, *words: str | None) -> None:
         """Have a worker start, or stop."""
-        await self.process.wait_for_output("ready", timeout=60)
+        await self.process.wait_for_output("ready", timeout=120)
         reader, writer = await asyncio.open_unix_connection(self.socket)
         writer.write(json.dumps(words).encode() + b"\n")
         done = await reader.readline()

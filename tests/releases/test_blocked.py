@@ -19,6 +19,7 @@ from temporal_graph import (
     TemporalGraph,
     register_search_attributes,
 )
+from tests.faults.conftest import SOON
 from tests.releases import changes
 from tests.releases.conftest import Releases, two_hosts
 from tests.releases.test_changes import waiting
@@ -32,18 +33,22 @@ UNREADABLE = [
     ("field_forbidden", "this release cannot read the state: this is no Strict: notes: "),
     ("inputs_changed", "this release cannot read the input of node 'ask'"),
 ]
-BEFORE = ["first", "short"]
-"""Runs in the history that they began with, and such as have continued as new."""
+ROWS = [
+    pytest.param(*row, before, marks=[pytest.mark.slow] if before == "short" and number else [])
+    for number, row in enumerate(UNREADABLE)
+    for before in ("first", "short")
+]
+"""Runs in the history that they began with, and such as have continued as new: of these, one kind stands for all."""
 
 
 def graph_of(release: str) -> TemporalGraph[Any, Any, Any, Any]:
     return getattr(changes, release)
 
 
-async def begun(before: str, release: str, client: Client, releases: Releases, count: int = 2) -> list[GraphRun]:
+async def begun(before: str, release: str, client: Client, releases: Releases, **options: Any) -> list[GraphRun]:
     """Runs that wait, with the later release as their only worker."""
     await releases.deploy(before)
-    runs = await waiting(graph_of(before), client, releases, count)
+    runs = await waiting(graph_of(before), client, releases, 2, **options)
     for run in runs:
         if before == "short":
 
@@ -55,8 +60,7 @@ async def begun(before: str, release: str, client: Client, releases: Releases, c
     return [graph_of(release).get_run(client, run.id) for run in runs]
 
 
-@pytest.mark.parametrize("before", BEFORE)
-@pytest.mark.parametrize(("release", "problem"), UNREADABLE)
+@pytest.mark.parametrize(("release", "problem", "before"), ROWS)
 async def test_an_answer_is_refused_that_would_have_killed_the_run(
     before: str, release: str, problem: str, client: Client, releases: Releases
 ) -> None:
@@ -79,10 +83,16 @@ async def test_an_answer_is_refused_that_would_have_killed_the_run(
     assert (await run.result()).output == "paid: True (0)"
 
 
-@pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize(
-    ("release", "update"),
-    [("field_required", {"owner": "ana"}), ("type_changed", {"amount": ["1"]}), ("field_forbidden", {"amount": 3})],
+    ("release", "update", "before"),
+    [
+        ("field_required", {"owner": "ana"}, "first"),
+        ("field_required", {"owner": "ana"}, "short"),
+        ("type_changed", {"amount": ["1"]}, "first"),
+        pytest.param("type_changed", {"amount": ["1"]}, "short", marks=pytest.mark.slow),
+        ("field_forbidden", {"amount": 3}, "first"),
+        pytest.param("field_forbidden", {"amount": 3}, "short", marks=pytest.mark.slow),
+    ],
 )
 async def test_the_state_is_edited(
     before: str, release: str, update: dict[str, object], client: Client, releases: Releases
@@ -98,8 +108,7 @@ async def test_the_state_is_edited(
     assert (await other.result()).output == f"paid: True ({amount})"
 
 
-@pytest.mark.parametrize("before", BEFORE)
-@pytest.mark.parametrize(("release", "problem"), UNREADABLE)
+@pytest.mark.parametrize(("release", "problem", "before"), ROWS)
 async def test_an_answer_by_signal_is_kept(
     before: str, release: str, problem: str, client: Client, releases: Releases
 ) -> None:
@@ -149,7 +158,7 @@ async def test_the_queue_says_so(own_server: DevServer, tmp_path: Path, task_que
     queue = ApprovalQueue(client)
     with two_hosts(own_server.address, tmp_path) as hosts:
         releases = Releases(hosts, task_queue)
-        run, other = await begun("first", "field_required", client, releases)
+        run, other = await begun("first", "field_required", client, releases, **SOON)
 
         async def listed() -> dict[str, tuple[str, bool]]:
             found = [item async for item in queue.pending()]

@@ -7,6 +7,7 @@ import functools
 import re
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,10 +23,16 @@ WITHIN = 2.0
 
 
 async def waiting(
-    graph: TemporalGraph[Any, Any, Any, Any], client: Client, releases: Releases, count: int = RUNS, **given: Any
+    graph: TemporalGraph[Any, Any, Any, Any],
+    client: Client,
+    releases: Releases,
+    count: int = RUNS,
+    *,
+    task_timeout: timedelta | None = None,
+    **given: Any,
 ) -> Sequence[GraphRun[Any, Any]]:
     """Runs that wait for a person."""
-    given = given or {"inputs": 7, "state": changes.State(0, ["new"])}
+    given = {**(given or {"inputs": 7, "state": changes.State(0, ["new"])}), "task_timeout": task_timeout}
     runs = await asyncio.gather(
         *(
             graph.start(client, id=f"{releases.task_queue}-{number}", task_queue=releases.task_queue, **given)
