@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,8 +15,10 @@ from .names import TURNS
 
 T = TypeVar("T")
 
-ENOUGH = 0.25
-"""Seconds of one task for what comes by signal: one that takes 2 is given up, and tried again for ever."""
+ENOUGH = 0.1
+"""Seconds of a processor that one task has for what comes by signal; a replay of it takes as many, however slowly."""
+AT_MOST = 1.0
+"""Seconds that pass meanwhile, at most: a task that takes 2 is given up, and tried again for ever."""
 PAUSE = 0.001
 """Seconds until the next task; a server takes up to one."""
 
@@ -37,8 +40,8 @@ class Turns:
         self._command = command
         self._waiting: deque[Callable[[], object]] = deque()
         self._done = 0
-        self._task = -1
-        self._since = 0.0
+        self._task = (-1, -1)
+        self._since = (0.0, 0.0)
         self.is_late = False
 
     @property
@@ -99,9 +102,9 @@ class Turns:
         self._waiting.popleft()()
 
     def _see_task(self) -> None:
-        task = workflow.info().get_current_history_length()
+        task = workflow.info().get_current_history_length(), threading.get_ident()
         if task != self._task:
-            self._task, self._since = task, time.monotonic()
+            self._task, self._since = task, (time.thread_time(), time.monotonic())
 
     def _is_enough(self) -> bool:
         """Whether this task has done enough."""
@@ -109,7 +112,8 @@ class Turns:
         if workflow.unsafe.is_replaying():
             return workflow.patched(name)
         self._see_task()
-        if time.monotonic() - self._since < ENOUGH or not workflow.patched(name):
+        worked, passed = time.thread_time() - self._since[0], time.monotonic() - self._since[1]
+        if (worked < ENOUGH and passed < AT_MOST) or not workflow.patched(name):
             return False
         self._command()
         return True

@@ -162,7 +162,7 @@ async def test_a_crowd_while_the_run_continues_as_new(server_address: str, task_
 
 THINGS = int(os.environ.get("THINGS", "10000"))
 """How many things people send; more by hand."""
-PEOPLE, WAVE = 40, 500
+PEOPLE, WAVE = 10, 200
 
 
 async def _vote_by_signal(run: GraphRun[Any, Any], bare: WorkflowHandle[Any, Any], number: int) -> None:
