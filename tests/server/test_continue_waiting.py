@@ -216,5 +216,4 @@ async def test_ten_thousand_things(server_address: str, task_queue: str) -> None
         histories = await chain(client, run.id)
     signals = [event for history in histories for event in history.events if event.event_type == SIGNALED]
     assert len(signals) == THINGS * 99 // 100
-    assert not any(failures(history.events) for history in histories)
     assert len(histories) > 1
