@@ -25,8 +25,8 @@ from ..starting import no_checkpoint
 from ..views import RunEvent
 from .blocked import unless_blocked, why_blocked
 from .crowd import crowd_of
-from .failures import TOO_LATE, paused, raise_failure, raise_rpc, reading, unanswered
-from .glancing import AGAIN, PAUSED, WAIT, describe, raise_unanswered
+from .failures import paused, raise_failure, raise_rpc, reading, unanswered
+from .glancing import PAUSED, WAIT, describe, raise_unanswered
 from .names import AUDIT, GET_STATE, HISTORY, SNAPSHOT
 from .payloads import from_raw
 
@@ -74,14 +74,8 @@ async def query(client: Client, id: str, name: str, *args: Any, run_id: str | No
     """
     handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(id, run_id=run_id)
     try:
-        for seconds in (AGAIN, WAIT - AGAIN):
-            with reading(handle.id):
-                try:
-                    asking = handle.query(name, *args, rpc_timeout=timedelta(seconds=seconds))
-                    return await unless_blocked(handle, asking)
-                except RPCError as error:
-                    if seconds != AGAIN or error.status not in TOO_LATE:
-                        raise
+        with reading(handle.id):
+            return await unless_blocked(handle, handle.query(name, *args, rpc_timeout=timedelta(seconds=WAIT)))
     except WorkflowQueryFailedError as error:
         why = await why_blocked(handle, str(error))
         if why is not None:
