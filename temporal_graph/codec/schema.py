@@ -21,6 +21,7 @@ from pydantic_core import (
     core_schema,
 )
 
+from ..engine.state import text_of
 from ..merge import MERGE
 from .errors import EncodeError, UnsupportedTypeError
 from .exact import (
@@ -770,7 +771,14 @@ def _pairs_of(value: Any, handler: Callable[[Any], Any]) -> Any:
 
 def _sorted(value: Any, handler: Callable[[Any], Any]) -> Any:
     # Sets have another order in each process; what is written must not.
-    return sorted(handler(value), key=lambda item: json.dumps(item, sort_keys=True, default=str))
+    return sorted(handler(value), key=_order)
+
+
+def _order(item: Any) -> str:
+    try:
+        return text_of(item)
+    except TypeError:
+        return json.dumps(item, sort_keys=True, default=str)
 
 
 def _class_in(schema: Schema) -> Any:

@@ -139,17 +139,22 @@ class Answering(Walker):
 
     def full(self, answers: Sequence[Answer]) -> Interrupt | None:
         """A question that several people must answer and that has no room for one of these answers."""
-        for answer in answers:
+        for answer in self._of_several(answers):
             with contextlib.suppress(Refused):  # it is refused for that
                 found = self._find(answer)
                 if isinstance(found, tuple) and found[0] is not None and is_full(found[0], answer):
                     return found[0]
         return None
 
+    def _of_several(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Without those that are enough by themselves, as far as that can be seen at once."""
+        asked = (self.questions.open.get(answer.interrupt_id or "") for answer in answers)
+        return [answer for answer, one in zip(answers, asked, strict=True) if one is None or one.quorum > 1]
+
     def no_room(self, answers: Sequence[Answer]) -> Refused | None:
         """Why these answers are not kept beside what people have said; None where they are, or need not be."""
         kept: list[Json] = []
-        for answer in answers:
+        for answer in self._of_several(answers):
             with contextlib.suppress(Refused):  # it is refused for that
                 found = self._find(answer)
                 is_vote = isinstance(found, tuple) and found[0] is not None and is_one_of_several(found[0], answer)

@@ -28,6 +28,8 @@ Op: TypeAlias = list[Any]
 - `["order", path, keys]`: in a dict, these keys come last now, in this order.
 """
 
+LONG, SHORT = 1_000, 4
+"""Items of a list that is compared as text; of one that is written item by item."""
 KINDS = ("create", "set", "delete", "append", "add", "remove", "order")
 
 
@@ -130,7 +132,11 @@ def same(one: Json, other: Json) -> bool:
         return True
     if kind is list:
         # What is shared is compared first: a list that has grown is compared with itself for each item that came.
-        return len(one) == len(other) and (all(map(is_, one, other)) or all(map(same, one, other)))
+        if len(one) != len(other) or all(map(is_, one, other)):
+            return len(one) == len(other)
+        if len(one) > LONG:  # their texts differ wherever they do, and are made much faster than each item is looked at
+            return bool(one == other) and _write(one) == _write(other)
+        return all(map(same, one, other))
     return bool(one == other) and (kind is not float or one != 0 or repr(one) == repr(other))
 
 
@@ -519,7 +525,7 @@ def _has_index(container: Any, key: Key) -> bool:
 
 
 def _pairs(items: Any) -> dict[str, list[Json]]:
-    return {_text(pair[0]): pair for pair in items}
+    return {text_of(pair[0]): pair for pair in items}
 
 
 def _put(members: dict[Any, Json], key: Key, value: Json) -> None:
@@ -622,7 +628,7 @@ def over_edit(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
     if isinstance(mine, list) and plan.kind != "set":
         items = cast("list[Json]", mine)
         if plan.kind == "pairs" and _is_pairs(items):
-            return [[key, inside(_text(key), item)] for key, item in items]
+            return [[key, inside(text_of(key), item)] for key, item in items]
         if base is not _MISSING and len(base) == len(items):  # else nobody can tell which item is which
             return [inside(index, item) for index, item in enumerate(items)]
     return cast("Json", mine)
@@ -693,23 +699,31 @@ def _is_pairs(items: Any) -> bool:
 
 
 def _by_key(pairs: Any) -> dict[str, Json]:
-    return {_text(key): value for key, value in pairs}
+    return {text_of(key): value for key, value in pairs}
 
 
 def _keys(items: list[Json]) -> dict[str, Json]:
-    return {_text(item): item for item in items}
+    return {text_of(item): item for item in items}
 
 
 def _sorted(items: Mapping[str, Json]) -> list[Json]:
     return [items[key] for key in sorted(items)]
 
 
-def _text(value: Json) -> str:
-    # As the codec orders the items of a set.
-    return encode_basestring_ascii(value) if type(value) is str else _ENCODE(value)
+def text_of(value: Json) -> str:
+    """A value as JSON text, by which the items of a set and the keys of a dict are ordered and known."""
+    kind = cast("type[Any]", type(value))
+    if kind is str:
+        return encode_basestring_ascii(value)
+    if kind is int:
+        return repr(value)
+    if kind is list and len(value) <= SHORT:  # thousands of short ones are written faster so
+        return f"[{', '.join(map(text_of, value))}]"
+    return _ENCODE(value)
 
 
 _ENCODE = json.JSONEncoder(sort_keys=True).encode
+_write = json.JSONEncoder().encode
 
 
 def _shown(value: Json) -> Json:
