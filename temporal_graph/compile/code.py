@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Iterable
+from enum import Enum
 from types import CodeType, FunctionType, MethodType
 from typing import Any, cast, get_args
 
@@ -64,6 +65,9 @@ def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
     if isinstance(item, type) and not get_args(item) and _package(item) == package:
         fields: dict[str, Any] = inspect.get_annotations(item)
         found.append(f"class {item.__qualname__} {[(name, _text(hint)) for name, hint in fields.items()]}")
+        members: dict[str, Any] = getattr(item, "__members__", {}) if issubclass(item, Enum) else {}
+        known: Any = item.__dict__.get("__pydantic_fields__", {})  # with defaults and bounds, which are no annotations
+        found.append(f"{[(name, _text(member.value)) for name, member in members.items()]} {_text(known)}")
         own = [part for part in item.__dict__.values() if isinstance(part, FunctionType)]
         return [*(part for part in own if part.__module__ == item.__module__), *item.__mro__[1:], *fields.values()]
     if isinstance(item, FunctionType | type) or get_args(item) or isinstance(item, str | int | float | bytes | None):

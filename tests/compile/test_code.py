@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, create_model
 
 from temporal_graph.compile.code import code_of
 
@@ -47,6 +48,15 @@ def of_source(expression: str) -> Any:
     return namespace["ask"]
 
 
+def choices(**members: str) -> Any:
+    return Enum("Choices", members, module=__name__)
+
+
+def model(**fields: Any) -> Any:
+    made: Any = create_model
+    return made("Made", __module__=__name__, **fields)
+
+
 TYPES: list[Any] = [
     str,
     int,
@@ -61,6 +71,12 @@ TYPES: list[Any] = [
     Second,
     list[First],
     list[Second],
+    choices(A="a", B="b"),
+    choices(A="a", C="c"),
+    choices(A="a", B="c"),
+    model(amount=(int, 1)),
+    model(amount=(int, 2)),
+    model(amount=(int, Field(1, gt=0))),
 ]
 
 

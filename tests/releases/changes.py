@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
@@ -150,6 +151,8 @@ answer_changed = claim(answer=Literal["yes", "no"])
 text = claim(answer=str)
 text_short = claim(answer=str, max_history_events=10)
 number = claim(answer=int)
+few = claim(answer=StrEnum("Choice", {"YES": "yes", "NO": "no"}, module=__name__))
+other_few = claim(answer=StrEnum("Choice", {"YES": "approve", "NO": "reject"}, module=__name__))
 other_amount = claim(answer=str, question="pay 1{}?")
 choice = claim(answer=Literal["yes", "no"])
 choice_short = claim(answer=Literal["yes", "no"], max_history_events=10)

@@ -21,6 +21,7 @@ CHANGES: list[tuple[str, str, Any, Any, str]] = [
     ("text_short", "number", "ten", 10, NUMBER),
     ("choice", "other_choice", "yes", "approve", "Input should be 'approve' or 'reject'"),
     ("choice_short", "other_choice", "yes", "approve", "Input should be 'approve' or 'reject'"),
+    ("few", "other_few", "yes", "approve", "Input should be 'approve' or 'reject'"),
     ("text_here", "number_here", "ten", 10, "integer"),
     ("text_here_short", "number_here", "ten", 10, NUMBER),
 ]
