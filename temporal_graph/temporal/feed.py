@@ -110,6 +110,7 @@ class Feed:
             end = await self.end(position)
             if not (self._is_heard or self.is_over):
                 await self._be_heard(end)
+                continue  # more may have come meanwhile
             if position < self._first:
                 page = await self._look(position)
                 if page.events:
