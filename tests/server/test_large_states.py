@@ -104,6 +104,7 @@ async def test_many_people_wait_for_a_large_state(server_address: str, task_queu
     assert {(len(stop.state.first), stop.is_interrupt) for stop in stops} == {(1_900_000, True)}
 
 
+@pytest.mark.needs_cache
 async def test_many_people_look_at_a_large_state(server_address: str, task_queue: str) -> None:
     async def look(run: GraphRun[str, Ledger]) -> list[Any]:
         await run.wait()

@@ -162,7 +162,8 @@ async def test_proceed_is_one_round_trip(
         call = client.service_client._rpc_call  # pyright: ignore[reportPrivateUsage]
 
         async def counted(rpc: str, *args: Any, **options: Any) -> Any:
-            calls.append(rpc)
+            if rpc != "describe_workflow_execution":  # what takes more than a second is looked at: is the run blocked?
+                calls.append(rpc)
             return await call(rpc, *args, **options)
 
         monkeypatch.setattr(client.service_client, "_rpc_call", counted)
