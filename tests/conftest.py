@@ -40,7 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--no-cache"):
-        skip = pytest.mark.skip(reason="of a run that is asked much at once, the SDK loses tasks without a cache")
+        skip = pytest.mark.skip(
+            reason="a run is asked much at once, or has a long history: the SDK loses tasks, or is too late"
+        )
         for item in items:
             if item.get_closest_marker("needs_cache"):
                 item.add_marker(skip)

@@ -217,6 +217,7 @@ async def test_what_is_emitted_right_after_a_run_has_continued_as_new_is_heard(s
         assert [event.data["data"] for event in found if event.kind == "emitted"] == list(range(40, 0, -1))
 
 
+@pytest.mark.needs_cache
 async def test_a_reader_that_is_behind_gets_the_latest(serve: Serve, task_queue: str) -> None:
     """Of 2,403 events the run keeps at least the latest 1,000; what is forgotten is left out."""
     async with serve(long_laps) as client:
@@ -317,6 +318,7 @@ async def said(script: Script, count: int) -> None:
     await until(look)
 
 
+@pytest.mark.needs_cache
 async def test_who_comes_while_a_node_speaks_misses_nothing_from_then_on(serve: Serve, task_queue: str) -> None:
     script = Script()
     async with serve(speech, deps=script) as client:
