@@ -63,6 +63,21 @@ class Ballot(InterruptNode[Book, None, str]):
 
 ballots = InterruptibleGraph([Ballot], name="release_3_ballots", max_history_events=30)
 
+
+@dataclass
+class Essay(InterruptNode[Book, None, str]):
+    text: Annotated[str | None, Required] = None
+
+    policy = InterruptPolicy(quorum=100, reject_ends={"text": "the end"})
+
+    async def run(self, ctx: GraphRunContext[Book, None]) -> End[str]:
+        return End(f"{sum(len(answer.value['text']) for answer in answers())} letters")
+
+
+_w = GraphBuilder(name="release_3_essays", state_type=Book, input_type=list[Essay], output_type=str)
+_w.add(_w.node(Essay), _w.edge_from(_w.start_node).map(fork_id="each").to(Essay))
+essays = TemporalGraph(_w.build(), max_history_events=30)
+
 # -- Numbers, and the order of a dict -------------------------------------------------------------------------------
 
 
@@ -92,6 +107,7 @@ def _counting(name: str, **options: Any) -> TemporalGraph[Any, Any, Any, Any]:
 
 careless = _counting("release_3_careless")
 summing = _counting("release_3_summing", numbers=Merge.sum)
+short_summing = _counting("release_3_short_summing", numbers=Merge.sum, max_history_events=60)
 
 # -- Which answer is whose ------------------------------------------------------------------------------------------
 
@@ -176,6 +192,14 @@ class WithOwner:
     note: str = ""
 
 
+@dataclass
+class InWords:
+    """The state of another release of `claims`: what one of the two takes for it, the other one refuses."""
+
+    edits: str = ""
+    note: str = ""
+
+
 def _claims(name: str, state: Any, **options: Any) -> TemporalGraph[Any, Any, Any, Any]:
     builder: Any = GraphBuilder
     g = builder(name=name, state_type=state, input_type=int, output_type=str)
@@ -198,6 +222,7 @@ later_claims = _claims("release_3_claims", WithOwner)
 """Another release of `claims`, which blocks its runs."""
 short_claims = _claims("release_3_short_claims", Book, max_history_events=24)
 later_short_claims = _claims("release_3_short_claims", WithOwner, max_history_events=24)
+claims_in_words = _claims("release_3_claims", InWords)
 
 # -- Nodes whose worker is another one ------------------------------------------------------------------------------
 
@@ -271,6 +296,32 @@ _l.add(
     _l.edge_from(_read).to(_l.end_node),
 )
 readers = TemporalGraph(_l.build(), node_options={"question": NodeOptions(execution="workflow")})
+
+_o = GraphBuilder(name="release_3_growing", state_type=Book, input_type=list[int], output_type=int)
+
+
+@_o.step
+async def grow(ctx: StepContext[Book, None, list[int]]) -> list[int]:
+    """Makes the state larger by so many letters."""
+    ctx.state.names["g" * ctx.inputs[0]] = 1
+    return ctx.inputs[1:]
+
+
+@_o.step
+async def grow_here(ctx: StepContext[Book, None, list[int]]) -> int:
+    ctx.state.names["h" * ctx.inputs[0]] = 2
+    return len(ctx.state.names)
+
+
+_o.add(
+    _o.edge_from(_o.start_node).to(grow),
+    _o.edge_from(grow).to(grow_here),
+    _o.edge_from(grow_here).to(_o.end_node),
+)
+growing = TemporalGraph(
+    _o.build(),
+    node_options={"grow": NodeOptions(on_failure="interrupt"), "grow_here": NodeOptions(execution="workflow")},
+)
 
 # -- Failures -------------------------------------------------------------------------------------------------------
 
@@ -351,8 +402,10 @@ collecting = TemporalGraph(_j.build(), max_history_events=10)
 
 GRAPHS = (
     ballots,
+    essays,
     careless,
     summing,
+    short_summing,
     tools,
     short_tools,
     claims,
@@ -360,10 +413,11 @@ GRAPHS = (
     elsewhere,
     offers,
     readers,
+    growing,
     raising,
     raising_local,
     raising_here,
     asking_raising,
     collecting,
 )
-"""Without the later releases of `claims`: what these have written, the earlier ones have to replay."""
+"""Without the other releases of `claims`: what these have written, the earlier ones have to replay."""

@@ -18,6 +18,7 @@ from temporalio.converter import DataConverter, PayloadCodec
 from temporal_graph import (
     Abort,
     AnswerRefusedError,
+    Command,
     GraphInputError,
     RefusedError,
     Retry,
@@ -29,9 +30,12 @@ from temporal_graph.temporal.names import SHOW
 from temporal_graph.temporal.streaming import POLL
 from tests.replay import release_0_3 as release
 from tests.replay.recording import IDENTITY, QUEUE
-from tests.replay.release_0_3 import ELSEWHERE, STEPS, Ballot, Book, Raise
+from tests.replay.release_0_3 import ELSEWHERE, STEPS, Ballot, Book, Essay, Raise
 from tests.replay.serving import chain, until
 from tests.replay.stage import Run, Script, Scripts, Stage, fails, is_cancelled, open_in, sdk
+
+LEAST = 2_074_500
+"""Letters of a state beside which there is room for little else."""
 
 
 class Garbling(PayloadCodec):
@@ -489,6 +493,168 @@ async def temporal_pauses(stage: Stage) -> None:
         assert (await run.result()).state.note == "kept"
 
 
+async def answers_are_judged(stage: Stage) -> None:
+    """What does not fit is refused in the run itself: what comes by signal, and what came before its question."""
+    async with stage.working() as client:
+        run = await stage.start(client, release.claims, "judged", inputs=8)
+        await run.wait()
+        handle = sdk(client, run)
+        await handle.signal("update_state", {"values": {"edits": "many"}})
+        await handle.signal("resume", {"value": 3})
+        await handle.signal("resume", {"value": "no", "state_update": {"edits": "many"}})
+        await handle.signal("set_breakpoints", {"before": ["nobody"]})
+        await until(lambda: has_refused(run, 4))
+        await handle.signal("update_state", {"values": {"edits": 1}})
+        await handle.signal("resume", {"value": "yes", "state_update": {"edits": 2}})
+        assert (await run.result()).output == "paid: yes (2)"
+        early = await stage.start(client, release.claims, "judged-early", inputs=9, interrupt_before=["ask"])
+        await early.wait()
+        await early.resume(3, interrupt_id="ask:1.0")
+        await early.resume(None, interrupt_id="ask:1.before")
+        await until(lambda: has_refused(early, 1))
+        await sdk(client, early).signal("resume", {"value": "yes"})
+        assert (await early.result()).output == "paid: yes (0)"
+
+
+async def another_release_judges(stage: Stage) -> None:
+    """It takes what this one would refuse, and refuses what this one would take."""
+    async with stage.working() as client:
+        runs = [await stage.start(client, release.claims, f"judged-{way}", inputs=10) for way in ("words", "signals")]
+        for run in runs:
+            await run.wait()
+    async with stage.working(release.claims_in_words) as client:
+        words, signals = (release.claims_in_words.get_run(client, run.id) for run in runs)
+        await words.update_state({"edits": "three"})
+        await words.resume(Command(update={"edits": "four"}, resume="yes"))
+        assert (await words.result()).output == "paid: yes (four)"
+        handle = sdk(client, signals)
+        await handle.signal("update_state", {"values": {"edits": 5}})
+        await handle.signal("update_state", {"values": {"edits": "six"}})
+        await handle.signal("resume", {"value": "no", "state_update": {"edits": 7}})
+        await until(lambda: has_refused(signals, 2))
+        await handle.signal("resume", {"value": "yes", "state_update": {"edits": "eight"}})
+        assert (await signals.result()).output == "paid: yes (eight)"
+
+
+async def has_refused(run: Run, count: int) -> bool:
+    return len((await run.get_state()).rejected) == count
+
+
+async def questions_are_edited(stage: Stage) -> None:
+    """Somebody edits what they show: who answers by update is told; by signal they are asked anew."""
+
+    async def is_told(answer: Awaitable[Any]) -> None:
+        try:
+            await answer
+        except AnswerRefusedError as error:
+            if error.reason == "conflict":
+                return
+            raise
+        raise AssertionError("an answer to another question was taken")
+
+    async with stage.working() as client:
+        for graph, name in ((release.summing, "conflict"), (release.short_summing, "conflict-short")):
+            run = await stage.start(client, graph, name, inputs=[1, 2])
+            await run.wait()
+            await run.update_state({"note": "first"})
+            if graph is release.short_summing:
+                await continues(client, run)
+            await is_told(run.resume("one"))
+            await sdk(client, run).signal("update_state", {"values": {"note": "second"}})
+            await run.update_state({"edits": 5})
+            if graph is release.short_summing:
+                await continues(client, run)
+            await is_told(run.proceed("two"))
+            await run.update_state({"note": "third"})
+            await sdk(client, run).signal("resume", {"value": "three"})
+            await open_in(run, "turn:1.3")
+            await run.update_state({"edits": 6})
+            if graph is release.short_summing:
+                await continues(client, run)
+            await run.resume("four")
+            assert (await run.result()).state == Book(edits=6, note="third")
+
+
+async def replies_are_large(stage: Stage) -> None:
+    """Each tells all of the state, to those who edit it at once, and where the run ends."""
+    client = await stage.client()
+    run = await stage.start(client, release.ballots, "replies", Ballot(), state=Book(note="書" * 350_000))
+    handle: Any = sdk(client, run)
+    sent = [{"values": {"edits": number}} for number in range(1, 4)]
+    edits = asyncio.gather(*(handle.execute_update("update_state", edit) for edit in sent))
+    await asyncio.sleep(2)
+    async with stage.working():
+        assert sorted(reply["values"]["edits"] for reply in await edits) == [1, 2, 3]
+        assert (await run.proceed({"approved": False}, actor="the last")).is_end
+        await run.result()
+
+
+async def states_become_too_large(stage: Stage) -> None:
+    """By a node, in the workflow and elsewhere; by an edit that comes by signal, alone and with an answer."""
+    async with stage.working() as client:
+        state, much = Book(note="n" * 1_200_000), {"names": {"m" * 1_000_000: 1}}
+        failing = await stage.start(client, release.growing, "large-fails", inputs=[1, 1_000_000], state=state)
+        assert "The state would be" in await fails(failing)
+        asking = await stage.start(client, release.growing, "large-asked", inputs=[1_000_000, 1], state=state)
+        await open_in(asking, "grow:1.failure")
+        await asking.update_state({"note": "short"})
+        await asking.resume(Retry())
+        assert (await asking.result()).output == 2
+
+        edited = await stage.start(client, release.claims, "large-edits", inputs=11, state=state)
+        await edited.wait()
+        handle = sdk(client, edited)
+        await handle.signal("update_state", {"values": much})
+        await handle.signal("resume", {"value": "no", "state_update": much})
+        await until(lambda: has_refused(edited, 2))
+        await handle.signal("update_state", {"values": {"note": "short"}})
+        await handle.signal("resume", {"value": "yes", "state_update": much})
+        result = await edited.result()
+        assert (result.output, len(result.state.names)) == ("paid: yes (0)", 1)
+
+
+async def votes_have_a_bound(stage: Stage) -> None:
+    """What people have said to one question, and to all of them, with who is asked."""
+    async with stage.working() as client:
+        run = await stage.start(client, release.essays, "votes", inputs=[Essay(), Essay()])
+        await run.wait()
+        handle: Any = sdk(client, run)
+
+        def vote(interrupt_id: str, text: str, actor: str) -> dict[str, Any]:
+            return {"interrupt_id": interrupt_id, "value": {"text": text}, "actor": actor}
+
+        await handle.execute_update("resume", vote("Essay:1", "e" * 600_000, "first"))
+        await handle.signal("resume", vote("Essay:1", "e" * 600_000, "second"))
+        await handle.execute_update("resume", vote("Essay:2", "e" * 640_000, "first"))
+        await handle.signal("resume", vote("Essay:2", "e" * 100_000, "second"))
+        await handle.signal("reassign", {"interrupt_id": "Essay:1", "to": [f"{n:0>900}" for n in range(20)]})
+        await until(lambda: has_refused(run, 3))
+        await continues(client, run)
+        await handle.signal("resume", vote("Essay:1", "short", "second"))
+        await handle.signal("resume", vote("Essay:1", "the end", "the last"))
+        assert (await run.result()).output == "600012 letters"
+
+
+async def a_run_forgets_nearly_all(stage: Stage) -> None:
+    """There is room for the least share of what it need not know."""
+    async with stage.working() as client:
+        run = await stage.start(client, release.ballots, "waits-least", Ballot())
+        for number in range(30):
+            answer = {"interrupt_id": "Nobody:1", "value": "w" * 600, "actor": f"a {number}"}
+            await sdk(client, run).signal("resume", answer)
+            if number % 10 == 0:
+                await run.get_state()
+        await run.update_state({"note": "n" * LEAST})
+        began = (await sdk(client, run).describe()).run_id
+        while (await sdk(client, run).describe()).run_id == began:
+            await sdk(client, run).signal("resume", {"interrupt_id": "Nobody:1", "value": "w" * 600})
+            await asyncio.sleep(0.1)  # there is no room for what a query would tell
+        await run.update_state({"note": "short"})
+        assert 0 < len((await run.get_state()).rejected) < 3
+        await run.resume({"approved": False}, actor="the last")
+        await run.result()
+
+
 # -- On a server with the search attributes -------------------------------------------------------------------------
 
 
@@ -526,6 +692,13 @@ PLAIN: Sequence[Script] = (
     many_read,
     much_is_sent,
     temporal_pauses,
+    answers_are_judged,
+    another_release_judges,
+    questions_are_edited,
+    replies_are_large,
+    states_become_too_large,
+    votes_have_a_bound,
+    a_run_forgets_nearly_all,
 )
 SHOWN: Sequence[Script] = (blocked_runs_are_shown,)
 
