@@ -65,9 +65,11 @@ async def chain(client: Client, run_id: str) -> list[WorkflowHistory]:
         execution = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
 
 
-async def replay(histories: Sequence[WorkflowHistory], *graphs: TemporalGraph[Any, Any, Any, Any]) -> None:
-    """Replay histories; a difference is raised."""
-    replayer = Replayer(workflows=[], plugins=[GraphPlugin(*graphs)])
+async def replay(
+    histories: Sequence[WorkflowHistory], *graphs: TemporalGraph[Any, Any, Any, Any], may_be_slow: bool = False
+) -> None:
+    """Replay histories; a difference is raised, and where it may not be slow a task that takes more than two seconds."""
+    replayer = Replayer(workflows=[], plugins=[GraphPlugin(*graphs)], debug_mode=may_be_slow)
     for history in histories:
         await replayer.replay_workflow(history)
 
