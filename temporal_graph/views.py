@@ -103,7 +103,7 @@ class AuditEntry:
         actor: Who did it, as they said; None for the run itself, and for somebody who did not say.
         via: Which way it came: `signal`, `update` or `timeout`; `node` for an answer that its own type refused.
         data: What else there is to know, as JSON: the `value` of an answer, whom it was escalated `to`, and so on. A
-            value of more than 20,000 characters is cut: `{"cut": beginning}`.
+            value of more than 20,000 bytes is cut: `{"cut": beginning}`.
         shown: What the question showed, where it was answered or rejected.
         comment: What was said with an answer besides what is in it, cut likewise; None where nothing was.
     """

@@ -403,6 +403,8 @@ class Rewriter:
         return _by_name({repr(value): value for value in schema["expected"]}, schema)
 
     def _decimal(self, schema: Schema) -> Any:
+        if schema.get("max_digits") is not None or schema.get("decimal_places") is not None:
+            return schema  # which pydantic does not take beside infinities
         return {"allow_inf_nan": True, **schema}
 
     def _any(self, schema: Schema) -> Any:

@@ -66,8 +66,12 @@ def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
         fields: dict[str, Any] = inspect.get_annotations(item)
         found.append(f"class {item.__qualname__} {[(name, _text(hint)) for name, hint in fields.items()]}")
         members: dict[str, Any] = getattr(item, "__members__", {}) if issubclass(item, Enum) else {}
-        known: Any = item.__dict__.get("__pydantic_fields__", {})  # with defaults and bounds, which are no annotations
-        found.append(f"{[(name, _text(member.value)) for name, member in members.items()]} {_text(known)}")
+        known: dict[str, Any] = item.__dict__.get("__pydantic_fields__", {})
+        found.append(f"{[(name, _value(member.value)) for name, member in members.items()]}")
+        # Defaults and bounds, which are no annotations.
+        found.extend(
+            f"{name} {_value(field.default)} {list(map(_text, field.metadata))}" for name, field in known.items()
+        )
         own = [part for part in item.__dict__.values() if isinstance(part, FunctionType)]
         return [*(part for part in own if part.__module__ == item.__module__), *item.__mro__[1:], *fields.values()]
     if isinstance(item, FunctionType | type) or get_args(item) or isinstance(item, str | int | float | bytes | None):
@@ -101,8 +105,28 @@ def _constants(constants: Iterable[Any]) -> list[str]:
 
 
 def _text(item: Any) -> str:
-    name = f"{item.__module__}.{item.__qualname__}" if isinstance(item, FunctionType) else repr(item)
+    """A type, a function, or what stands beside a type, as text."""
+    try:
+        name = f"{item.__module__}.{item.__qualname__}" if isinstance(item, FunctionType) else repr(item)
+    except Exception:
+        name = type(item).__qualname__
     return _ADDRESS.sub("", name)
+
+
+def _value(item: Any) -> str:
+    """A value as text, the same in each process and soon made; of one that has no such text, its type."""
+    if isinstance(item, Enum):
+        return f"{type(item).__qualname__}.{item.name}"
+    if item is None or type(item) in (bool, int, float, str, bytes):
+        return repr(item)
+    if type(item) in (tuple, list, set, frozenset) and len(item) <= MOST:
+        parts = [_value(part) for part in item] if _is_flat(item) else []
+        return f"{type(item).__name__}{sorted(parts) if isinstance(item, set | frozenset) else parts}"
+    return type(item).__qualname__
+
+
+def _is_flat(items: Iterable[Any]) -> bool:
+    return not any(isinstance(item, tuple | list | set | frozenset) for item in items)
 
 
 def _package(item: Any) -> str:

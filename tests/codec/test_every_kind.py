@@ -41,6 +41,7 @@ from pydantic import (
     WrapSerializer,
     WrapValidator,
     computed_field,
+    condecimal,
     field_serializer,
     model_serializer,
     model_validator,
@@ -242,7 +243,9 @@ BACK: dict[str, list[tuple[Any, list[Any]]]] = {
     "int": [(int, [0, -1, 2**70])],
     "float": [(float, [0.0, -0.0, 1e300, 5e-324, float("inf"), float("nan"), 0.1 + 0.2, 1.0])],
     "decimal": [
-        (Decimal, [Decimal(text) for text in ("1.10", "1E+2", "-0", "NaN", "Infinity", "0.1000000000000000000001")])
+        (Decimal, [Decimal(text) for text in ("1.10", "1E+2", "-0", "NaN", "Infinity", "0.1000000000000000000001")]),
+        (Annotated[Decimal, Field(max_digits=8, decimal_places=2)], [Decimal("1.10"), Decimal("-0.00")]),
+        (condecimal(max_digits=4), [Decimal("1.10")]),
     ],
     "fraction": [(Fraction, [Fraction(1, 3)])],
     "str": [(str, ["", "\x00", "ü", "null", "1"]), (Annotated[str, Field(max_length=3)], ["abc"])],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import AfterValidator, BaseModel, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from temporal_graph.compile.code import code_of
 
@@ -104,6 +105,42 @@ def test_it_is_the_same_in_each_process() -> None:
         for _ in range(2)
     ]
     assert told[0] == told[1] != ""
+
+
+class Odd:
+    """Something that does not say what it is."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no words")
+
+
+class WithDefaults(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    tags: set[str] = {"a", "b", "c", "d"}
+    odd: Odd = Odd()
+    many: list[int] = list(range(2_000_000))
+
+
+class Sets(Enum):
+    ONE = frozenset({"a", "b", "c", "d"})
+
+
+def test_a_default_that_has_no_text_of_its_own() -> None:
+    script = (
+        "from tests.compile.test_code import Sets, WithDefaults, asking, code_of;"
+        "print(code_of(asking(WithDefaults)), code_of(asking(Sets)))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in "123"
+    }
+    assert len(told) == 1
 
 
 def test_what_goes_round_and_what_is_not_set() -> None:

@@ -68,7 +68,7 @@ async def chain(client: Client, run_id: str) -> list[WorkflowHistory]:
 async def replay(
     histories: Sequence[WorkflowHistory], *graphs: TemporalGraph[Any, Any, Any, Any], may_be_slow: bool = False
 ) -> None:
-    """Replay histories; a difference is raised, and where it may not be slow a task that takes more than two seconds."""
+    """Replay histories; a difference is raised, and so is a task of over two seconds, unless it may be slow."""
     replayer = Replayer(workflows=[], plugins=[GraphPlugin(*graphs)], debug_mode=may_be_slow)
     for history in histories:
         await replayer.replay_workflow(history)
