@@ -117,7 +117,7 @@ def test_an_answer_that_changes_the_state() -> None:
     run.answer("so", state_update={"n": 1})
     run.ask("a:1", 1)
     run.answer("so", state_update={"n": 2})
-    assert run.engine.begin("a:1").marks == {0: {"shown": "x", "edited": True}, 1: {}}
+    assert run.engine.begin("a:1").marks == {0: {"shown": "x", "edited": True, "edits": 1}, 1: {}}
 
 
 def test_a_fork_that_changes_the_state() -> None:

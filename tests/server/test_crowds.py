@@ -38,6 +38,8 @@ from tests.server.looking import UPDATED, events, is_unharmed
 from tests.server.steering_graphs import Desk, Gate, Lap, laps
 from tests.support.server import DYNAMIC_CONFIG, DevServer
 
+pytestmark = pytest.mark.needs_cache
+
 POLL = "__temporal_workflow_stream_poll"
 
 
@@ -162,7 +164,6 @@ async def test_readers_that_come_and_go_leave_nothing_behind(serve: Serve, task_
         assert (await read(run))[-1][1] == "run_finished"
 
 
-@pytest.mark.needs_cache
 async def test_readers_in_several_event_loops(serve: Serve, task_queue: str) -> None:
     async with serve(survey) as client:
         run = await survey.start(client, inputs=[0], id=task_queue, task_queue=task_queue)
@@ -184,7 +185,6 @@ async def test_readers_in_several_event_loops(serve: Serve, task_queue: str) -> 
         assert found == [await reader] * 9
 
 
-@pytest.mark.needs_cache
 async def test_a_run_that_continues_as_new_under_its_readers(serve: Serve, task_queue: str) -> None:
     async with serve(laps) as client:
         run = await laps.start(client, Lap(60), state=Desk(), id=task_queue, task_queue=task_queue)
@@ -257,7 +257,6 @@ async def test_bare_updates_that_wait_leave_room_for_answers(serve: Serve, task_
         assert (await run.result()).output == ["yes", "yes"]
 
 
-@pytest.mark.needs_cache
 @pytest.mark.parametrize("sent", [None, "answer"])
 async def test_no_more_than_a_few_wait_in_a_run(serve: Serve, task_queue: str, sent: str | None) -> None:
     gate = Gate()
@@ -310,7 +309,6 @@ async def test_many_who_wait_for_what_is_cancelled(serve: Serve, task_queue: str
 # -- Those who answer -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.needs_cache
 @pytest.mark.parametrize("how", ["resume", "proceed"])
 async def test_fifty_who_answer_at_once(serve: Serve, task_queue: str, how: str) -> None:
     async with serve(survey) as client:
@@ -322,7 +320,6 @@ async def test_fifty_who_answer_at_once(serve: Serve, task_queue: str, how: str)
         assert (await run.result()).output == ["yes"] * 50
 
 
-@pytest.mark.needs_cache
 async def test_many_who_answer_from_many_programs(serve: Serve, task_queue: str) -> None:
     """Each has a client of its own, and knows nothing of the others: more come at once than a server lets in."""
     async with serve(survey) as client:
@@ -336,7 +333,6 @@ async def test_many_who_answer_from_many_programs(serve: Serve, task_queue: str)
         assert (await run.result()).output == ["yes"] * 60
 
 
-@pytest.mark.needs_cache
 @pytest.mark.parametrize("programs", [1, 6])
 async def test_fifty_who_start_the_same_run(serve: Serve, task_queue: str, programs: int) -> None:
     async with serve(survey) as client:
