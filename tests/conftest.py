@@ -1,11 +1,14 @@
 """Fixtures every test can ask for: servers, clients, names."""
 
 import asyncio
+import functools
+import inspect
 import uuid
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -39,6 +42,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            mark = item.get_closest_marker("timeout")
+            item.obj = _limited(item.obj, float(mark.args[0] if mark else config.getini("timeout")) - 20)
     if config.getoption("--no-cache"):
         skip = pytest.mark.skip(
             reason="a run is asked much at once, or has a long history: the SDK loses tasks, or is too late"
@@ -46,6 +53,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("needs_cache"):
                 item.add_marker(skip)
+
+
+def _limited(test: Callable[..., Awaitable[None]], seconds: float) -> Callable[..., Awaitable[None]]:
+    """A test that fails where it waits, before pytest-timeout ends its process, which tells nobody where that was."""
+
+    @functools.wraps(test)
+    async def limited(*args: Any, **kwargs: Any) -> None:
+        async with asyncio.timeout(seconds):
+            await test(*args, **kwargs)
+
+    return limited
 
 
 @pytest.fixture(autouse=True)
