@@ -24,7 +24,7 @@ from ..interrupts import Answered
 from ..messages import NodeInput, Question
 from ..policies import InterruptPolicy
 from .calls import Call, name_of
-from .matching import Mark, Matching, settled
+from .matching import Mark, Matching, settled, who_answers
 from .places import place, wording
 from .policies import never
 from .reading import reading
@@ -139,7 +139,7 @@ class NodeAsker:
         self._codec = codec
         self._steps = steps
         self._message = message
-        self._answers = message.answers
+        self._answers: Mapping[Position, Json] = message.answers
         self._votes = message.votes
         can_raise = hooks.load_error is not None
         self._once: dict[str, Json] = {
@@ -189,14 +189,18 @@ class NodeAsker:
         is_own = asyncio.current_task() is self._task
         where = place(self._code.runner) if is_own else None
         words = None if where is None else wording(self._code.runner, self._code.closures)
-        mark = replace(Mark.of(shown, schema, where, words), code=self._code.id)
+        rules = None if policy is None else self._dumped(policy)
+        who, asked = who_answers(rules)
+        mark = replace(Mark.of(shown, schema, where, words), code=self._code.id, who=who, asked=asked)
         position = self._matching.find(key, mark, value)
+        mark = replace(mark, again=self._matching.again(position))
         errors: tuple[dict[str, Any], ...] = ()
         while True:
-            if not errors and position in self._answers:
+            if not errors and position in self._answers and position not in self._matching.outdated:
                 answer = self._answers[position]
             else:
-                rules = None if policy is None else self._rules(policy, codec)
+                if policy is not None and rules is not None:
+                    self._check_rules(policy, rules, codec)
                 met = tuple(self._matching.met)
                 question = Question(position, shown, schema, errors, rules, self._once, mark.dump(), met)
                 if self._hooks.ask is None:
@@ -205,6 +209,7 @@ class NodeAsker:
                 answer, votes = await self._wait(self._hooks.ask, question)
                 self._answers = {**self._answers, position: answer}
                 self._votes = {**self._votes, position: votes}
+                self._matching.outdated.discard(position)
             try:
                 read = codec.load(compact(answer))
             except DecodeError as error:
@@ -213,9 +218,15 @@ class NodeAsker:
             self._answered = position
             return read
 
-    def _rules(self, policy: InterruptPolicy, codec: ValueCodec) -> dict[str, Json]:
+    def _dumped(self, policy: InterruptPolicy) -> dict[str, Json]:
         try:
-            rules = self._dump_policy(policy)
+            return self._dump_policy(policy)
+        except (GraphInputError, GraphDefinitionError) as error:
+            raise InterruptError(f"interrupt(policy=...): {error}") from error
+
+    @staticmethod
+    def _check_rules(policy: InterruptPolicy, rules: Mapping[str, Json], codec: ValueCodec) -> None:
+        try:
             default: dict[str, Json] = rules.get("on_timeout") or {}
             if "value" in default:
                 codec.load(compact(default["value"]))
@@ -227,9 +238,8 @@ class NodeAsker:
                     raise GraphDefinitionError(f"reject_ends={shown(policy.reject_ends)} can match no answer: {reason}")
         except DecodeError as error:
             raise InterruptError(f"interrupt(policy=...): the answer of on_timeout does not fit: {error}") from error
-        except (GraphInputError, GraphDefinitionError) as error:
+        except GraphDefinitionError as error:
             raise InterruptError(f"interrupt(policy=...): {error}") from error
-        return rules
 
     async def _wait(self, ask: Ask, question: Question) -> tuple[Json, list[Json]]:
         if self._is_asking:

@@ -19,6 +19,8 @@ MOST_UNMET = 10
 """Answered questions that a node may leave out, in a place where it asks many, and ask another one."""
 MOST_REWORDED = 2
 """The same in a place where it asks one."""
+MOST_AGAIN = 3
+"""How often a question with a key is asked once more, because its policy has come to say that others may answer it."""
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _TIMES = re.compile(
@@ -49,6 +51,9 @@ class Mark:
         edited: Whether its answer, or who made a fork of the run, has changed the state, which it may show.
         filled: What is shown, but for the times, and for the words of the code; None where another question may be
             asked in the place.
+        who: Who may answer it, and how many must; None where an earlier release has asked it, and nobody knows.
+        asked: Who is asked, where others may answer as well.
+        again: How often one with its key has been answered by those whom another policy had let answer.
     """
 
     shown: str
@@ -59,6 +64,28 @@ class Mark:
     edited: bool = False
     code: str | None = None
     filled: str | None = None
+    who: str | None = None
+    asked: str | None = None
+    again: int = 0
+
+    def may_be(self, other: Mark) -> bool:
+        """Whether the same people may answer both: an answer counts for nothing that others are to answer."""
+        return None in (self.who, other.who) or self.who == other.who
+
+    def is_same(self, other: Mark) -> bool:
+        """Whether one of them is the other, as far as people can tell."""
+        if (self.shown, self.schema) != (other.shown, other.schema) or not self.may_be(other):
+            return False
+        return self.asked == other.asked or self.who is None or other.who is None or self._is_beside(other)
+
+    def is_another_time_of(self, other: Mark) -> bool:
+        """Whether they differ in times alone."""
+        if (self.untimed, self.schema) != (other.untimed, other.schema):
+            return False
+        return self.shown != other.shown and self.may_be(other)
+
+    def _is_beside(self, other: Mark) -> bool:
+        return self.place is not None and self.place == other.place
 
     @staticmethod
     def of(value: Json, schema: Json, place: str | None, words: Collection[str] | None = None) -> Mark:
@@ -87,13 +114,32 @@ class Mark:
 _MARK_FIELDS = [field.name for field in fields(Mark)]
 
 
+def who_answers(rules: Mapping[str, Json] | None) -> tuple[str, str | None]:
+    """What stands for who may answer a question, and for who is asked where that is not the same.
+
+    Args:
+        rules: Its policy as plain data; None for none.
+    """
+    given = rules or {}
+    people = [sorted(given.get("assignees", ())), [sorted(to) for _, to in given.get("escalations", ())]]
+    is_for_them = bool(given.get("only_assignees"))
+    who = [
+        people if is_for_them else None,
+        sorted(given.get("not_by", ())),
+        given.get("quorum", 1),
+        list(given.get("reject_ends", ())),
+    ]
+    return _digest(compact(who)), None if is_for_them or not any(people) else _digest(compact(people))
+
+
 class Matching:
     """The answered questions of a node, and those that it has come by since it began.
 
     A question with a key is known by it. Any other is the one that showed the same, wherever the node asks it; or the
     one that was asked in the same place in its code, if it comes by there once, and no more than times have changed; or
     the one that showed the same, and that another release of the node has asked with another type; or the one that
-    another release has asked with the same type in the same place, where no other can be asked, in other words.
+    another release has asked with the same type in the same place, where no other can be asked, in other words. None of
+    them is a question that others may answer than the one at hand.
 
     Args:
         answered: The positions of those that have answers.
@@ -102,6 +148,7 @@ class Matching:
 
     Attributes:
         met: The questions which it has come by again for the first time.
+        outdated: The keys of those that were answered by whom another policy had let answer, which does not count.
     """
 
     def __init__(
@@ -112,6 +159,10 @@ class Matching:
         gone = (n for n, mark in marks.items() if isinstance(n, int) and mark.get("gone"))
         self._numbers = {*self._left, *gone}
         self._keys: dict[str, Mark] = {}
+        self._keyed_before = {key: Mark.load(mark) for key, mark in marks.items() if isinstance(key, str) and mark}
+        self._answered = {key for key in answered if isinstance(key, str)}
+        self.outdated: set[Position] = set()
+        self._again: dict[Position, int] = {}
         self._calls = 0
         self.met: list[int] = []
 
@@ -129,14 +180,36 @@ class Matching:
         return self._numbered(mark, value) if key is None else self._keyed(key, mark, value)
 
     def _keyed(self, key: str, mark: Mark, value: Any) -> str:
-        known = self._keys.setdefault(key, mark)
-        if (known.shown, known.schema) != (mark.shown, mark.schema):
+        if key not in self._keys:
+            self._keys[key] = mark
+            self._look_before(key, mark, value)
+        known = self._keys[key]
+        if (known.shown, known.schema, known.who) != (mark.shown, mark.schema, mark.who):
             raise InterruptError(
                 f"interrupt({shown(value)}, key={key!r}): in the same run of the node another question has this key, "
                 "and the answer to one of them is none to the other. Give each a key of its own, such as "
                 f"key=f'{key}-{{item}}' in a loop."
             )
         return key
+
+    def _look_before(self, key: str, mark: Mark, value: Any) -> None:
+        """Look whether others may answer a question by now than those who have."""
+        before = self._keyed_before.get(key)
+        if before is None:
+            return
+        self._again[key] = before.again
+        if key in self._answered and not before.may_be(mark):
+            self._again[key] += 1
+            self.outdated.add(key)
+        if self._again[key] > MOST_AGAIN:
+            raise InterruptError(
+                f"interrupt({shown(value)}, key={key!r}): each time the node runs again, its policy lets others answer "
+                "it, so that no answer ever counts. Find out once who they are: await once('people', find)."
+            )
+
+    def again(self, position: Position) -> int:
+        """How often a question has been asked once more, because others may answer it by now."""
+        return self._again.get(position, 0)
 
     def _numbered(self, mark: Mark, value: Any) -> int:
         call, self._calls = self._calls, self._calls + 1
@@ -159,20 +232,20 @@ class Matching:
     def _same(self, mark: Mark) -> int | None:
         """The question that showed the same: the one in the same place, if there are several, or the first."""
         same = [
-            (known.place != mark.place, number, known.met)
+            (known.asked != mark.asked, known.place != mark.place, number, known.met)
             for number, known in self._left.items()
-            if known is not None and (known.shown, known.schema) == (mark.shown, mark.schema)
+            if known is not None and known.is_same(mark)
         ]
         if not same:
             return None
-        _, number, has_met = min(same)
+        *_, number, has_met = min(same)
         if not has_met:
             self.met.append(number)
         return number
 
     def _retyped(self, mark: Mark) -> int | None:
         """The question that showed the same, with another type of answer, when the node had other code."""
-        others = ((number, known) for number, known in self._left.items() if known is not None)
+        others = ((n, known) for n, known in self._left.items() if known is not None and known.may_be(mark))
         return min((n for n, known in others if known.shown == mark.shown and known.code != mark.code), default=None)
 
     def _reworded(self, mark: Mark) -> int | None:
@@ -184,7 +257,7 @@ class Matching:
             return None
         [(number, other)] = others.items()
         is_same = other.code != mark.code and (other.schema, other.filled) == (mark.schema, mark.filled)
-        return number if is_same else None
+        return number if is_same and other.may_be(mark) else None
 
     def _in_place(self, mark: Mark, call: int) -> int | None:
         """The question of which it can only be another reading."""
@@ -192,14 +265,15 @@ class Matching:
         known = self._left.get(call)
         if self._is_deterministic and known is not None:
             others[call] = known
-        return max((n for n, other in others.items() if other.untimed == mark.untimed or other.edited), default=None)
+        readings = (n for n, other in others.items() if other.untimed == mark.untimed or other.edited)
+        return max((n for n in readings if others[n].may_be(mark)), default=None)
 
     def _asked_at(self, place: str | None) -> dict[int, Mark]:
         return {number: known for number, known in self._left.items() if known is not None and known.place == place}
 
     def _check_doubt(self, mark: Mark, value: Any) -> None:
         others = self._asked_at(mark.place).values()
-        is_retimed = any((known.untimed, known.schema) == (mark.untimed, mark.schema) for known in others)
+        is_retimed = any(known.is_another_time_of(mark) for known in others)
         unmet = sum(not known.met for known in others)
         if mark.place is None and is_retimed:
             why = (
@@ -207,7 +281,8 @@ class Matching:
                 "loop, or in tasks of its own"
             )
         elif unmet >= (MOST_UNMET if mark.place is None else MOST_REWORDED):
-            why = f"it reads differently each time: {unmet} that were asked there have been answered, and not come back"
+            what = "asks others" if any(not known.may_be(mark) for known in others) else "reads differently"
+            why = f"it {what} each time: {unmet} that were asked there have been answered, and not come back"
         else:
             return
         raise InterruptError(

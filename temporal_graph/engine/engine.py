@@ -375,6 +375,8 @@ class Engine(Timing):
             self.questions.reject(value, refused, self._now, "node", interrupt_id, actor)
             if doubted is not None and doubted.via == TIMEOUT and task.doubtful is not None:
                 raise RunFailedError(unanswered(task.doubtful, refused))
+        if not event.errors and event.position in task.answers and (event.mark or {}).get("again"):
+            self._take_back(task, event.position, interrupt_id)  # others are to answer it by now
         task.answers.pop(event.position, None)
         if event.instead is not None:
             self._take_back(task, event.instead, interrupt_id)
@@ -405,7 +407,8 @@ class Engine(Timing):
         accepted = self.questions.forget(name)
         value = task.answers.pop(position, None)
         task.votes.pop(position, None)
-        task.marks[position] = {**task.marks[position], "gone": True}  # its number stands for nothing else
+        if name != by:
+            task.marks[position] = {**task.marks[position], "gone": True}  # its number stands for nothing else
         actor = None if accepted is None else accepted.actor
         self.questions.reject(value, other_reading(name, by), self._now, "node", name, actor)
 

@@ -681,9 +681,15 @@ def describe(interrupt_id: str, errors: list[dict[str, Any]]) -> str:
 
 def other_reading(name: str, by: str) -> Refused:
     """Why an answer is not taken whose question has changed meanwhile."""
+    if name == by:
+        message = (
+            f"Others may answer {name!r} by now than when it was answered, as its policy says, so that the answer does "
+            "not count. It is asked once more; they can answer it."
+        )
+        return Refused("conflict", message)
     message = (
-        f"{name!r} is asked differently by now, as {by!r}: what it shows has changed since, or another release of the "
-        "node asks. What was answered is not what is asked; look at it, and answer that."
+        f"{name!r} is asked differently by now, as {by!r}: what it shows, or who may answer it, has changed since, or "
+        "another release of the node asks. What was answered is not what is asked; look at it, and answer that."
     )
     return Refused("conflict", message)
 

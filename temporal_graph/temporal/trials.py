@@ -142,7 +142,13 @@ class Trials:
     def _look_at_other(self, event: NodeAsked, position: Position) -> NodeAsked:
         """A question that a node asks where it has asked one to which an answer is tried just now."""
         task = self._engine.tasks.get(event.task_id)
-        place = (event.mark or {}).get("place")
+        mark = event.mark or {}
+        if task is not None and mark.get("again") and position in task.answers:
+            name = name_of(task.id, position)
+            for trial in [trial for trial in self._trials if name in trial]:
+                trial[name] = other_reading(name, name)
+            return event
+        place = mark.get("place")
         if task is None or place is None:
             return event
         for known in task.answers:

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic_graph import GraphBuilder, StepContext
 
-from temporal_graph import GraphRunError, InterruptError, TemporalGraph, interrupt
-from temporal_graph.compile.matching import MOST_REWORDED, MOST_UNMET, Mark, Matching, settled
+from temporal_graph import Escalate, GraphRunError, InterruptError, InterruptPolicy, TemporalGraph, interrupt
+from temporal_graph.compile.matching import MOST_REWORDED, MOST_UNMET, Mark, Matching, settled, who_answers
 from temporal_graph.compile.places import place
 
 # -- Places -----------------------------------------------------------------------------------------------------------
@@ -312,6 +312,118 @@ def test_how_often_a_question_may_be_another_one() -> None:
             matching(*marks).find(None, mark("new", where), "")
 
 
+# -- Who may answer ---------------------------------------------------------------------------------------------------
+
+ANN = InterruptPolicy(assignees=["ann"], only_assignees=True)
+OTHERS = {
+    "another person": InterruptPolicy(assignees=["bob"], only_assignees=True),
+    "one more": InterruptPolicy(assignees=["ann", "bob"], only_assignees=True),
+    "somebody later": InterruptPolicy(
+        assignees=["ann"], only_assignees=True, escalations=[Escalate(after=timedelta(hours=1), to="bob")]
+    ),
+    "anybody": None,
+    "anybody else": InterruptPolicy(not_by=["ann"]),
+    "two": InterruptPolicy(quorum=2),
+    "one who says no": InterruptPolicy(quorum=2, reject_ends="no"),
+}
+
+
+def asking_twice(name: str, policies: Callable[[int], list[InterruptPolicy | None]], **given: Any) -> Any:
+    """A node that asks the same of several people, and in each run of others, or in another order."""
+    g = GraphBuilder(name=name, input_type=int, output_type=str)
+    runs = itertools.count()
+
+    @g.step
+    async def ask(ctx: StepContext[None, None, int]) -> str:
+        said = [await interrupt("Pay?", response_type=str, policy=policy, **given) for policy in policies(next(runs))]
+        return " and ".join(said)
+
+    g.add(g.edge_from(g.start_node).to(ask), g.edge_from(ask).to(g.end_node))
+    return TemporalGraph(g.build()).local()
+
+
+async def answered(run: Any, first: str, *others: str) -> Any:
+    stop = await run.proceed(inputs=0)
+    for actor in (first, *others):
+        stop = await run.proceed(f"{actor} says so", actor=actor)
+    return stop
+
+
+@pytest.mark.parametrize("other", [*OTHERS])
+def test_an_answer_counts_for_nothing_that_others_are_to_answer(other: str) -> None:
+    run = asking_twice("condition", lambda number: [OTHERS[other] if number else ANN])
+    stop = asyncio.run(answered(run, "ann"))
+    assert [(item.interrupt_id, item.quorum) for item in stop.interrupts] == [
+        ("ask:1.1", 2 if "two" in other or "says" in other else 1)
+    ]
+    run = asking_twice("turn", lambda number: [OTHERS[other], ANN] if number else [ANN])
+    stop = asyncio.run(answered(run, "ann"))
+    assert [item.interrupt_id for item in stop.interrupts] == ["ask:1.1"]
+
+
+def test_what_else_a_policy_says_makes_no_other_question() -> None:
+    def policies(number: int) -> list[InterruptPolicy | None]:
+        hours = timedelta(hours=1 + number)
+        return [InterruptPolicy(assignees=["ann"], only_assignees=True, timeout=9 * hours, reminders=[hours])]
+
+    assert asyncio.run(answered(asking_twice("later", policies), "ann")).output == "ann says so"
+
+
+def test_whom_a_question_only_suggests_may_be_another_one_in_one_place_but_tells_two_questions_apart() -> None:
+    on_call = [InterruptPolicy(assignees=[name]) for name in ("ann", "bob")]
+    g = GraphBuilder(name="on_call", input_type=int, output_type=str)
+    runs = itertools.count()
+
+    @g.step
+    async def ask(ctx: StepContext[None, None, int]) -> str:
+        return await interrupt("Pay?", response_type=str, policy=on_call[next(runs)])
+
+    g.add(g.edge_from(g.start_node).to(ask), g.edge_from(ask).to(g.end_node))
+    assert asyncio.run(answered(TemporalGraph(g.build()).local(), "ann")).output == "ann says so"
+    run = asking_twice("both", lambda number: list(reversed(on_call)) if number else [*on_call])
+    assert asyncio.run(answered(run, "ann", "bob")).output == "bob says so and ann says so"
+
+
+def test_a_question_with_a_key_is_asked_once_more_if_others_are_to_answer_it() -> None:
+    run = asking_twice("keyed", lambda number: [OTHERS["another person"] if number else ANN], key="pay")
+    stop = asyncio.run(answered(run, "ann"))
+    assert [(item.interrupt_id, item.assignees) for item in stop.interrupts] == [("ask:1:pay", ["bob"])]
+    state = run.get_state()
+    assert not state.answered
+    assert [item["reason"] for item in state.rejected] == ["conflict"]
+    assert asyncio.run(run.proceed("bob says so", actor="bob")).output == "bob says so"
+    with pytest.raises(InterruptError, match="another question has this key"):
+        asyncio.run(raising(answered(asking_twice("same", lambda _: [ANN, OTHERS["anybody"]], key="pay"), "ann")))
+
+
+async def raising(work: Awaitable[Any]) -> Any:
+    try:
+        return await work
+    except GraphRunError as error:
+        raise error.__cause__ or error from None
+
+
+@pytest.mark.parametrize("given", [{}, {"key": "pay"}])
+def test_asking_others_each_time_ends(given: Any) -> None:
+    def policies(number: int) -> list[InterruptPolicy | None]:
+        return [InterruptPolicy(not_by=[f"n{number}"])]
+
+    async def go_on() -> None:
+        run = asking_twice("endless", policies, **given)
+        await run.proceed(inputs=0)
+        for _ in range(2 * MOST_UNMET):
+            await run.proceed("yes", actor="ann")
+
+    with pytest.raises(InterruptError, match="policy lets others" if given else "asks others each time"):
+        asyncio.run(raising(go_on()))
+
+
+def test_marks_of_an_earlier_release_do_not_say_who_may_answer() -> None:
+    now = replace(mark("Pay?", "here"), who=who_answers({"not_by": ["ann"]})[0])
+    assert matching(mark("Pay?", "here")).find(None, now, "") == 0
+    assert Matching(["pay"], {"pay": mark("Pay?").dump()}).find("pay", now, "") == "pay"
+
+
 # -- Any order --------------------------------------------------------------------------------------------------------
 
 
@@ -322,11 +434,17 @@ class Ask:
     words: str
     key: str | None
     is_timed: bool
+    who: str | None
 
     @property
     def face(self) -> str:
         """What a person knows it by."""
-        return f"key {self.key}" if self.key else self.words
+        return f"key {self.key}" if self.key else f"{self.words} {self.who}"
+
+    @property
+    def policy(self) -> InterruptPolicy | None:
+        """Nobody else may answer it."""
+        return None if self.who is None else InterruptPolicy(assignees=[self.who], only_assignees=True)
 
 
 Run = list[list[int]]
@@ -337,13 +455,18 @@ Run = list[list[int]]
 def programs(draw: st.DrawFn, *, is_timed: bool) -> tuple[list[Ask], list[Run]]:
     """Questions, and in which order they are asked each time; from the last time on it stays."""
     count = draw(st.integers(1, 6))
-    words, keyed, timed = (
+    words, keyed, timed, who = (
         draw(st.lists(element, min_size=count, max_size=count))
-        for element in (st.sampled_from("abcdef"), st.booleans(), st.booleans() if is_timed else st.just(False))
+        for element in (
+            st.sampled_from("abcdef"),
+            st.booleans(),
+            st.booleans() if is_timed else st.just(False),
+            st.sampled_from(["ann", "bob", None]),
+        )
     )
     asks = [
-        Ask(f"{word}?", f"k{n}" if has_key else None, is_now)
-        for n, (word, has_key, is_now) in enumerate(zip(words, keyed, timed, strict=True))
+        Ask(f"{word}?", f"k{n}" if has_key else None, is_now, person)
+        for n, (word, has_key, is_now, person) in enumerate(zip(words, keyed, timed, who, strict=True))
     ]
     runs: list[Run] = []
     for _ in range(draw(st.integers(1, 5))):
@@ -369,7 +492,7 @@ async def ask_all(ctx: StepContext[None, None, int]) -> dict[int, str]:
             await asyncio.sleep(0)
         ask = asks[number]
         text = f"{datetime.now(UTC).isoformat()} {ask.words}" if ask.is_timed else ask.words
-        return number, await interrupt(text, response_type=str, key=ask.key)
+        return number, await interrupt(text, response_type=str, key=ask.key, policy=ask.policy)
 
     found: list[tuple[int, str]] = []
     for group in order:
@@ -392,10 +515,11 @@ async def played() -> tuple[Counter[str], dict[int, str]]:
     while not stop.is_end:
         [question] = stop.interrupts
         key = question.interrupt_id.removeprefix("ask_all:1:")
-        face = f"key {key}" if key != question.interrupt_id else str(question.value).rpartition(" ")[2]
+        who = question.assignees[0] if question.assignees else None
+        face = f"key {key}" if key != question.interrupt_id else f"{str(question.value).rpartition(' ')[2]} {who}"
         asked[face] += 1
         assert sum(asked.values()) < 50
-        stop = await run.proceed(face)
+        stop = await run.proceed(face, actor=who)
     return asked, stop.output or {}
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic_graph import GraphBuilder, StepContext, reduce_list_append
 from temporalio.client import Client
 
-from temporal_graph import AnswerRefusedError, Command, GraphRun, TemporalGraph, interrupt
+from temporal_graph import AnswerRefusedError, Command, GraphRun, InterruptPolicy, TemporalGraph, answers, interrupt
 from tests.replay.serving import chain, replay, serving, until
 
 
@@ -36,6 +36,20 @@ def paying(**given: Any) -> TemporalGraph[Any, Any, Any, Any]:
 pay = paying()
 pay_briefly = paying(max_history_events=10)
 
+four: GraphBuilder[Claim, None, None, str] = GraphBuilder(state_type=Claim, output_type=str)
+
+
+@four.step
+async def sign(ctx: StepContext[Claim, None, None]) -> str:
+    who = "ann" if ctx.state.amount < 1000 else "boss"
+    policy = InterruptPolicy(assignees=[who], only_assignees=True)
+    said = await interrupt("Sign?", response_type=bool, policy=policy, key="sign")
+    return f"{ctx.state.amount}: {said} by {[each.actor for each in answers()]}"
+
+
+four.add(four.edge_from(four.start_node).to(sign), four.edge_from(sign).to(four.end_node))
+signing = TemporalGraph(four.build(), name="signing")
+
 g = GraphBuilder(state_type=Claim, input_type=list[str], output_type=list[str])
 
 
@@ -56,7 +70,7 @@ pay_all = TemporalGraph(g.build(), name="pay_all")
 
 @pytest.fixture
 async def client(server_address: str, task_queue: str) -> AsyncIterator[Client]:
-    async with serving(server_address, task_queue, pay, pay_all) as client:
+    async with serving(server_address, task_queue, pay, pay_all, signing) as client:
         yield client
 
 
@@ -87,6 +101,20 @@ async def test_whoever_answers_is_told(way: str, client: Client, task_queue: str
     assert (audit.count("asked"), audit.count("answered"), audit.count("rejected")) == (3, 3, 2)
     assert [item.kind async for item in run.history()][-1] == "node_finished"
     await replay(await chain(client, run.id), pay)
+
+
+async def test_whoever_may_not_answer_any_more_is_told(client: Client, task_queue: str) -> None:
+    run = await signing.start(client, id=task_queue, task_queue=task_queue, state=Claim())
+    await run.wait()
+    await run.update_state({"amount": 1000})
+    with pytest.raises(AnswerRefusedError, match="Others may answer 'sign:1:sign' by now") as refused:
+        await run.resume(True, actor="ann")
+    assert refused.value.reason == "conflict"
+    with pytest.raises(AnswerRefusedError, match="it asks 'boss'"):
+        await run.resume(True, actor="ann")
+    await run.resume(True, actor="boss")
+    assert (await run.result()).output == "1000: True by ['boss']"
+    await replay(await chain(client, run.id), signing)
 
 
 async def test_what_is_not_shown_may_change(client: Client, task_queue: str) -> None:
