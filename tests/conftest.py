@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import os
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -41,11 +42,29 @@ def pytest_configure(config: pytest.Config) -> None:
         serving.cached_workflows = 0
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    usual = float(config.getini("timeout"))
+
+    def seconds(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("timeout")
+        return float(mark.args[0]) if mark else usual
+
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
-            mark = item.get_closest_marker("timeout")
-            item.obj = _limited(item.obj, float(mark.args[0] if mark else config.getini("timeout")) - 20)
+            item.obj = _limited(item.obj, seconds(item) - 20)
+    # Each process gets a part of the list: with the longest at the beginnings, none is left with one at the end.
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    by_length = sorted(items, key=seconds, reverse=True)
+    long = [item for item in by_length if seconds(item) > usual]
+    rest = [item for item in items if seconds(item) <= usual]
+    each = -(-len(items) // processes)
+    items.clear()
+    for first in range(processes):
+        own = long[first::processes]
+        count = each - len(own)
+        items += [*own, *rest[:count]]
+        rest = rest[count:]
     if config.getoption("--no-cache"):
         skip = pytest.mark.skip(
             reason="a run is asked much at once, or has a long history: the SDK loses tasks, or is too late"
