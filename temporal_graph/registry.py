@@ -8,6 +8,7 @@ from typing import Any
 
 from .compile import CompiledGraph
 from .engine.breakpoints import NO_BREAKPOINTS, Breakpoints
+from .engine.sizes import PLAIN, Coding
 from .errors import GraphDefinitionError
 from .options import NodeOptions
 
@@ -24,6 +25,7 @@ class RegisteredGraph:
         max_history_events: Length of history after which a run continues as new; None for when the server suggests it.
         breakpoints: Where its runs stop for people, unless they are started with breakpoints of their own.
         payload_limit: Bytes of JSON that go into one payload of this worker; None for any number.
+        coding: What this worker's payload codec makes of payloads.
         notifies: Whether this worker has a notifier, which is told what happens to questions.
         shows: Whether runs are to set the search attributes; None if this worker could not find out whether they can.
     """
@@ -33,6 +35,7 @@ class RegisteredGraph:
     max_history_events: int | None
     breakpoints: Breakpoints = NO_BREAKPOINTS
     payload_limit: int | None = None
+    coding: Coding = PLAIN
     notifies: bool = False
     shows: bool | None = None
 
@@ -71,14 +74,20 @@ class Registry:
         """The graph of this name, if there is one."""
         return self._graphs.get(name)
 
-    def of_worker(self, payload_limit: int | None) -> Registry:
+    def of_worker(self, payload_limit: int | None, coding: Coding) -> Registry:
         """The same graphs for one worker alone: another one may have another server, namespace or data converter.
 
         Args:
             payload_limit: How many bytes of JSON go into one payload of this worker; None for any number.
+            coding: What its payload codec makes of payloads.
         """
-        limited = (replace(graph, payload_limit=payload_limit) for graph in self)
+        limited = (replace(graph, payload_limit=payload_limit, coding=coding) for graph in self)
         return Registry(limited, self.notifier)
+
+    def measure(self, payload_limit: int | None, coding: Coding) -> None:
+        """Note what a worker's codec was seen to make of payloads."""
+        graphs = self._graphs.items()
+        self._graphs = {n: replace(graph, payload_limit=payload_limit, coding=coding) for n, graph in graphs}
 
     def show(self, shows: bool | None) -> None:
         """Note whether a worker's runs are to set the search attributes; None where nobody knows whether they can."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from math import inf
+from dataclasses import dataclass
+from math import ceil, inf
 from typing import Any, cast
 
 from .state import Json
@@ -54,3 +55,26 @@ def _plain_at_most(value: Json) -> float:
         return LONGEST_LETTER * len(value) + 2
     is_small = value is None or kind is bool or kind is float or (kind is int and -HUGE < value < HUGE)
     return LONGEST_NUMBER if is_small else inf
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How long a payload becomes.
+
+    Attributes:
+        factor: By how much.
+        each: How many bytes come to it, however long it is.
+    """
+
+    factor: float = 1.0
+    each: int = 0
+
+    def size(self, size: int) -> int:
+        """How long a payload of so many bytes becomes, at most."""
+        return ceil(size * self.factor) + self.each
+
+
+PLAIN = Coding()
+"""No codec."""
+USUAL = Coding(4 / 3, 300)
+"""A codec of which nothing is known: base64 adds a third."""

@@ -26,6 +26,7 @@ from ..registry import Registry
 from .emitter import Emitter
 from .heartbeats import heartbeats
 from .kept import told, told_in
+from .local_nodes import LargeResults, Place
 from .names import UNREADABLE, activity_name
 from .notifying import notify_activity
 from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw
@@ -80,6 +81,7 @@ def _step(registry: Registry, name: str, function: StepFunction) -> Activity:
 
 def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activity:
     local: LocalMemory = OrderedDict()
+    large = LargeResults()
 
     @activity.defn(name=activity_name(name, node_id))
     async def run_node(message: RawValue) -> RawValue:
@@ -87,15 +89,20 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
         options = graph.options[node_id]
         text = _read(message)
         kept = Kept(text, local)
+        place = kept.place
 
         async def run() -> RawValue:
+            before = None if place is None else large.take(place)
+            if before is not None:
+                return to_raw(before, "The result", None)
             given = load_input(text)
             given = dataclasses.replace(given, once={**given.once, **kept.so_far})
             async with heartbeats(kept.told), Emitter(node_id, given.task_id) as emitter:
                 hooks = Hooks(remember=kept.remember)
                 result = await graph.compiled.runner.run(node_id, given, deps.value, hooks, emitter.emit)
             what = f"The result of node {node_id!r} (its output and changes to the state)"
-            return to_raw(dump_result(result), what, graph.payload_limit)
+            raw = to_raw(dump_result(result), what, graph.payload_limit)
+            return raw if place is None else to_raw(large.put(place, from_raw(raw)), what, None)
 
         return await sendable(run(), options, kept.told if options.on_failure == "interrupt" else None)
 
@@ -114,8 +121,8 @@ def _read(message: RawValue) -> str:
         raise ApplicationError(str(error), type=UNREADABLE, non_retryable=True) from None
 
 
-LocalMemory = OrderedDict[tuple[str | None, str | None, bytes], dict[str, Json]]
-"""What attempts at local nodes have left, by workflow, run, and what the node gets."""
+LocalMemory = OrderedDict[Place, dict[str, Json]]
+"""What attempts at local nodes have left."""
 
 
 class Kept:
@@ -125,6 +132,7 @@ class Kept:
 
     Attributes:
         so_far: By key; at first what the attempts before this one have left.
+        place: Where a local node's is, and what it returns; None for another node.
     """
 
     def __init__(self, message: str, local: LocalMemory) -> None:
@@ -133,10 +141,11 @@ class Kept:
         self._is_told = True
         self._turn = asyncio.Lock()
         self._local = local
+        self.place: Place | None = None
         if info.is_local:
             digest = hashlib.sha256(message.encode(errors="backslashreplace")).digest()
-            self._place = (info.workflow_id, info.workflow_run_id, digest)
-            self.so_far = local.get(self._place, {})
+            self.place = (info.workflow_id, info.workflow_run_id, digest)
+            self.so_far = local.get(self.place, {})
         elif (before := told_in(info.heartbeat_details)) is not None:
             self.so_far = dict(before.once or {})
 
@@ -149,8 +158,8 @@ class Kept:
                 "return less: an id, not a document."
             )
         self.so_far = dict(so_far)
-        if activity.info().is_local:
-            self._local[self._place] = self.so_far
+        if self.place is not None:
+            self._local[self.place] = self.so_far
             if len(self._local) > MOST_LOCAL:
                 self._local.popitem(last=False)
             return

@@ -57,9 +57,11 @@ from ..starting import load_start
 from .failures import is_unread
 from .judging import Judge
 from .kept import dump_error, load_error, told_by
+from .local_nodes import LocalNodes
 from .messages import Extension, Reassignment, StartMessage, StateUpdate, check_sent
 from .names import (
     BLOCKED,
+    BOUNDED,
     CONTINUES,
     FIRST_TASK,
     LARGE,
@@ -161,7 +163,9 @@ class Driver:
         self._timers = Timers(self.engine, self._on_due)
         self._showing = Showing(graph.shows)
         self.trials = Trials(self.engine, compiled)
-        self.sent = Sent()
+        self.sent = Sent(graph.coding, self._wake)
+        self._bounded: bool | None = None
+        self._locals = LocalNodes(self.sent, self._bounds_local)
         self.turns = Turns(self._wake, self._command)
         self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent, self.sent)
         if origin is None:
@@ -354,6 +358,7 @@ class Driver:
                         return snapshot_text
                     continue
                 is_told = self.notifying.send()
+                self._come_for_large()
                 if is_draining:
                     self._be_patient()
                 elif not self.engine.paused:
@@ -425,6 +430,12 @@ class Driver:
         if self._numbers is None:
             self._numbers = self._mark(NUMBERS)
         return self._numbers
+
+    def _bounds_local(self) -> bool:
+        """Whether only so many local nodes run at once; it is asked where there are as many."""
+        if self._bounded is None:
+            self._bounded = self._mark(BOUNDED)
+        return self._bounded
 
     def _refuses_large(self) -> bool:
         """Whether a node fails that makes the state too large; in earlier releases the next one did, likewise."""
@@ -674,6 +685,9 @@ class Driver:
             self._local = (length, count + 1 if since == length else 1)
         try:
             result = future.result()
+            if (later := self._locals.later(task_id, future)) is not None:
+                self._running[task_id] = later
+                return None
             if isinstance(result, Failure):
                 return NodeFailed(task_id, result)
             text = from_raw(result) if isinstance(result, RawValue) else result
@@ -709,8 +723,7 @@ class Driver:
         said = summary(f"{node_id} begins again: a worker could not read what it gets")
         waiting = asyncio.ensure_future(workflow.sleep(delay, summary=said))
         self._command()
-        self._running[task_id] = waiting
-        waiting.add_done_callback(functools.partial(self._on_done, self.engine.tasks[task_id].number, task_id))
+        self._await(task_id, waiting)
 
     def _failed(self, task_id: str, node_id: str, error: ActivityError | ApplicationError) -> Event:
         failure = _failure(node_id, error)
@@ -739,10 +752,15 @@ class Driver:
         if len(self._running) >= MAX_RUNNING:
             return
         for task_id in self.engine.ready:
-            if len(self._running) >= MAX_RUNNING or (self._running and self.sent.is_enough(BUDGET, "nodes")):
+            running, waiting = len(self._running), len(self._suspended)
+            if running >= MAX_RUNNING:
                 return  # the next result brings us here again
+            if self.sent.is_enough(BUDGET, "nodes", is_any=running > 0, will_come=running > waiting):
+                return
             if task_id in self._suspended:
                 self._continue(task_id)
+            elif self._is_local(task_id) and not self._locals.may_begin():
+                return
             else:
                 self._start(self.engine.begin(task_id))
 
@@ -756,7 +774,8 @@ class Driver:
             else:
                 argument = self.to_raw(text, f"What node {work.node_id!r} gets (its input and the state)")
                 said = node_summary(work, self.graph.compiled.spec.nodes[work.node_id])
-                future = self._start_activity(work.node_id, argument, options, said)
+                begin = functools.partial(self._start_activity, work.node_id, argument, options, said)
+                future = self._locals.begin(begin) if options.execution == "local" else begin()
         except PayloadTooLargeError as error:
             failure = Failure(work.node_id, PAYLOAD_TOO_LARGE, str(error))
             self._arrived.append(
@@ -764,11 +783,22 @@ class Driver:
             )
             self._is_woken = True
             return
-        self._running[work.task_id] = future
+        self._await(work.task_id, future)
         self._tell.node_began(work.task_id, work.node_id)
-        number = self.engine.tasks[work.task_id].number
-        future.add_done_callback(functools.partial(self._on_done, number, work.task_id))
-        self.sent.add(text)
+        self.sent.add(text, is_sent=options.execution == "activity")
+
+    def _await(self, task_id: str, future: asyncio.Future[Any]) -> None:
+        self._running[task_id] = future
+        number = self.engine.tasks[task_id].number
+        future.add_done_callback(functools.partial(self._on_done, number, task_id))
+
+    def _is_local(self, task_id: str) -> bool:
+        return self.graph.options[self.engine.tasks[task_id].node_id].execution == "local"
+
+    def _come_for_large(self) -> None:
+        """Come for the large results of local nodes; see `LocalNodes`."""
+        for task_id, future in self._locals.come_for(lambda name, one: self._running.get(name) is one):
+            self._await(task_id, future)
 
     def _on_done(self, number: int, task_id: str, future: asyncio.Future[Any]) -> None:
         self._arrived.append((number, task_id, future))
@@ -843,6 +873,7 @@ class Driver:
         try:
             while True:
                 try:
+                    await self.sent.take(size_of(text))
                     return from_raw(await self._start_activity(function.name, argument, options, said))
                 except ActivityError as error:
                     if not (is_unread(error) and workflow.patched(UNREAD)):

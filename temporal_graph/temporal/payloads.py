@@ -14,6 +14,7 @@ from temporalio.converter import DataConverter, PayloadCodec, SerializationConte
 
 from ..codec.text import compact
 from ..engine.events import clipped
+from ..engine.sizes import USUAL, Coding
 
 logger = logging.getLogger(__name__)
 
@@ -100,11 +101,16 @@ def tolerant(converter: DataConverter) -> DataConverter:
     return dataclasses.replace(converter, payload_codec=TolerantCodec(codec))
 
 
-def limit_of(converter: DataConverter) -> int | None:
-    """Bytes of JSON that go into one payload; None for any number, where external storage keeps the large ones."""
+def limit_of(converter: DataConverter, coding: Coding = USUAL) -> int | None:
+    """Bytes of JSON that go into one payload; None for any number, where external storage keeps the large ones.
+
+    Args:
+        converter: What makes payloads.
+        coding: What its codec was seen to make of them.
+    """
     if converter.external_storage is not None:
         return None
-    return PLAIN if converter.payload_codec is None else CODED
+    return PLAIN if converter.payload_codec is None else min(CODED, int(PLAIN / coding.factor))
 
 
 def start_text(message: Mapping[str, str | None]) -> str:
@@ -131,7 +137,8 @@ def to_raw(text: str, what: str, limit: int | None) -> RawValue:
     # Half of a surrogate pair, which UTF-8 cannot carry, becomes the escape that JSON has for it.
     data = text.encode(errors="backslashreplace")
     if limit is not None and len(data) > limit:
-        codec = ", and the payload codec may make them a third larger" if limit == CODED else ""
+        more = "a third" if limit == CODED else f"{PLAIN / limit - 1:.0%}"
+        codec = f", and the payload codec may make them {more} larger" if limit < PLAIN else ""
         raise PayloadTooLargeError(
             f"{what} is {len(data):,} bytes of JSON; Temporal takes {LIMIT:,} in one payload{codec}. Keep large things "
             "in a store of your own and pass their address, or give the client a data converter with external storage."

@@ -28,9 +28,11 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from .. import calendars as calendars  # before workflows run: in their sandbox nothing more should be loaded
 from ..deps import Deps
+from ..engine.sizes import PLAIN, USUAL
 from ..errors import GraphDefinitionError
 from ..registry import RegisteredGraph, Registry
 from .activities import activities
+from .coding import coding_of
 from .comparing import Compare
 from .heartbeats import BEAT
 from .names import FIND_GRAPH
@@ -88,7 +90,7 @@ class Plugin(SimplePlugin):
         found = cast("dict[str, Any]", config)
         if self._is_in(found.get("interceptors") or ()):
             return config  # given to the worker, too, though those of its client come with it
-        registry = self._registry.of_worker(limit_of(found["client"].data_converter))
+        registry = self._for_worker(found["client"].data_converter)
         found = cast("dict[str, Any]", super().configure_worker(config))
         found["activities"] = [*(found.get("activities") or ()), *activities(registry, self._deps)]
         found["interceptors"] = [*(found.get("interceptors") or ()), _FindGraph(self, registry)]
@@ -99,6 +101,9 @@ class Plugin(SimplePlugin):
         # The SDK holds signs of life back for up to 60 seconds; a node hears of its cancellation with them.
         found.setdefault("max_heartbeat_throttle_interval", THROTTLE)
         return cast("WorkerConfig", found)
+
+    def _for_worker(self, converter: DataConverter) -> Registry:
+        return self._registry.of_worker(limit_of(converter), PLAIN if converter.payload_codec is None else USUAL)
 
     def _warn_of_local_nodes(self) -> None:
         local = [
@@ -118,7 +123,7 @@ class Plugin(SimplePlugin):
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         """See base class."""
         found = cast("dict[str, Any]", super().configure_replayer(config))
-        registry = self._registry.of_worker(limit_of(found.get("data_converter", DataConverter.default)))
+        registry = self._for_worker(found.get("data_converter", DataConverter.default))
         found["interceptors"] = [*(found.get("interceptors") or ()), _FindGraph(self, registry)]
         return cast("ReplayerConfig", found)
 
@@ -147,6 +152,9 @@ class Plugin(SimplePlugin):
         registry = self._registry_of(worker)
         try:
             async with self._deps.running(registry):
+                converter = worker.client.data_converter
+                coding = await coding_of(converter)
+                registry.measure(limit_of(converter, coding), coding)
                 registry.show(await are_registered(worker.client, wanted=self._search_attributes))
                 await next(worker)
         except BaseException as error:

@@ -3,50 +3,71 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from ..engine.sizes import size_of
+from ..engine.sizes import Coding, size_of
 from .names import BYTES
 
 BUDGET = 2_000_000
 """Bytes of what is sent at once; the last that still goes along may have as many by itself."""
+AROUND = 600
+"""Bytes that go with each thing that is sent: a name, a task queue, time-outs."""
 SOON = timedelta(milliseconds=1)
 """After which there is another workflow task."""
 
 
 class Sent:
-    """What has been sent with the workflow task at hand.
+    """What is sent with the workflow task at hand.
 
-    Earlier releases counted characters, and anew each time that they looked for what could be sent. Where that comes to
-    another end, the history has a mark.
+    How long it is on its way is a matter of the worker's payload codec, and earlier releases counted letters, and not
+    all that is sent. So the history has a mark wherever something waits for another task, or goes although earlier
+    releases let it wait; a replay goes by these.
+
+    Args:
+        coding: What the worker's codec makes of what is sent.
+        wake: Called when there is another task for what has waited.
     """
 
-    def __init__(self) -> None:
-        self._task = self._characters = self._bytes = 0
+    def __init__(self, coding: Coding, wake: Callable[[], None]) -> None:
+        self._coding = coding
+        self._wake = wake
+        self._task = self._count = 0
+        self._characters = self._bytes = 0
+        self._size = self._reserved = 0
         self._turn = asyncio.Lock()
+        self._rest: asyncio.Future[None] | None = None
+        self._rested = -1
 
     def begin(self) -> None:
         """Look anew for what can be sent, perhaps once more in the same task."""
         self._see_task()
         self._characters = 0
+        self._count += 1
 
     def _see_task(self) -> None:
         task = workflow.info().get_current_history_length()
         if task != self._task:
-            self._task, self._bytes = task, 0
+            self._task, self._bytes, self._size = task, 0, 0
+
+    # -- Who can wait -----------------------------------------------------------------------------------------------
 
     async def tell(self, reply: RawValue) -> RawValue:
         """Give somebody a reply, with a later task if it would be too much with this one.
 
         A server ends a run that sends more than it takes; and a large state may be told to several at once.
         """
-        async with self._turn:
-            await self.make_room(len(reply.payload.data))
-            self._bytes += len(reply.payload.data)
+        await self.take(len(reply.payload.data))
         return reply
+
+    async def take(self, size: int) -> None:
+        """Wait for a task with which so many bytes can be sent, and count them in."""
+        async with self._turn:
+            await self.make_room(size)
+            self._count_in(size)
 
     async def make_room(self, size: int) -> bool:
         """Wait for a task with which so many bytes can be sent.
@@ -62,27 +83,108 @@ class Sent:
 
     def _is_too_much(self, size: int) -> bool:
         self._see_task()
-        if not self._bytes or self._bytes + size <= BUDGET:
-            return False
-        return workflow.patched(f"{BYTES}-replies-{self._task}")
+        name = f"{BYTES}-room-{self._task}-{self._count}-{size}"
+        if not workflow.unsafe.is_replaying():
+            return not self._fits(size, BUDGET * 3 // 4) and workflow.patched(name)
+        was_too_much = bool(self._bytes) and self._bytes + size > BUDGET
+        return (was_too_much and workflow.patched(f"{BYTES}-replies-{self._task}")) or workflow.patched(name)
 
-    def add(self, text: str) -> None:
-        """Count a text in."""
+    def _fits(self, size: int, beside: int) -> bool:
+        """Whether so many bytes can go along; if there is nothing yet but as many reserved beside it, any number can."""
+        return (not self._size and self._reserved <= beside) or (
+            self._size + self._reserved + self._cost(size) <= BUDGET
+        )
+
+    def _cost(self, size: int) -> int:
+        return self._coding.size(size) + AROUND
+
+    # -- Who is asked again -----------------------------------------------------------------------------------------
+
+    def add(self, text: str, *, is_sent: bool = True) -> None:
+        """Count a text in.
+
+        Args:
+            text: The text.
+            is_sent: Whether it leaves the worker; earlier releases counted it in any case.
+        """
         self._characters += len(text)
-        self._bytes += size_of(text)
+        self._count_in(size_of(text), is_sent=is_sent)
+
+    def _count_in(self, size: int, *, is_sent: bool = True) -> None:
+        self._count += 1
+        self._bytes += size
+        if is_sent:
+            self._size += self._cost(size)
 
     @property
     def is_any(self) -> bool:
         """Whether there is anything."""
         return self._characters > 0
 
-    def is_enough(self, most: int, what: str) -> bool:
-        """Whether no more is to be sent than this, so many bytes.
+    def is_enough(self, most: int, what: str, *, is_any: bool = True, will_come: bool = True) -> bool:
+        """Whether no more is to be sent with this task.
+
+        Where it is enough the driver is woken when there is another task.
 
         Args:
             most: How many bytes.
             what: Of what, for the mark.
+            is_any: Whether something is on its way, which earlier releases waited for.
+            will_come: Whether that comes by itself.
         """
-        if self._characters >= most or self._bytes < most:
-            return self._characters >= most
-        return workflow.patched(f"{BYTES}-{what}-{self._task}")
+        self._see_task()
+        if self._rest is not None:
+            return True
+        name = f"{BYTES}-{what}-{self._task}-{self._count}"
+        is_replaying = workflow.unsafe.is_replaying()
+        if (is_replaying or self._size + self._reserved >= most) and workflow.patched(name):
+            self._begin_rest()
+            return True
+        if not is_any:
+            return False
+        if self._characters >= most:
+            return will_come or not workflow.patched(f"{name}-goes-on")
+        return is_replaying and self._bytes >= most and workflow.patched(f"{BYTES}-{what}-{self._task}")
+
+    def _begin_rest(self) -> None:
+        """Let there be another task, after which those are woken that wait for it."""
+
+        def end(_: asyncio.Future[None]) -> None:
+            self._rest = None
+            self._wake()
+
+        self._rest = asyncio.ensure_future(workflow.sleep(SOON, summary="more than can be sent at once"))
+        self._rest.add_done_callback(end)
+
+    # -- Local nodes ------------------------------------------------------------------------------------------------
+
+    def has_room(self, size: int, number: int) -> bool:
+        """Whether a local node may begin whose result, of at most so many bytes, goes with this task.
+
+        Args:
+            size: How many bytes.
+            number: A number that no other begin has.
+        """
+        self._see_task()
+        if self._rest is not None:
+            return False
+        if number == self._rested:  # there has been another task for it
+            return True
+        has_room = not workflow.unsafe.is_replaying() and self._fits(size, 0)
+        if has_room or not workflow.patched(f"{BYTES}-local-{number}"):
+            return True
+        self._rested = number
+        self._begin_rest()
+        return False
+
+    def reserve(self, size: int) -> None:
+        """Keep room for what is yet to come of a local node."""
+        self._count += 1
+        self._reserved += self._cost(size)
+
+    def settle(self, reserved: int, size: int) -> None:
+        """Count in what has come of a local node, for which there was a room."""
+        self._see_task()
+        self._count += 1
+        self._reserved -= self._cost(reserved)
+        self._size += self._cost(size)
