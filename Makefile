@@ -18,6 +18,8 @@ CHECK_VERSION := -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python
 PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
 
+NO_CACHE := $(PYTEST) --no-cache -m 'not slow' tests/server tests/seeds tests/conformance/test_random_server.py tests/conformance/test_corpus.py::test_server
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help test test-slow test-no-cache test-lowest coverage lint format types demo bench bench-queue build constraints clean
@@ -39,8 +41,11 @@ test: $(READY) ## run the tests
 test-slow: $(READY) ## run what takes long: much of the same, over and over
 	$(PYTEST) -m slow $(ARGS)
 
+# Without a cache the SDK's core now and then drops a task that comes while it forgets the run ("leftover buffered tasks
+# when evicting run"): the server waits ten seconds for it, and what a query has shown is done once more, at another
+# time. So what fails is run a second time, by itself; what does not replay fails then, too.
 test-no-cache: $(READY) ## run the tests on servers with workers that keep no workflow in memory
-	$(PYTEST) --no-cache -m 'not slow' tests/server tests/seeds tests/conformance/test_random_server.py tests/conformance/test_corpus.py::test_server $(ARGS)
+	$(NO_CACHE) $(ARGS) || { test $$? = 1 && $(NO_CACHE) --last-failed $(ARGS); }
 
 test-lowest: $(LOWEST)/.ready ## run the conformance tests with the oldest pydantic-graph that is supported
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' tests/conformance $(ARGS)

@@ -56,6 +56,7 @@ async def test_answers_reach_a_run_that_continues_as_new_all_the_time(server_add
     await replay(histories, busy)
 
 
+@pytest.mark.needs_cache
 async def test_whoever_waits_for_the_next_stop_is_not_lost(server_address: str, task_queue: str) -> None:
     """Each `proceed` waits across several runs, and each question is answered twice."""
     async with serving(server_address, task_queue, quiz, deps=Control()) as client:

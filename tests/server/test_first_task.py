@@ -97,6 +97,7 @@ async def test_a_question_after_a_task_that_only_took_a_signal(
         go_on.touch()
         [question] = await until(run.pending_interrupts)
         assert question.interrupt_id == "wait:1.0"
+        await until(lambda: has_taken(client, run.id, FINISHED))
     async with serve(option_graphs.told_to, max_cached_workflows=0):
         accepted = await run.resume("yes")
         assert not accepted.is_early
