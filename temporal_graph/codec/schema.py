@@ -629,6 +629,7 @@ class _Members:
 
     def _find_by_trying(self, value: Any, candidates: list[int]) -> int:
         """Find which parameters a generic class was meant with: `Box[int] | Box[str]` are one class for a dataclass."""
+        equal: list[int] = []
         for index in candidates:
             reader, writer = self._tool(index)
             try:
@@ -638,7 +639,9 @@ class _Members:
                 continue
             if read == value and repr(read) == repr(value):  # repr, because True == 1
                 return index
-        return candidates[0]
+            if read == value:  # a moment in it may be of another class of time zones
+                equal.append(index)
+        return [*equal, *candidates][0]
 
     def _class_of(self, choice: Schema) -> Any:
         return _class_in(self._resolved(choice))

@@ -11,42 +11,97 @@ from ..engine.raised import is_the_runtimes
 from .schema import BY_NAME, NOT_SCHEMAS, Schema
 
 _FUNCTIONS = ("function-after", "function-before", "function-wrap")
+_CLASSES = ("model", "dataclass")
 _CLOCKS = ("now_op", "now_utc_offset")
 
 
-def trusting(schema: Any, *, converts: bool = False) -> Any:
+def trusting(schema: Any) -> Any:
     """A copy of a core schema whose validators may not refuse, and whose dates may have passed.
 
-    Args:
-        schema: The schema, or a part of one.
-        converts: It is in something that is written by a function of its own, so that its validators make what is
-            read, and do not only look at it.
+    What has validators and a writer of its own may need them to be read: see `may_convert`.
     """
     if isinstance(schema, list | tuple):
-        items = [trusting(item, converts=converts) for item in cast("list[Any]", schema)]
+        items = [trusting(item) for item in cast("list[Any]", schema)]
         return items if isinstance(schema, list) else tuple(items)
     if not isinstance(schema, dict):
         return schema
     old = cast("Schema", schema)
-    converts = converts or "serialization" in old
     kind = old.get("type")
-    new: Schema = {key: _member(key, value, converts) for key, value in old.items()}
+    new: Schema = {key: _member(key, value) for key, value in old.items()}
     if kind in ("date", "datetime"):
         new = {key: value for key, value in new.items() if key not in _CLOCKS}
-    if kind in _FUNCTIONS and not converts:
-        function = cast("Schema", new["function"])
+    function: Any = new.get("function")
+    if not isinstance(function, dict):  # that of a writer stands there by itself
+        return _after_init(new, str(kind)) if kind in _CLASSES and new.get("post_init") else new
+    function = cast("Schema", function)
+    if kind in _FUNCTIONS:
         new["function"] = {**function, "function": _heard[kind](function["function"])}
-    if kind in ("model", "dataclass") and new.get("post_init"):
-        return _after_init(new, str(kind))
+    if kind == "function-plain":
+        return _or_as_written(new)
     return new
 
 
-def _member(key: str, value: Any, converts: bool) -> Any:
+def has_rules(schema: Any) -> bool:
+    """Whether a core schema has code of its own, by which what is read may be another value later, or none."""
+    if isinstance(schema, list | tuple):
+        return any(map(has_rules, cast("list[Any]", schema)))
+    if not isinstance(schema, dict):
+        return False
+    known = cast("Schema", schema)
+    if str(known.get("type")) in _CODED or any(known.get(name) for name in _MAKING):
+        return True
+    return any(map(has_rules, _parts(known)))
+
+
+_CODED = frozenset({*_FUNCTIONS, "function-plain", "call"})
+_MAKING = ("default_factory", "post_init", *_CLOCKS)
+
+
+def may_convert(schema: Any, *, is_written: bool = False) -> bool:
+    """Whether validators may make what is read, and not only look at it, since there is a writer of its own.
+
+    Args:
+        schema: The schema, or a part of one.
+        is_written: It is in something that is written by a function.
+    """
+    if isinstance(schema, list | tuple):
+        return any(may_convert(item, is_written=is_written) for item in cast("list[Any]", schema))
+    if not isinstance(schema, dict):
+        return False
+    known = cast("Schema", schema)
+    is_written = is_written or "serialization" in known
+    if is_written and known.get("type") in _CODED:
+        return True
+    return any(may_convert(part, is_written=is_written) for part in _parts(known))
+
+
+def _parts(schema: Schema) -> list[Any]:
+    """The schemas in a schema by which it reads."""
+    parts: list[Any] = []
+    for key, value in schema.items():
+        if key in BY_NAME and isinstance(value, dict):
+            parts.extend(cast("dict[Any, Any]", value).values())
+        elif key not in NOT_SCHEMAS and key != "serialization":
+            parts.append(value)
+    return parts
+
+
+def _or_as_written(schema: Schema) -> Any:
+    """A function that reads by itself; where it refuses, what pydantic would read of the type around it."""
+    writer: Schema = schema.get("serialization") or {}
+    if writer.get("type") != "function-wrap" or "schema" not in writer:
+        return schema
+    function = cast("Schema", schema["function"])
+    around = {**function, "function": _instead(function["function"])}
+    return {**schema, "type": "function-wrap", "function": around, "schema": writer["schema"]}
+
+
+def _member(key: str, value: Any) -> Any:
     if key in NOT_SCHEMAS:
         return value
     if key in BY_NAME and isinstance(value, dict):
-        return {name: trusting(item, converts=converts) for name, item in cast("dict[Any, Any]", value).items()}
-    return trusting(value, converts=converts)
+        return {name: trusting(item) for name, item in cast("dict[Any, Any]", value).items()}
+    return trusting(value)
 
 
 def _after_init(schema: Schema, kind: str) -> Any:
@@ -75,6 +130,14 @@ def _around(function: Callable[..., Any]) -> Callable[..., Any]:
         return handler(value) if found is None else found[0]
 
     return check
+
+
+def _instead(function: Callable[..., Any]) -> Callable[..., Any]:
+    def read(value: Any, handler: Callable[[Any], Any], *info: Any) -> Any:
+        found = _unheard(function, value, *info)
+        return handler(value) if found is None else found[0]
+
+    return read
 
 
 _heard: dict[Any, Callable[[Callable[..., Any]], Callable[..., Any]]] = {

@@ -29,7 +29,7 @@ from .exact import is_marked, quick
 from .names import unique_name
 from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
 from .text import compact
-from .trusting import trusting
+from .trusting import has_rules, may_convert, trusting
 
 _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
 """What can be read only once crosses as a list."""
@@ -124,7 +124,10 @@ class ValueCodec:
             quick = None if _is_trusting.get() else self._quick_validator
             if quick is not None and not is_marked(data):
                 validator = quick
-            return validator.validate_json(data, by_alias=True, by_name=True)
+            value = validator.validate_json(data, by_alias=True, by_name=True)
+            if _is_trusting.get() == "kept" and self._may_convert:
+                self._check_written(value, data)
+            return value
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             errors = readable([{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found])
@@ -151,10 +154,13 @@ class ValueCodec:
         Raises:
             DecodeError: It does not fit the type.
         """
+        return self._load_trusting(data, "kept")
+
+    def _load_trusting(self, data: bytes | str, how: str) -> Any:
         try:
             return self.load(data)
         except DecodeError as error:
-            token = _is_trusting.set(True)
+            token = _is_trusting.set(how)
             try:
                 return self.load(data)
             except DecodeError:
@@ -173,7 +179,38 @@ class ValueCodec:
         except DecodeError as error:
             if new_errors(error.errors, self.wrong(before)):
                 raise
-            return self.load_kept(data)
+            self.load_kept(before)
+            return self._load_trusting(data, "changed")
+
+    def _check_written(self, value: Any, data: bytes | str) -> None:
+        """Look whether what was read without hearing its validators is what had been written.
+
+        Raises:
+            ValueError: It is not: they make what is read.
+        """
+        try:
+            is_written = json.loads(self.dump(value)) == json.loads(data)
+        except EncodeError:
+            is_written = False
+        if not is_written:
+            raise ValueError("its validators make what is read of it, and refuse to")
+
+    @functools.cached_property
+    def _may_convert(self) -> bool:
+        return may_convert(self._adapter.core_schema)
+
+    @functools.cached_property
+    def has_rules(self) -> bool:
+        """Whether what is read may be another value later, or none: by validators, clocks, defaults that are made."""
+        return has_rules(self._adapter.core_schema)
+
+    def steady(self, value: Any) -> str | None:
+        """A value as JSON that comes back as the same one; None where its own code makes another one of it."""
+        try:
+            data = self.dump(value).decode()
+            return data if self.dump(self.load(data)).decode() == data else None
+        except (EncodeError, DecodeError):
+            return None
 
     @functools.cached_property
     def _trusting(self) -> SchemaValidator:
@@ -300,8 +337,11 @@ _CALLS = re.compile(
 )
 
 
-_is_trusting: ContextVar[bool] = ContextVar("temporal_graph_is_trusting", default=False)
-"""Whether what is read was valid when it was written; it goes for the values inside of others, too."""
+_is_trusting: ContextVar[str | None] = ContextVar("temporal_graph_is_trusting", default=None)
+"""Whether what is read was valid when it was written, and is `kept` as it was, or has been `changed`.
+
+It goes for the values inside of others, too.
+"""
 
 
 def new_errors(errors: Iterable[dict[str, Any]], before: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import hashlib
 import inspect
 import json
 from collections import Counter
@@ -53,6 +55,7 @@ class Hooks:
         dump_error: What `do` raised, to be raised again when the node comes by once more; None for what is not kept.
         load_error: Makes it again.
         is_in_workflow: Whether the node is one that goes on from its own line; a local run checks only that it could.
+        judge: Says of an answer, by whether it fits, whether it is taken, where that may have been judged before.
     """
 
     ask: Ask | None = None
@@ -61,6 +64,7 @@ class Hooks:
     dump_error: Callable[[Exception], Json] | None = None
     load_error: Callable[[Json], Exception] | None = None
     is_in_workflow: bool = False
+    judge: Callable[[bool], bool] | None = None
 
 
 NO_HOOKS = Hooks()
@@ -151,6 +155,7 @@ class NodeAsker:
         self._task = asyncio.current_task()
         self._matching = Matching(message.answers, message.marks, is_deterministic=hooks.is_in_workflow)
         self._asked = 0
+        self._was_right: list[tuple[ValueCodec, str]] = []
         self._answered: Position = OWN
         self._is_asking = False
         self._calls: dict[str, Call] = {}
@@ -211,12 +216,64 @@ class NodeAsker:
                 self._votes = {**self._votes, position: votes}
                 self._matching.outdated.discard(position)
             try:
-                read = codec.load(compact(answer))
+                read = await self._read(codec, position, answer)
             except DecodeError as error:
                 errors = tuple(error.errors)
                 continue
             self._answered = position
             return read
+
+    async def _read(self, codec: ValueCodec, position: Position, answer: Json) -> Any:
+        """An answer, which is judged once: however often the node runs again, and whenever, it stays what it was.
+
+        Kept is which answer was taken; and what was read, where that can be kept as it is: it may have defaults that
+        are made anew each time.
+
+        Raises:
+            DecodeError: It does not fit.
+        """
+        text = compact(answer)
+        if not codec.has_rules:
+            return codec.load(text)
+        key, digest = f"answer:{json.dumps(position)}", hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+        kept = self._once.get(key)
+        if isinstance(kept, list) and kept[0] == digest:
+            with contextlib.suppress(DecodeError):  # another release may read the answer nevertheless
+                return self._kept_value(codec, compact(kept[1]))
+        if isinstance(kept, list | str) and (kept if isinstance(kept, str) else kept[0]) == digest:
+            return self._kept_value(codec, text)
+        read = self._judged(codec, text)
+        self._was_right.append((codec, text))
+        data = codec.steady(read)
+        try:
+            await self._keep(key, digest if data is None else [digest, json.loads(data)])
+        except LostError:
+            await self._keep(key, digest)
+        return read
+
+    def _kept_value(self, codec: ValueCodec, text: str) -> Any:
+        value = codec.load_kept(text)
+        self._was_right.append((codec, text))
+        return value
+
+    def wrong_by_now(self) -> list[dict[str, Any]]:
+        """What is wrong by now with the answers that it was given before, and with what it has done before."""
+        return [error for codec, text in self._was_right for error in codec.wrong(text)]
+
+    def _judged(self, codec: ValueCodec, text: str) -> Any:
+        judge, refused = self._hooks.judge, None
+        try:
+            read = codec.load(text)
+        except DecodeError as error:
+            read, refused = None, error
+        if judge is None or judge(refused is None) == (refused is None):
+            if refused is not None:
+                raise refused
+            return read
+        if refused is not None:
+            return codec.load_kept(text)  # it was taken, as the history says
+        said = "It was refused when it came."
+        raise DecodeError(said, [{"loc": [], "msg": said, "type": "value_error"}])
 
     def _dumped(self, policy: InterruptPolicy) -> dict[str, Json]:
         try:
@@ -341,7 +398,7 @@ class NodeAsker:
             assert self._hooks.load_error is not None
             raise self._hooks.load_error(kept["error"])
         with reading(f"what {key.partition(':')[2]!r} has given"):
-            return codec.load_kept(compact(kept[0]))
+            return self._kept_value(codec, compact(kept[0]))
 
     def _compare(self, key: str, call: Call) -> None:
         """Look whether a key stands for one call, as far as the node has made calls since it began."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 from ..codec import DecodeError, EncodeError, ValueCodec, new_errors, shown
@@ -47,15 +48,21 @@ def edited(codec: ValueCodec | None, state: Json, update: Json) -> tuple[Json, l
     return {name: kept.get(name, item) for name, item in after.items()}, []
 
 
-def check_state(codec: ValueCodec, data: str, before: str) -> None:
+def check_state(codec: ValueCodec, data: str, before: str, known: Callable[[], list[dict[str, Any]]] = list) -> None:
     """Look whether a state that code of the graph has changed can be read.
+
+    Args:
+        codec: The type of the state.
+        data: The state.
+        before: The one that the code has got.
+        known: What was wrong already with what else it has got.
 
     Raises:
         EncodeError: It breaks a rule that it did not break before.
     """
     wrong = codec.wrong(data)
     if wrong:
-        wrong = new_errors(wrong, codec.wrong(before))
+        wrong = new_errors(wrong, [*codec.wrong(before), *known()])
     if wrong:
         said = "; ".join(f"{listed([error])}{_it_is(data, error['loc'])}" for error in wrong)
         raise EncodeError(f"The state that was left is not what is declared, {codec.name}: {said}.")

@@ -180,11 +180,11 @@ class NodeRunner:
             to, data = self._commanded(code, command)
         else:
             to, data = self._outcome(code, output)
-        made = NodeDone(data, to, tuple(self._delta(message.state, state, update)))
-        self._check(code, message, output, made)
+        made = NodeDone(data, to, tuple(self._delta(message.state, state, update, asker)))
+        self._check(code, message, output, made, asker)
         return made
 
-    def _check(self, code: NodeCode, message: NodeInput, output: Any, made: NodeDone) -> None:
+    def _check(self, code: NodeCode, message: NodeInput, output: Any, made: NodeDone, asker: NodeAsker) -> None:
         """Look whether what a node has written can be read.
 
         What was wrong already with what the node got is not the node's: a rule may look at the clock.
@@ -193,7 +193,7 @@ class NodeRunner:
         assert writer is not None
         wrong = writer.wrong(made.data)
         if wrong:
-            wrong = new_errors(wrong, self._wrong_before(code, message))
+            wrong = new_errors(wrong, [*self._wrong_before(code, message), *asker.wrong_by_now()])
         if wrong:
             cure = " Is a return missing?" if output is None else ""
             raise EncodeError(
@@ -214,7 +214,7 @@ class NodeRunner:
     ) -> Question:
         """What an interrupt node shows, as it has composed it."""
         composed = await context.inputs.prompt(context)
-        if self._delta(message.state, context.state, None):
+        if self._delta(message.state, context.state, None, asker):
             raise InterruptError(
                 f"prompt() of node {node_id!r} changed the state; it only looks at it. Change the state in run(), or "
                 "in a node before this one."
@@ -298,11 +298,11 @@ class NodeRunner:
             )
         return to, target.dump(value).decode()
 
-    def _delta(self, before: str | None, state: Any, update: Mapping[str, Any] | None) -> list[Any]:
+    def _delta(self, before: str | None, state: Any, update: Mapping[str, Any] | None, asker: NodeAsker) -> list[Any]:
         if update is not None:
             now = None if self._state is None else json.loads(self._state.dump(state))
             if self._state is not None and before is not None:
-                check_state(self._state, compact(now), before)
+                check_state(self._state, compact(now), before, asker.wrong_by_now)
             after, errors = edited(self._state, now, to_jsonable_python(dict(update)))
             if errors:
                 listed = "; ".join(
@@ -315,7 +315,7 @@ class NodeRunner:
         text = self._state.dump(state).decode()
         if text == before:
             return []
-        check_state(self._state, text, before)
+        check_state(self._state, text, before, asker.wrong_by_now)
         return diff(json.loads(before), json.loads(text), self._plan)
 
 

@@ -66,6 +66,8 @@ from .names import (
     FIRST_TASK,
     LARGE,
     MARK,
+    NODES_JUDGE,
+    NODES_REFUSE,
     NUMBERS,
     OUTDATED,
     PAYLOAD_TOO_LARGE,
@@ -152,6 +154,7 @@ class Driver:
         is_anothers = start.graph != compiled.shape if is_known else origin is not None
         self.engine.is_anothers = is_anothers
         self.engine.judge = Judge(self._mark, lambda: self.turns.is_late)
+        self._judge = Judge(self._mark, names=(NODES_JUDGE, NODES_REFUSE))
         self._numbers: bool | None = None
         self.engine.shared.tells_numbers = self._tells_numbers
         self._large: bool | None = None
@@ -846,6 +849,7 @@ class Driver:
             dump_error,
             load_error,
             is_in_workflow=True,
+            judge=functools.partial(self._judge, "node"),
         )
         try:
             return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, hooks, emit))

@@ -21,11 +21,18 @@ class Judge:
     Args:
         mark: Gives the task at hand a command; in a replay, only where it had this one, which is returned.
         is_late: Whether the one at hand has waited.
+        names: The patches: since which what was refused is in the history, and how those of each begin.
     """
 
-    def __init__(self, mark: Callable[[str], bool], is_late: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        mark: Callable[[str], bool],
+        is_late: Callable[[], bool] = lambda: True,
+        names: tuple[str, str] = (JUDGES, REFUSES),
+    ) -> None:
         self._mark = mark
         self._is_late = is_late
+        self._names = names
         self._count = 0
         self._is_noted: bool | None = None
 
@@ -35,9 +42,9 @@ class Judge:
             return True
         self._count += 1
         if self._is_noted is None:
-            self._is_noted = self._mark(JUDGES)
+            self._is_noted = self._mark(self._names[0])
         if not self._is_noted:  # an earlier release of this package has judged what came first
             return fits
         if not fits or workflow.unsafe.is_replaying():
-            return not self._mark(f"{REFUSES}-{self._count}")
+            return not self._mark(f"{self._names[1]}-{self._count}")
         return True

@@ -45,7 +45,7 @@ def _codecs(type_hint: Any) -> tuple[ValueCodec | None, ValueCodec | None]:
 
 
 def _load(codec: ValueCodec | None, text: str) -> Any:
-    return json.loads(text) if codec is None else codec.load(text)
+    return json.loads(text) if codec is None else codec.load_kept(text)
 
 
 transfer_type_convertible(_Results)(GraphResult)

@@ -314,6 +314,34 @@ offering = _offering()
 
 
 @dataclass
+class Signed:
+    """What a node waits for, too."""
+
+    is_open: bool = False
+
+
+def being_offered(execution: Any) -> TemporalGraph:
+    """A node that is given an offer by a person, and runs again when that is too late."""
+    g = GraphBuilder(name=f"being_offered_{execution}", state_type=Signed, input_type=bool, output_type=Offer)
+
+    async def wait(ctx: StepContext[Signed, None, bool]) -> Offer:
+        offer = await interrupt("What do you offer?", response_type=Offer)
+        if ctx.inputs and not ctx.state.is_open:
+            raise ConnectionError("nobody there")
+        await interrupt("go on?")
+        return offer
+
+    step = g.step(wait, node_id="wait")
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    retry = None if execution == "workflow" else ONCE
+    options = NodeOptions(execution=execution, retry_policy=retry, on_failure="interrupt")
+    return TemporalGraph(g.build(), options=options)
+
+
+being_offered_graphs = {execution: being_offered(execution) for execution in ("activity", "local", "workflow")}
+
+
+@dataclass
 class Old:
     """A state of an older release."""
 

@@ -13,7 +13,16 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from temporal_graph import GraphError, GraphPlugin, GraphRunError, RefusedError, RunBlockedError, TemporalGraph
+from temporal_graph import (
+    Command,
+    GraphError,
+    GraphPlugin,
+    GraphRunError,
+    RefusedError,
+    Retry,
+    RunBlockedError,
+    TemporalGraph,
+)
 from tests.server import checked_graphs as graphs
 from tests.server.checked_graphs import CLOCK, Careless, Deal, Offer, Old, Order, Sign, Stock
 from tests.server.conftest import Serve
@@ -141,6 +150,34 @@ async def test_what_was_valid_stays_valid(serve: Serve, task_queue: str, offer: 
         result = await offered.result()
         assert [each.what for each in result.output] == ["a car", "a car"]
         assert result.state.seen == ["looked", "looked"]
+    # The runs are replayed now, when it is late.
+
+
+@pytest.mark.parametrize("execution", ["activity", "local", "workflow"])
+async def test_an_accepted_answer_is_judged_once(serve: Serve, task_queue: str, offer: Offer, execution: str) -> None:
+    graph = graphs.being_offered_graphs[execution]
+    async with serve(graph) as client:
+        runs = [
+            await graph.start(
+                client, id=f"{task_queue}-{fails}", task_queue=task_queue, inputs=fails, state=graphs.Signed()
+            )
+            for fails in (False, True)
+        ]
+        offer = Offer(datetime.now(UTC) + timedelta(seconds=6), "a car")
+        for run in runs:
+            await run.wait()
+            # It is heard the first time.
+            await run.proceed({"until": "2020-01-01T00:00:00Z", "what": "a bike"})
+            assert [item["reason"] for item in (await run.get_state()).rejected] == ["invalid"]
+            await run.proceed({"until": offer.until.isoformat(), "what": "a car"})
+        CLOCK.is_late = True
+        await asyncio.sleep((offer.until - datetime.now(UTC)).total_seconds() + 0.1)  # until the offer is in the past
+        assert [(await run.wait()).interrupts[0].kind for run in runs] == ["call", "failure"]
+        await runs[1].proceed(Command(resume=Retry(), update={"is_open": True}))
+        for run in runs:
+            stop = await run.proceed("yes")
+            assert (stop.is_end, stop.output, stop.interrupts) == (True, offer, [])
+            assert len((await run.get_state()).rejected) == 1
     # The runs are replayed now, when it is late.
 
 
