@@ -225,6 +225,11 @@ class ValueCodec:
         """
         return self.load(compact(value))
 
+    @property
+    def core_schema(self) -> Any:
+        """How pydantic itself reads the type."""
+        return self._adapter.core_schema
+
     def answer_schema(self) -> dict[str, Any]:
         """What people may answer, as a JSON schema; see `answers.answer_schema`."""
         return answer_schema(self._adapter)

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from types import CodeType, FunctionType, MethodType
 from typing import Any, cast, get_args
@@ -15,6 +15,10 @@ from .places import codes
 
 MOST = 500
 """Functions and types of one node that are looked at."""
+_NOT_READ = ("metadata", "ref", "schema_ref")
+_REFERENCES = ("ref", "schema_ref")
+_REFERENCE = re.compile(r":\d+")
+"""The address of a class, by which pydantic tells it from others."""
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
 
 
@@ -37,6 +41,28 @@ def closures_of(function: Any) -> dict[CodeType, dict[str, str]]:
                 own = texts.setdefault(item.__code__, {})
                 own[name] = text if own.get(name, text) == text else ""
     return texts
+
+
+def outline(schema: Any) -> Any:
+    """What stands for a core schema: JSON that is another one where pydantic reads or writes a type in another way."""
+    if isinstance(schema, Mapping):
+        members = cast("Mapping[Any, Any]", schema)
+        found = {str(key): outline(value) for key, value in members.items() if key not in _NOT_READ}
+        found.update({name: _REFERENCE.sub("", str(members[name])) for name in _REFERENCES if name in members})
+        after = members.get("post_init")
+        if after:
+            name = after if isinstance(after, str) else "__post_init__"
+            found["post_init"] = outline(getattr(members.get("cls"), name, None))
+        return found
+    if type(schema) in (list, tuple):
+        return [outline(item) for item in schema]
+    if isinstance(schema, type):
+        return f"{schema.__module__}.{schema.__qualname__}"
+    if callable(schema):
+        is_theirs = _package(schema).startswith("pydantic")
+        name = str(getattr(schema, "__qualname__", type(schema).__qualname__))
+        return [_package(schema), name, "" if is_theirs else code_of(schema)]
+    return _value(schema)
 
 
 def _look_around(function: Any) -> tuple[list[str], list[FunctionType]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from ..codec import ValueCodec
 from ..codec.text import compact
 from ..engine.spec import DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, NodeSpec, Path, StartSpec, StepSpec
 from ..engine.state import Json
 from ..options import NodeOptions
+from .code import outline
 
 CURE = "The release that it began with would carry it on."
 OTHERWISE = (
@@ -106,7 +107,7 @@ def shape_of(spec: GraphSpec, options: Mapping[str, NodeOptions], types: Iterabl
         for node_id, node in spec.nodes.items()
         if not isinstance(node, EndSpec)
     }
-    known = [[codec.name, _schema(codec)] for codec in types if codec is not None]
+    known = [[codec.name, outline(codec.core_schema)] for codec in types if codec is not None]
     return Shape(nodes, hashlib.sha256(compact(known).encode(errors="backslashreplace")).hexdigest()[:16])
 
 
@@ -133,10 +134,3 @@ def _text(node: NodeSpec, options: NodeOptions | None) -> str:
         assert isinstance(node, ForkSpec)
         kind, paths = "map" if node.is_map else "fork", node.paths
     return ">".join([kind, ",".join(path.to for path in paths)]) if paths else kind
-
-
-def _schema(codec: ValueCodec) -> Any:
-    try:
-        return codec.json_schema()
-    except Exception:  # a type without one
-        return None

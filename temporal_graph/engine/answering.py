@@ -313,7 +313,6 @@ class Answering(Walker):
         except Refused:
             if via is None or not self._judge(via, False):
                 raise
-            self.is_anothers = True
             return look(True)
         if via is not None and not self._judge(via, True):
             raise Refused("invalid", "The release of the graph that got it has refused it.")

@@ -25,8 +25,8 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError
 
 from ..codec.text import members
-from ..compile.shape import OTHERWISE
-from ..engine.events import OutdatedError, clipped
+from ..compile.shape import CURE, OTHERWISE
+from ..engine.events import CANNOT_READ, OutdatedError, clipped
 from ..errors import RunBlockedError
 from .names import COMPARE, GRAPH_STATUS, SHOW
 from .payloads import from_raw, to_raw
@@ -101,6 +101,8 @@ async def why_blocked(handle: WorkflowHandle[Any, Any], said: str = "", *, is_sl
             return None
         if _OTHER_COMMANDS in failed:
             failed = f"{await _difference(client, info) or OTHERWISE} ({failed})"
+        elif failed.startswith(CANNOT_READ):
+            failed = f"{failed}. {CURE}"
         return f"Run {clipped(handle.id, 100)!r} is blocked: {failed}"
     except RPCError:
         return None

@@ -149,10 +149,8 @@ class Driver:
         self._policies = compiled.policies.kept() if start.policies is None else start.policies.data
         functions = compiled.functions.keeping(start.policies)
         self.engine = RecordingEngine(compiled.spec, functions, compiled.plan, origin)
-        # Where nobody said with which graph it began, another release may have begun what was there before.
-        is_known = start.graph is not None
-        is_anothers = start.graph != compiled.shape if is_known else origin is not None
-        self.engine.is_anothers = is_anothers
+        # What it holds may be another release's, whatever is known: not all that a release changes can be seen.
+        self.engine.is_anothers = True
         self.engine.judge = Judge(self._mark, lambda: self.turns.is_late)
         self._judge = Judge(self._mark, names=(NODES_JUDGE, NODES_REFUSE))
         self._numbers: bool | None = None
@@ -180,7 +178,7 @@ class Driver:
                 start.start_node,
                 breakpoints,
                 was_taken=was_taken,
-                is_anothers=is_known and is_anothers,
+                is_anothers=start.graph not in (None, compiled.shape),
             )
             self._apply(event)
         elif start.fork is not None:
@@ -695,10 +693,6 @@ class Driver:
                 return NodeFailed(task_id, result)
             text = from_raw(result) if isinstance(result, RawValue) else result
             return load_result(task_id, text, self.graph.compiled.runner.types(node_id))
-        except OutdatedError as error:  # of a node that runs here
-            if self.engine.is_anothers:
-                raise  # another release may be able to read it, and does something else then
-            return NodeFailed(task_id, _failure(node_id, error.__cause__ or error))
         except (ActivityError, ApplicationError) as error:  # a local node's error comes without one around it
             if is_unread(error) and workflow.patched(UNREAD):
                 self._start_later(task_id, node_id, error)
@@ -710,8 +704,8 @@ class Driver:
         except asyncio.CancelledError:
             # Nobody waits here: it is the node's own, from something that it had cancelled itself.
             return NodeFailed(task_id, Failure(node_id, "CancelledError", "Something in the node was cancelled."))
-        except UnreadableError:
-            raise  # this fails the task, not the run: another worker can read it
+        except (UnreadableError, OutdatedError):
+            raise  # this fails the task, not the run: another worker, or release, can read it
         except Exception as error:
             return NodeFailed(task_id, _failure(node_id, error))
 

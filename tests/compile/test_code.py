@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
-from temporal_graph.compile.code import code_of
+from temporal_graph.compile.code import code_of, outline
 
 
 def _small(value: int) -> int:
@@ -151,3 +153,51 @@ def test_what_goes_round_and_what_is_not_set() -> None:
     later = 1
     assert code_of(ask) != ""
     assert code_of(3) == code_of(3)
+
+
+class Aware(BaseModel):
+    at: AwareDatetime
+
+
+class Naive(BaseModel):
+    at: datetime
+
+
+class Checked(BaseModel):
+    at: datetime
+
+    def model_post_init(self, context: Any, /) -> None:
+        assert self.at
+
+
+Checked.__name__ = Checked.__qualname__ = Aware.__name__ = Aware.__qualname__ = "Naive"
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (Naive, Aware),
+        (Naive, Checked),
+        (datetime, AwareDatetime),
+        (Annotated[int, AfterValidator(_small)], Annotated[int, AfterValidator(_smaller)]),
+        (Annotated[int, AfterValidator(lambda v: v)], Annotated[int, AfterValidator(lambda v: v + 1)]),
+        (int, Annotated[int, AfterValidator(_small)]),
+        (int, Annotated[int, Field(strict=True)]),
+        (Annotated[int, Field(gt=1)], Annotated[int, Field(gt=2)]),
+        (list[Naive], list[Aware]),
+    ],
+)
+def test_types_that_are_read_in_another_way(before: Any, now: Any) -> None:
+    """JSON schema shows no difference in most of them."""
+    assert outlined(before) == outlined(before)
+    assert outlined(before) != outlined(now)
+
+
+def test_what_does_not_change_how_a_type_is_read() -> None:
+    """What is only said of it."""
+    assert outlined(Annotated[int, Field(description="one")]) == outlined(Annotated[int, Field(description="two")])
+    assert not re.search(r" at 0x|:\d{6}", str(outlined(list[Naive] | Annotated[int, AfterValidator(_small)])))
+
+
+def outlined(type_: Any) -> Any:
+    return outline(TypeAdapter(type_).core_schema)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
 
 from temporal_graph import (
@@ -314,3 +314,83 @@ def survey(state: Any, takes: Any, nobody: Any) -> tuple[InterruptibleGraph[Any,
 
 survey_text, *survey_text_nodes = survey(State, str, "nothing")
 survey_number, *survey_number_nodes = survey(OtherType, int, 0)
+
+
+@dataclass
+class Appointment:
+    """When something is due."""
+
+    at: datetime | None = None
+
+
+@dataclass
+class AwareAppointment:
+    """When something is due."""
+
+    at: AwareDatetime | None = None
+
+
+@dataclass
+class Due:
+    """Something that is due."""
+
+    at: datetime
+
+
+@dataclass
+class DueAware:
+    """Something that is due."""
+
+    at: AwareDatetime
+
+
+AwareAppointment.__name__ = AwareAppointment.__qualname__ = "Appointment"
+DueAware.__name__ = DueAware.__qualname__ = "Due"
+
+
+def keeping_time(state: Any, due: Any, *, is_ahead: bool = False, **given: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    """A graph that keeps a time; JSON schema does not tell one with a zone from one without."""
+    builder: GraphBuilder[Any, Any, Any, Any] = GraphBuilder(
+        name="moments", state_type=state, input_type=str, output_type=str
+    )
+
+    async def look(ctx: Any) -> Any:
+        at = datetime.fromisoformat(ctx.inputs)
+        if ctx.state is not None:
+            ctx.state.at = at
+        return None if due is type(None) else due(at)
+
+    async def ask(ctx: Any) -> Any:
+        await interrupt("sure?", response_type=bool)
+        return ctx.inputs
+
+    async def pay(ctx: Any) -> str:
+        return f"due {(ctx.state or ctx.inputs).at:%H:%M}"
+
+    def keep(ctx: Any) -> Any:
+        return ctx.inputs
+
+    def step(function: Any, takes: Any, gives: Any) -> Any:
+        function.__annotations__ = {"ctx": StepContext[state, Any, takes], "return": gives}
+        return builder.step(node_id=function.__name__)(function)
+
+    keep.__annotations__ = {"ctx": StepContext[state, Any, due], "return": due}
+    first, second, third = step(look, str, due), step(ask, due, due), step(pay, due, str)
+    path = builder.edge_from(first)
+    builder.add(
+        builder.edge_from(builder.start_node).to(first),
+        (path.transform(keep) if is_ahead else path).to(second),
+        builder.edge_from(second).transform(keep).to(third),
+        builder.edge_from(third).to(builder.end_node),
+    )
+    return TemporalGraph(builder.build(), **given)
+
+
+HERE: dict[str, Any] = {"node_options": {"ask": NodeOptions(execution="workflow")}}
+HELD: dict[str, Any] = {"interrupt_after": ["ask"]}
+moments = keeping_time(type(None), Due, is_ahead=True)
+moments_zoned = keeping_time(type(None), DueAware, is_ahead=True)
+moments_here = keeping_time(Appointment, type(None), **HERE)
+moments_here_zoned = keeping_time(AwareAppointment, type(None), **HERE)
+moments_held = keeping_time(type(None), Due, **HELD)
+moments_held_zoned = keeping_time(type(None), DueAware, **HELD)

@@ -204,3 +204,44 @@ async def test_a_blocked_node_is_sent_elsewhere(client: Client, releases: Releas
     run, _ = await begun("short", "inputs_changed", client, releases)
     await run.resume(Command(goto=Send("pay", "by hand")))
     assert (await run.result()).output == "paid: by hand (0)"
+
+
+@pytest.mark.parametrize(
+    ("before", "release", "what"),
+    [
+        ("moments", "moments_zoned", "a value on its way: this is no Due: at: Input should have timezone info"),
+        ("moments_here", "moments_here_zoned", "the state: this is no Appointment: at: Input should have"),
+    ],
+)
+async def test_a_type_that_its_schema_does_not_show(
+    before: str, release: str, what: str, client: Client, releases: Releases
+) -> None:
+    """Between nodes, and in a node that runs there: the run is blocked by it, and the old release carries it on."""
+    await releases.deploy(before)
+    [run] = await waiting(graph_of(before), client, releases, 1, inputs="2026-01-01T12:30")
+    await releases.deploy(release)
+    run = graph_of(release).get_run(client, run.id)
+    for ask in (run.resume, run.proceed):
+        with pytest.raises(RunBlockedError, match=f"cannot read {what}.* would carry it on"):
+            await ask(True)
+    state = await run.get_state()
+    assert (state.status, what in (state.problem or "")) == ("blocked", True)
+    await releases.deploy(before)
+    # What was sent before may be taken by now; if not, this is.
+    await client.get_workflow_handle(run.id).signal("resume", {"value": True})
+    assert (await graph_of(before).get_run(client, run.id).result()).output == "due 12:30"
+
+
+async def test_what_is_held_after_a_node(client: Client, releases: Releases) -> None:
+    """The run does not fail by it, whichever way it goes on."""
+    await releases.deploy("moments_held")
+    [run] = await waiting(changes.moments_held, client, releases, 1, inputs="2026-01-01T12:30")
+    await run.proceed(True)
+    await releases.deploy("moments_held_zoned")
+    run = changes.moments_held_zoned.get_run(client, run.id)
+    handle = client.get_workflow_handle(run.id)
+    await handle.signal("resume", {"value": None})
+    with pytest.raises(RunBlockedError, match=r"a value on its way: this is no Due: at: .* would carry it on"):
+        await run.wait()
+    await releases.deploy("moments_held")
+    assert (await changes.moments_held.get_run(client, run.id).result()).output == "due 12:30"
