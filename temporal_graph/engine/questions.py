@@ -501,7 +501,7 @@ class Questions:
             Refused: There are too many, or they are too large.
         """
         ahead = self.ahead
-        size = sum(len(json.dumps(kept.value)) + len(kept.comment or "") for kept in (*ahead, *answers))
+        size = sum(len(json.dumps(kept.value)) + size_of(kept.comment or "") for kept in (*ahead, *answers))
         if answers and (len(ahead) + len(answers) > EARLY or size > EARLY_SIZE):
             ids = ", ".join(repr(answer.interrupt_id) for answer in answers)
             raise Refused("unknown_interrupt", f"{ids} is not open, and no more answers are kept ahead.")

@@ -28,6 +28,8 @@ Op: TypeAlias = list[Any]
 - `["order", path, keys]`: in a dict, these keys come last now, in this order.
 """
 
+FEW = 4
+"""Lists of pairs whose keys are kept: those that were read last."""
 LONG, SHORT = 1_000, 4
 """Items of a list that is compared as text; of one that is written item by item."""
 KINDS = ("create", "set", "delete", "append", "add", "remove", "order")
@@ -180,6 +182,10 @@ def _diff(base: Json, new: Json, plan: Plan, path: list[Key], ops: list[Op]) -> 
     elif plan.kind == "set":
         _diff_sets(cast("list[Json]", base), cast("list[Json]", new), path, ops)
     elif plan.kind == "pairs" and _is_pairs(base) and _is_pairs(new):
+        old, members = cast("list[Json]", base), cast("list[Json]", new)
+        if len(members) > len(old) and all(map(is_, old, members)):  # seen at once, and their keys need not be read
+            ops.extend(["create", [*path, text_of(key)], value] for key, value in members[len(old) :])
+            return
         _diff_members(_by_key(base), _by_key(new), base, plan, path, ops)
     else:
         _diff_lists(cast("list[Json]", base), cast("list[Json]", new), plan, path, ops)
@@ -217,7 +223,10 @@ def _moved(base: Mapping[str, Json], new: Mapping[str, Json], known: Container[K
 
 
 def _diff_sets(base: list[Json], new: list[Json], path: list[Key], ops: list[Op]) -> None:
-    before, after = _keys(base), _keys(new)
+    if set(map(type, base)) == set(map(type, new)) == {str}:
+        before, after = {item: item for item in base}, {item: item for item in new}
+    else:
+        before, after = _keys(base), _keys(new)
     removed = [item for key, item in before.items() if key not in after]
     added = [item for key, item in after.items() if key not in before]
     if removed:
@@ -284,6 +293,22 @@ class Writes:
         self.number = 0
         self.tells_numbers = tells_numbers
         self._root = _Place()
+        self._read: list[tuple[Json, dict[str, list[Json]]]] = []
+
+    def pairs(self, items: Any) -> dict[str, list[Json]] | None:
+        """The pairs of a list by their keys, which nobody changes; None where it is no list of pairs."""
+        for known, found in self._read:
+            if known is items:
+                return found
+        if not isinstance(items, list) or not _is_pairs(items):
+            return None
+        found = _pairs(items)
+        self.keep(items, found)
+        return found
+
+    def keep(self, items: Any, found: dict[str, list[Json]]) -> None:
+        """Keep the pairs of a list: to read tens of thousands takes longer than what a node does to them."""
+        self._read = [(items, found), *((known, it) for known, it in self._read if known is not items)][:FEW]
 
     def note(self, writer: str, ops: Iterable[Op]) -> None:
         """Note what was written."""
@@ -372,7 +397,7 @@ def apply(
         ValueError: The ops are none, or a person has removed the places that they change.
     """
     before = current if base is _MISSING else base
-    root = _Opened([current], [before], None, Plan(each=plan))
+    root = _Opened([current], [before], (None, None), Plan(each=plan), writes)
     for op in ops:
         if op[0] not in KINDS or not isinstance(op[1], list):
             raise ValueError(f"{op!r} is no change of a state.")
@@ -412,20 +437,27 @@ class _Opened:
     Args:
         container: What it is now, which may be changed in place.
         base: What it was when the node began.
-        base_pairs: The pairs of that, where it is the same as now.
+        pairs: The pairs of the two, if they are such; of the first, which may be changed.
         plan: How it merges.
+        writes: What knows the pairs of what has been read before.
     """
 
-    __slots__ = ("_base", "_base_pairs", "_inside", "_is_unwritten", "_pairs", "container", "plan")
+    __slots__ = ("_base", "_base_pairs", "_inside", "_is_unwritten", "_pairs", "_writes", "container", "plan")
 
-    def __init__(self, container: Any, base: Json, base_pairs: dict[str, Json] | None, plan: Plan) -> None:
+    def __init__(
+        self,
+        container: Any,
+        base: Json,
+        pairs: tuple[dict[str, list[Json]] | None, dict[str, list[Json]] | None],
+        plan: Plan,
+        writes: Writes,
+    ) -> None:
         self.container = container
         self.plan = plan
         self._base = base
         self._inside: dict[Key, _Opened] = {}
-        is_pairs = plan.kind == "pairs" and isinstance(container, list) and _is_pairs(container)
-        self._pairs: dict[str, list[Json]] | None = _pairs(container) if is_pairs else None
-        self._base_pairs = base_pairs
+        self._pairs, self._base_pairs = pairs
+        self._writes = writes
         self._is_unwritten = False
 
     def plan_at(self, path: list[Key]) -> Plan:
@@ -470,10 +502,10 @@ class _Opened:
         if not isinstance(here, dict | list):
             return None
         base = self.was(key)
-        inside = _Opened(cast("Any", here).copy(), base, None, self.plan.at(key, self.container))
-        if inside._pairs is not None and isinstance(base, list):
-            is_same = base is here
-            inside._base_pairs = inside._pairs.copy() if is_same else _pairs(base) if _is_pairs(base) else None
+        plan, writes = self.plan.at(key, self.container), self._writes
+        now = writes.pairs(here) if plan.kind == "pairs" else None
+        pairs = (None, None) if now is None else (now.copy(), writes.pairs(base))
+        inside = _Opened(cast("Any", here).copy(), base, pairs, plan, writes)
         self._inside[key] = inside
         self.put(key, inside.container)
         return inside
@@ -510,6 +542,7 @@ class _Opened:
             inside.write()
         if self._is_unwritten and self._pairs is not None:
             self.container[:] = self._pairs.values()
+            self._writes.keep(self.container, self._pairs)
             self._is_unwritten = False
 
 
@@ -526,6 +559,11 @@ def _has_index(container: Any, key: Key) -> bool:
 
 def _pairs(items: Any) -> dict[str, list[Json]]:
     return {text_of(pair[0]): pair for pair in items}
+
+
+def _pairs_of(value: Json) -> dict[str, list[Json]]:
+    """The pairs of what may be none."""
+    return _pairs(value) if isinstance(value, list) and _is_pairs(value) else {}
 
 
 def _put(members: dict[Any, Json], key: Key, value: Json) -> None:
@@ -619,15 +657,18 @@ def over_edit(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
         return mine
     if not _is_alike(base, mine):
         base = _MISSING
+    is_pairs = isinstance(mine, list) and plan.kind == "pairs" and _is_pairs(mine)
+    # Read once: for each of their keys anew it would take the square of their number.
+    was, now = (_pairs_of(base), _pairs_of(current)) if is_pairs else (None, None)
 
     def inside(key: Key, item: Json) -> Json:
-        return over_edit(_child(base, plan, key), _child(current, plan, key), item, plan.at(key, mine))
+        return over_edit(_of(base, was, key), _of(current, now, key), item, plan.at(key, mine))
 
     if isinstance(mine, dict):
         return {key: inside(key, item) for key, item in cast("dict[str, Json]", mine).items()}
     if isinstance(mine, list) and plan.kind != "set":
         items = cast("list[Json]", mine)
-        if plan.kind == "pairs" and _is_pairs(items):
+        if is_pairs:
             return [[key, inside(text_of(key), item)] for key, item in items]
         if base is not _MISSING and len(base) == len(items):  # else nobody can tell which item is which
             return [inside(index, item) for index, item in enumerate(items)]
@@ -695,7 +736,8 @@ def _child(value: Json, plan: Plan, key: Key) -> Json:
 
 
 def _is_pairs(items: Any) -> bool:
-    return all(isinstance(item, list) and len(cast("list[Json]", item)) == 2 for item in items)
+    # Without a look at each by itself: there may be tens of thousands, and this is asked for each change of them.
+    return set(map(type, items)) <= {list} and set(map(len, items)) <= {2}
 
 
 def _by_key(pairs: Any) -> dict[str, Json]:
@@ -703,6 +745,8 @@ def _by_key(pairs: Any) -> dict[str, Json]:
 
 
 def _keys(items: list[Json]) -> dict[str, Json]:
+    if set(map(type, items)) == {str}:
+        return dict(zip(map(encode_basestring_ascii, items), items, strict=True))
     return {text_of(item): item for item in items}
 
 

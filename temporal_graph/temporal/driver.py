@@ -362,14 +362,16 @@ class Driver:
                 self._come_for_large()
                 if is_draining:
                     self._be_patient()
-                elif not self.engine.paused:
+                elif not self.engine.paused and not self.turns.is_resting:
                     self._start_ready()
                 if self._timers.set() or is_told:
                     self._command()
                 self._showing.show(self.engine)
                 self._show_details()
                 self._leave_a_mark(has_changed=has_changed)
-                await workflow.wait_condition(lambda: self._is_woken or bool(self._arrived))
+                await workflow.wait_condition(
+                    lambda: self._is_woken or (bool(self._arrived) and not self.turns.is_resting)
+                )
                 if self._unreadable is not None:
                     raise self._unreadable
                 self._is_woken = False
@@ -607,18 +609,26 @@ class Driver:
         return None
 
     def _take_arrived(self) -> None:
-        """Apply what came in this activation, in the order of the tasks, whatever order it came in."""
+        """Apply what came in this activation, in the order of the tasks, whatever order it came in.
+
+        What takes too long together is applied in the tasks that follow.
+        """
+        if self.turns.is_resting:
+            return
+        self.turns.begin()
         arrived, self._arrived = self._arrived, []
         arrived.sort(key=lambda item: item[0])
-        for _, name, result in arrived:
+        for count, (_, name, result) in enumerate(arrived, 1):
+            event = result
             if isinstance(result, Due):
                 self._has_moved = True
                 self._come_due(name, result)
-                continue
-            event = result if not isinstance(result, asyncio.Future) else self._event(name, result)
-            if event is not None:
+            elif (event := self._event(name, result) if isinstance(result, asyncio.Future) else result) is not None:
                 self._has_moved = True
                 self._apply(event)
+            if event is not None and self.engine.status == "running" and self.turns.rests():
+                self._arrived[:0] = arrived[count:]
+                break
         self._check_end()
 
     def _on_due(self, interrupt_id: str, due: Due) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import fields
 from typing import Any
 
@@ -17,6 +18,8 @@ from .payloads import from_raw
 
 PAGE = 1_000_000
 """Bytes of JSON after which a page of checkpoints ends."""
+LONGEST = 0.3
+"""Seconds of a processor after which it ends: the SDK gives a query up that takes two."""
 
 
 def page(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
@@ -27,6 +30,7 @@ def page(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
         the checkpoint asked for; `checkpoints`; `more`, whether there are more; `run_id`, this history, and
         `previous_run_id`, the one before it, if there is one.
     """
+    began = time.thread_time()
     past = engine.past(_number(question))
     state = past.state
     found: list[dict[str, Any]] = []
@@ -34,7 +38,7 @@ def page(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
     while (checkpoint := past.next()) is not None:
         item = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
         size += size_of(compact(item))
-        if found and size > PAGE:
+        if found and (size > PAGE or time.thread_time() - began > LONGEST):
             more = True
             past.put_back(checkpoint)
             engine.leave(past)

@@ -90,7 +90,7 @@ class Sent:
         return (was_too_much and workflow.patched(f"{BYTES}-replies-{self._task}")) or workflow.patched(name)
 
     def _fits(self, size: int, beside: int) -> bool:
-        """Whether so many bytes can go along; if there is nothing yet but as many reserved beside it, any number can."""
+        """Whether so many bytes can go along; any number where there is nothing but as many reserved beside it."""
         return (not self._size and self._reserved <= beside) or (
             self._size + self._reserved + self._cost(size) <= BUDGET
         )

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 ENOUGH = 0.1
 """Seconds of a processor that one task has for what comes by signal; a replay of it takes as many, however slowly."""
+ENOUGH_RESULTS = 0.25
+"""Seconds of a processor that what nodes have returned has at once: of that there is more, and the next task is far."""
 AT_MOST = 1.0
 """Seconds that pass meanwhile, at most: a task that takes 2 is given up, and tried again for ever."""
 PAUSE = 0.001
@@ -42,6 +44,10 @@ class Turns:
         self._done = 0
         self._task = (-1, -1)
         self._since = (0.0, 0.0)
+        self._moment: tuple[object, ...] = ()
+        self._began = (0.0, 0.0)
+        self._results = 0
+        self._rest: asyncio.Future[None] | None = None
         self.is_late = False
 
     @property
@@ -90,6 +96,34 @@ class Turns:
             finally:
                 self.is_late = False
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether what nodes have returned waits for the next task."""
+        return self._rest is not None
+
+    def begin(self) -> None:
+        """Note that what nodes have returned is about to be taken."""
+        moment = workflow.info().get_current_history_length(), threading.get_ident(), workflow.now()
+        if moment != self._moment:
+            self._moment, self._began = moment, clock()
+
+    def rests(self) -> bool:
+        """Whether what nodes have returned has had enough time for now; then the driver is woken in the next task.
+
+        One task may come to the driver many times, since its local nodes end one by one; each time counts by itself.
+        """
+        self._results += 1
+        if not self._is_over(f"{TURNS}-results-{self._results}", self._began, ENOUGH_RESULTS):
+            return False
+
+        def end(_: asyncio.Future[None]) -> None:
+            self._rest = None
+            self._wake()
+
+        self._rest = asyncio.ensure_future(workflow.sleep(PAUSE, summary="the rest of what has come at once"))
+        self._rest.add_done_callback(end)
+        return True
+
     async def finish_handlers(self) -> None:
         """Let all handlers finish, also those whose turn has not come."""
         while self._waiting or not workflow.all_handlers_finished():
@@ -104,16 +138,23 @@ class Turns:
     def _see_task(self) -> None:
         task = workflow.info().get_current_history_length(), threading.get_ident()
         if task != self._task:
-            self._task, self._since = task, (time.thread_time(), time.monotonic())
+            self._task, self._since = task, clock()
 
     def _is_enough(self) -> bool:
         """Whether this task has done enough."""
-        name = f"{TURNS}-{self._done}"
+        self._see_task()
+        return self._is_over(f"{TURNS}-{self._done}", self._since, ENOUGH)
+
+    def _is_over(self, name: str, since: tuple[float, float], enough: float) -> bool:
         if workflow.unsafe.is_replaying():
             return workflow.patched(name)
-        self._see_task()
-        worked, passed = time.thread_time() - self._since[0], time.monotonic() - self._since[1]
-        if (worked < ENOUGH and passed < AT_MOST) or not workflow.patched(name):
+        now = clock()
+        if (now[0] - since[0] < enough and now[1] - since[1] < AT_MOST) or not workflow.patched(name):
             return False
         self._command()
         return True
+
+
+def clock() -> tuple[float, float]:
+    """How long this thread has worked, and the time."""
+    return time.thread_time(), time.monotonic()

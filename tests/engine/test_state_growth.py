@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from temporal_graph.engine.state import Plan, Writes, apply, diff, same
+from temporal_graph.engine.state import Plan, Writes, apply, diff, over_edit, same
 from tests.engine.growing import MOST, growth
 
 SET, PAIRS = Plan("set"), Plan("pairs")
@@ -102,5 +102,15 @@ def test_one_more_entry_costs_what_a_copy_costs(kind: str) -> None:
                 apply(start, [one[kind]], PLAN, writes=Writes())
 
         return run
+
+    assert growth(make, 300) < MOST
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_of_what_a_person_has_edited_are_merged(name: str) -> None:
+    def make(count: int) -> Callable[[], object]:
+        base, new = CHANGES[name](count)
+        edited = {field: value[::-1] if isinstance(value, list) else value for field, value in new.items()}
+        return lambda: over_edit(base, edited, new, PLAN)
 
     assert growth(make, 300) < MOST
