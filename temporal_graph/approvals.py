@@ -306,7 +306,7 @@ class ApprovalQueue:
                     "An ApprovalQueue knows no graph, and cannot check where a Command leads. Send it with "
                     "graph.get_run(client, run_id).resume(Command(goto=...))."
                 )
-            sent.update(dump_command("", {}, command))
+            sent.update(dump_command("", {}, None, command))
         elif value is not NOTHING:
             sent["value"] = to_json("The answer", value)
         sent.update(

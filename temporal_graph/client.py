@@ -228,7 +228,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             NoWorkerError: No worker answers.
         """
-        sent = {"values": dump_fields(update), **sending.conditions(expected_version, actor)}
+        sent = {"values": dump_fields(self._graph.state, update), **sending.conditions(expected_version, actor)}
         changed = await self._calls.ask(self._client, self.id, UPDATE_STATE, sent)
         return read_state(self._graph, changed["values"])
 
@@ -417,7 +417,7 @@ class GraphRun(Generic[OutputT, StateT]):
         """
         id, task_queue = sending.id_of_run(id), sending.queue_of_workers(task_queue)
         data = await self._looks.snapshot_at(self._client, self.id, sending.checkpoint_id(checkpoint_id))
-        changes = None if update is None else dump_fields(update)
+        changes = None if update is None else dump_fields(self._graph.state, update)
         forked(self._graph, data, changes, datetime.now(UTC).isoformat())  # what would fail in the run is to fail here
         message = {
             "snapshot": compact(data),

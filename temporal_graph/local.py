@@ -246,7 +246,7 @@ class LocalRun(Generic[OutputT, StateT]):
             RefusedError: The state does not take it; nothing has changed.
         """
         engine = self._up_to_date()
-        values, only_if = dump_fields(update), sending.conditions(expected_version, actor)
+        values, only_if = dump_fields(self._graph.state, update), sending.conditions(expected_version, actor)
         try:
             check_names(actor=only_if["actor"])
             engine.update(values, only_if["expected_version"], self._now(), only_if["actor"])
@@ -363,7 +363,7 @@ class LocalRun(Generic[OutputT, StateT]):
         for checkpoint, then in engine.checkpoints():
             if str(checkpoint.number) == wanted:
                 data = snapshot.dump(then)
-                changes = None if update is None else dump_fields(update)
+                changes = None if update is None else dump_fields(self._graph.state, update)
                 run: LocalRun[OutputT, StateT] = LocalRun(self._registered, self._given)
                 run._ahead = self._ahead
                 run._engine = forked(self._graph, data, changes, self._now())

@@ -35,7 +35,7 @@ def answer(
     }
     if isinstance(value, Command):
         command: Command[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        sent.update(dump_command(graph.name, graph.targets, command))
+        sent.update(dump_command(graph.name, graph.targets, graph.state, command))
     elif value is not NOTHING:
         sent["value"] = to_json("The answer", value)
     return sent

@@ -248,8 +248,21 @@ def fields_with_defaults(model: Schema) -> tuple[str, ...]:
     return tuple(inner["fields"]) if has_some else ()
 
 
+def is_tagged(value: Any) -> bool:
+    """Whether something in JSON is an object beside the name of its type."""
+    found = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return found.keys() == {"$type", "value"} and isinstance(found["$type"], str) and isinstance(found["value"], dict)
+
+
+def untagged(value: Any) -> Any:
+    """The object itself."""
+    return untagged(value["value"]) if is_tagged(value) else value
+
+
 def setting(before: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A model (or anything else) as JSON, with some fields set."""
+    """A model (or anything else) as JSON, with some fields set; it stays of the type that it says it is of."""
+    if is_tagged(before):
+        return {**before, "value": setting(before["value"], fields)}
     merged = {**before, **fields}
     if UNSET in before and UNSET not in fields:
         merged[UNSET] = [name for name in before[UNSET] if name not in fields]

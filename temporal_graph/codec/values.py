@@ -26,6 +26,7 @@ from . import dynamic
 from .answers import answer_schema
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .exact import is_marked, quick
+from .fields import FieldWriters
 from .names import unique_name
 from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
 from .text import compact
@@ -92,6 +93,18 @@ class ValueCodec:
             is_pydantics = isinstance(error, PydanticSerializationError | ValueError | RecursionError | TypeError)
             reason = _plain(message_of(error)) if is_pydantics else error_text(error)
             raise EncodeError(f"{shown(value)} is not what is declared, {self.name}: {reason}") from error
+
+    def dump_field(self, name: str, value: Any) -> Any:
+        """The value of one field as JSON: as it stands in what `dump` writes.
+
+        Raises:
+            LookupError: There is no such field, or the value is not of its type.
+        """
+        return self._fields.write(name, value)
+
+    @functools.cached_property
+    def _fields(self) -> FieldWriters:
+        return FieldWriters(self.schema, self._codec)
 
     def write(self, value: Any) -> str:
         """As compact JSON that comes back: what its validators, too, have nothing against.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from ..codec import DecodeError, EncodeError, ValueCodec, new_errors, shown
-from ..codec.exact import setting
+from ..codec.exact import is_tagged, setting, untagged
 from ..codec.text import compact
 from ..engine.events import listed
 from ..engine.state import Json, same
@@ -40,12 +40,20 @@ def edited(codec: ValueCodec | None, state: Json, update: Json) -> tuple[Json, l
         return _mended(codec, before, fields, error)
     except EncodeError as error:
         return None, [_wrong([], str(error))]
-    unknown = [name for name in fields if name not in after]
+    inside = untagged(after)
+    unknown = [name for name in fields if name not in inside]
     if unknown:
-        known = ", ".join(repr(name) for name in after)
+        known = ", ".join(repr(name) for name in inside)
         return None, [_wrong([name], f"the state has no such field; its fields: {known}") for name in unknown]
+    return _keeping(before, after), []
+
+
+def _keeping(before: dict[str, Json], after: dict[str, Json]) -> dict[str, Json]:
+    """What has come of a state, with the same objects where nothing has changed."""
+    if is_tagged(before) and is_tagged(after) and before["$type"] == after["$type"]:
+        return {**after, "value": _keeping(before["value"], after["value"])}
     kept = {name: before[name] for name, item in after.items() if name in before and same(before[name], item)}
-    return {name: kept.get(name, item) for name, item in after.items()}, []
+    return {name: kept.get(name, item) for name, item in after.items()}
 
 
 def check_state(codec: ValueCodec, data: str, before: str, known: Callable[[], list[dict[str, Any]]] = list) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, cast, get_origin
 
-from pydantic_core import to_jsonable_python
 from pydantic_graph import BaseNode, End, JoinNode, StepContext, StepNode
 from pydantic_graph.step import NodeStep, Step
 
@@ -34,7 +33,7 @@ from .editing import check_state, edited
 from .policies import Policies
 from .reading import reading
 from .step_functions import StepFunction
-from .targets import to_json
+from .targets import dump_fields, to_json
 
 
 class DrainedStream(list[Any]):
@@ -303,7 +302,7 @@ class NodeRunner:
             now = None if self._state is None else json.loads(self._state.dump(state))
             if self._state is not None and before is not None:
                 check_state(self._state, compact(now), before, asker.wrong_by_now)
-            after, errors = edited(self._state, now, to_jsonable_python(dict(update)))
+            after, errors = edited(self._state, now, dump_fields(self._state, update))
             if errors:
                 listed = "; ".join(
                     f"{'.'.join(map(str, error['loc'])) or 'update'}: {error['msg']}" for error in errors

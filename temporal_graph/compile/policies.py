@@ -405,7 +405,7 @@ class Policies:
     def _dump_end(self, policy: InterruptPolicy) -> dict[str, Json] | None:
         if not isinstance(policy.on_timeout, Command):
             return None
-        end = dump_command(self._graph, self._targets, policy.on_timeout)
+        end = dump_command(self._graph, self._targets, self._state, policy.on_timeout)
         update = end.get("state_update")
         if update and self._state is None:
             raise GraphInputError(f"Graph {self._graph!r} has no state_type, so there is no state to update.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, cast
@@ -70,8 +71,16 @@ def _dump(codec: ValueCodec, node_id: str, value: Any) -> Json:
         raise GraphInputError(f"{value!r} does not fit node {node_id!r}: {error}") from error
 
 
-def dump_command(graph: str, targets: Mapping[str, ValueCodec], command: Command[Any]) -> dict[str, Json]:
+def dump_command(
+    graph: str, targets: Mapping[str, ValueCodec], state: ValueCodec | None, command: Command[Any]
+) -> dict[str, Json]:
     """The fields of an answer that a command stands for: `value`, `state_update`, `goto`.
+
+    Args:
+        graph: The graph's name, for messages.
+        targets: What each node takes, and the end.
+        state: The type of the state; None where nobody knows.
+        command: The command.
 
     Raises:
         GraphInputError: It leads to no node, does nothing, or something in it cannot be written as JSON.
@@ -80,7 +89,7 @@ def dump_command(graph: str, targets: Mapping[str, ValueCodec], command: Command
     if command.resume is not NOTHING:
         sent["value"] = to_json("The answer", command.resume)
     if command.update is not None:
-        sent["state_update"] = dump_fields(command.update)
+        sent["state_update"] = dump_fields(state, command.update)
     if command.goto is not None:
         sent["goto"] = dump_goto(graph, targets, command.goto)
     if not any(name in sent for name in ("value", "goto")) and not sent.get("state_update"):
@@ -91,15 +100,22 @@ def dump_command(graph: str, targets: Mapping[str, ValueCodec], command: Command
     return sent
 
 
-def dump_fields(update: Any) -> dict[str, Json]:
-    """Fields of the state, with their new values.
+def dump_fields(state: ValueCodec | None, update: Any) -> dict[str, Json]:
+    """Fields of the state with new values: as the state has them, or as plain JSON where they are of another type.
 
     Raises:
         GraphInputError: It is no mapping; or one of them cannot be written as JSON.
     """
     if not isinstance(update, Mapping):
         raise GraphInputError(f"A change of the state is a mapping from fields to new values, and not {shown(update)}.")
-    return {str(name): to_json(f"The new value of {str(name)!r}", value) for name, value in update.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return {str(name): _dump_field(state, str(name), value) for name, value in update.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _dump_field(state: ValueCodec | None, name: str, value: Any) -> Json:
+    if state is not None:
+        with contextlib.suppress(LookupError):
+            return state.dump_field(name, value)
+    return to_json(f"The new value of {name!r}", value)
 
 
 def to_json(what: str, value: Any) -> Json:

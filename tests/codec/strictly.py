@@ -47,5 +47,5 @@ def _inside(value: Any) -> Any:
         fields = {name: exactly(getattr(value, name)) for name in type(value).model_fields}
         return fields, sorted(value.model_fields_set), exactly(value.__pydantic_extra__)
     if hasattr(value, "__dataclass_fields__"):
-        return {name: exactly(getattr(value, name)) for name in value.__dataclass_fields__}
+        return tuple((name, exactly(getattr(value, name))) for name in value.__dataclass_fields__)
     return value
