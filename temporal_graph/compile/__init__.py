@@ -26,7 +26,7 @@ from . import hints
 from .answers import AnswerForm, required_fields
 from .build import Transforms, build, with_gotos
 from .checks import check_async
-from .functions import CompiledFunctions, JoinCode, transform_chain
+from .functions import CompiledFunctions, JoinCode, TransformChain
 from .gotos import command_targets, gives_only_commands, without_commands
 from .hints import Namespace
 from .memory import refuse_memory
@@ -284,14 +284,16 @@ class _Compiler:
                 )
         return items
 
-    def _transforms(self, spec: GraphSpec, transforms: Transforms) -> dict[str, tuple[Any, ValueCodec | None]]:
-        made: dict[str, tuple[Any, ValueCodec | None]] = {}
+    def _transforms(
+        self, spec: GraphSpec, transforms: Transforms
+    ) -> dict[str, tuple[TransformChain, ValueCodec | None]]:
+        made: dict[str, tuple[TransformChain, ValueCodec | None]] = {}
         for path_id, functions in transforms.items():
             type_ = hints.of_transform(path_id, functions[-1], self.namespace).output
             codec = (
                 None if type_ is hints.UNKNOWN else self._codec_of(type_, f"what the transform on {path_id!r} returns")
             )
-            made[path_id] = (transform_chain(functions), codec)
+            made[path_id] = (TransformChain(path_id, functions), codec)
         return made
 
     def _forms(self, spec: GraphSpec, steps: Mapping[str, Step[Any, Any, Any, Any]]) -> dict[str, AnswerForm]:

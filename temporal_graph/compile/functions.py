@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args, get_origin
 
@@ -19,7 +21,7 @@ from ..codec.answers import answer_errors
 from ..codec.exact import UNSET, setting
 from ..codec.text import compact, elements
 from ..commands import Send, SendsTo
-from ..engine.events import Encoded, OutdatedError, clipped, listed, message_of
+from ..engine.events import BlamedError, Encoded, OutdatedError, clipped, listed, message_of, type_of
 from ..engine.functions import Value
 from ..engine.spec import END, Path
 from ..engine.state import Json, Plan
@@ -34,10 +36,19 @@ from .targets import arriving
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A value that user code in the driver has made, and the type that it declared, if any."""
+    """A value that user code in the driver has made.
+
+    Attributes:
+        value: The value.
+        codec: The type that the code declared, if any.
+        where: The join or path of the code.
+        maker: The code, in words.
+    """
 
     value: Any
     codec: ValueCodec | None
+    where: str = ""
+    maker: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class CompiledFunctions:
         inputs: Mapping[str, ValueCodec],
         nodes: frozenset[str],
         items: Mapping[str, ValueCodec | None],
-        transforms: Mapping[str, tuple[Callable[..., Any], ValueCodec | None]],
+        transforms: Mapping[str, tuple[TransformChain, ValueCodec | None]],
         decisions: Mapping[str, Decision[Any, Any, Any]],
         joins: Mapping[str, JoinCode],
         forms: Mapping[str, AnswerForm],
@@ -111,6 +122,10 @@ class CompiledFunctions:
 
     def rest(self, node_id: str, value: Value) -> Encoded:
         """See `Functions.rest`."""
+        with _blaming(value):
+            return self._rest(node_id, value)
+
+    def _rest(self, node_id: str, value: Value) -> Encoded:
         reader = self._inputs[node_id]
         if isinstance(value, Encoded):
             if value.type in (None, reader.name):
@@ -138,14 +153,16 @@ class CompiledFunctions:
         """See `Functions.walk`."""
         transform, codec = self._transforms[path.id]
         cell = StateCell(state, self._state, self._plan)
-        result = transform(f"The transform on {path.id!r}", cell, self._load(value))
+        with _blaming(value):
+            result, maker = transform(f"The transform on {path.id!r}", cell, self._load(value))
         if codec is not None and isinstance(result, Iterator):  # which can be read but once
             items = list(cast("Iterator[Any]", result))
             self._check(codec, items, value)
             result = iter(items)
         elif codec is not None:
-            self._check(codec, result, value)
-        return Live(result, codec), cell.result()
+            with _blaming(Live(result, codec, path.id, maker)):
+                self._check(codec, result, value)
+        return Live(result, codec, path.id, maker), cell.result()
 
     def _check(self, codec: ValueCodec, made: Any, source: Value) -> None:
         """Look whether something that was made of a value is what is declared; what was wrong before is not its fault.
@@ -166,6 +183,11 @@ class CompiledFunctions:
         """See `Functions.choose`."""
         decision = self._decisions[decision_id]
         loaded = self._load(value)
+        with _blaming(value):
+            return self._choose(decision_id, decision, loaded)
+
+    @staticmethod
+    def _choose(decision_id: str, decision: Decision[Any, Any, Any], loaded: Any) -> int:
         for index, branch in enumerate(decision.branches):
             if _matches(branch, loaded):
                 return index
@@ -183,10 +205,11 @@ class CompiledFunctions:
             if pieces is not None:
                 return [Encoded(piece, codec.name) for piece in pieces]
         loaded = self._load(value)
-        try:
-            iterator = iter(loaded)
-        except TypeError:
-            raise TypeError(f"Cannot map non-iterable value: {shown(loaded)}") from None
+        with _blaming(value):
+            try:
+                iterator = iter(loaded)
+            except TypeError:
+                raise TypeError(f"Cannot map non-iterable value: {shown(loaded)}") from None
         return [Live(item, codec) for item in iterator]
 
     # -- Joins ------------------------------------------------------------------------------------------------------
@@ -199,16 +222,25 @@ class CompiledFunctions:
     def reduce(self, join_id: str, current: Any, value: Value, state: Json) -> tuple[Any, bool, Json]:
         """See `Functions.reduce`."""
         join = self._joins[join_id]
+        loaded = self._load(value)
+        with _blaming(self._collected(join_id, current), unless=lambda: self.initial(join_id) is None):
+            return self._reduce(join_id, join, current, loaded, state)
+
+    def _reduce(self, join_id: str, join: JoinCode, current: Any, loaded: Any, state: Json) -> tuple[Any, bool, Json]:
         if not join.takes_context:
-            return join.reducer(current, self._load(value)), False, state
+            return join.reducer(current, loaded), False, state
         cell = StateCell(state, self._state, self._plan)
         context = DriverReducerContext(f"The reducer of join {join_id!r}", cell, current)
-        reduced = join.reducer(context, current, self._load(value))
+        reduced = join.reducer(context, current, loaded)
         return reduced, context.cancels, cell.result()
 
     def joined(self, join_id: str, current: Any) -> Value:
         """See `Functions.joined`."""
-        return Live(current, self._joins[join_id].joined)
+        return self._collected(join_id, current)
+
+    def _collected(self, join_id: str, current: Any) -> Live:
+        join = self._joins[join_id]
+        return Live(current, join.joined, join_id, f"the reducer {_name(join.reducer)!r}")
 
     def dump_join(self, join_id: str, current: Any) -> Json:
         """See `Functions.dump_join`."""
@@ -370,15 +402,45 @@ class CompiledFunctions:
         return isinstance(fields, dict) and all(cast("Any", fields).get(name) is not None for name in form.fields)
 
 
-def transform_chain(functions: Sequence[Callable[..., Any]]) -> Callable[[str, StateCell, Any], Any]:
+class TransformChain:
     """The transforms of one path, as one function."""
 
-    def run(where: str, cell: StateCell, value: Any) -> Any:
-        for function in functions:
-            value = function(DriverStepContext(where, cell, value))
-        return value
+    def __init__(self, path_id: str, functions: Sequence[Callable[..., Any]]) -> None:
+        self._path_id = path_id
+        self._functions = functions
 
-    return run
+    def __call__(self, where: str, cell: StateCell, value: Any) -> tuple[Any, str]:
+        """What the last one makes of what the ones before have made; and whose it is, or since whom it is None."""
+        made: Live | None = None
+        for function in self._functions:
+            with _blaming(made):
+                value = function(DriverStepContext(where, cell, value))
+            if made is None or made.value is not None or value is not None:
+                made = Live(value, None, self._path_id, f"the transform {_name(function)!r}")
+        return value, "" if made is None else made.maker
+
+
+@contextlib.contextmanager
+def _blaming(value: Value | None, unless: Callable[[], bool] = lambda: False) -> Generator[None]:
+    """Say of an error with what somebody has made that it is None, as of a function that has forgotten `return`."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(value, Live) or value.value is not None or not value.maker:
+            raise
+        if isinstance(error, BlamedError | OutdatedError) or unless():
+            raise
+        message = (
+            f"{value.maker} returned None. Has it forgotten its return? What gets that cannot take it: "
+            f"{type_of(error)}: {message_of(error)}"
+        )
+        raise BlamedError(value.where, message) from error
+
+
+def _name(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = cast("Any", function).func
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def _readable(codec: ValueCodec, value: Any) -> str:

@@ -104,6 +104,18 @@ class OutdatedError(Exception):
         super().__init__(f"{CANNOT_READ} {what}: {message_of(error)}")
 
 
+class BlamedError(Exception):
+    """Something else is to blame for an error than the place where it came up.
+
+    Attributes:
+        where: What is to blame.
+    """
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(message)
+        self.where = where
+
+
 # -- Outcomes: how a step ended -------------------------------------------------------------------------------------
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from .breakpoints import Breakpoints
 from .events import (
+    BlamedError,
     Cancel,
     CloseInterrupt,
     Command,
@@ -506,6 +507,9 @@ class Walker:
             if is_the_runtimes(error) or (isinstance(error, OutdatedError) and self.is_anothers):
                 raise
             cause = error.__cause__ if isinstance(error, OutdatedError) and error.__cause__ is not None else error
+            if isinstance(error, BlamedError) and error.__cause__ is not None:
+                failure = replace(failure_of(error.where, error.__cause__), message=str(error))
+                raise RunFailedError(failure) from error.__cause__
             raise RunFailedError(failure_of(where, cause)) from cause
 
 
