@@ -15,7 +15,6 @@ from .commands import NOTHING, Command
 from .compile.targets import dump_command, shown, to_json
 from .errors import AnswerRefusedError, GraphError, GraphInputError
 from .sending import id_of_run, said, text_of
-from .temporal.names import GET_STATE, PENDING_INTERRUPTS
 from .verdicts import verdict
 from .views import Accepted, Interrupt, read_accepted, read_interrupts
 
@@ -239,7 +238,7 @@ class ApprovalQueue:
             RunNotFoundError: There is no such run.
             NoWorkerError: No worker answers.
         """
-        return read_interrupts(await self._looks.query(self._client, id_of_run(run_id, "run_id"), PENDING_INTERRUPTS))
+        return read_interrupts(await self._looks.questions(self._client, id_of_run(run_id, "run_id")))
 
     async def refresh(self, graph: str | Sequence[str]) -> int:
         """Have runs set the attributes that were waiting when these were registered.
@@ -397,7 +396,7 @@ class ApprovalQueue:
         answer_id: str | None,
     ) -> Accepted:
         text_of("comment" if is_yes else "reason", text)
-        state: Mapping[str, Any] = await self._looks.query(self._client, id_of_run(run_id, "run_id"), GET_STATE)
+        state: Mapping[str, Any] = await self._looks.standing(self._client, id_of_run(run_id, "run_id"))
         for accepted in [*state["answered"], *(vote for item in state["interrupts"] for vote in _votes(item))]:
             if answer_id is not None and accepted["answer_id"] == answer_id:
                 return read_accepted(accepted)

@@ -18,7 +18,6 @@ from .starting import forked, kept_with, node_ids
 from .temporal.names import (
     EXTEND,
     PAUSE,
-    PENDING_INTERRUPTS,
     REASSIGN,
     RESUME_ALL,
     SET_BREAKPOINTS,
@@ -81,7 +80,7 @@ class GraphRun(Generic[OutputT, StateT]):
             RunNotFoundError: There is no such run.
             NoWorkerError: No worker answers.
         """
-        return read_interrupts(await self._looks.query(self._client, self.id, PENDING_INTERRUPTS))
+        return read_interrupts(await self._looks.questions(self._client, self.id))
 
     async def get_state(self) -> RunState[StateT]:
         """Where the run stands; also after its end, and where no worker that is there can go on with it (`blocked`).

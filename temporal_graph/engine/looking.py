@@ -3,17 +3,55 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from .engine import Engine
+from .questions import Interrupt
+from .sizes import json_size
 from .state import Json
 
+PAGE = 1_000_000
+"""Bytes of JSON of the questions in one answer: a server takes 2 MiB."""
 
-def interrupts(engine: Engine) -> list[dict[str, Json]]:
-    """The questions that are open, oldest first."""
+
+def page(engine: Engine, after: Json = None) -> dict[str, Json]:
+    """Questions that are open, oldest first, as many as go into one answer.
+
+    Args:
+        engine: The run.
+        after: `next` of the page before this one; None for the first.
+
+    Returns:
+        `interrupts`; `next`, what to ask for the next page with, or None.
+    """
+    found: list[dict[str, Json]] = []
+    size = 0
     problem = engine.problem
-    opened = (interrupt.public() for interrupt in engine.questions.open.values())
-    return [{**question, "problem": question["problem"] or problem} for question in opened]
+    for interrupt in _opened_after(engine, after):
+        question = interrupt.public()
+        question["problem"] = question["problem"] or problem
+        size += json_size(question)
+        if found and size > PAGE:
+            return {"interrupts": found, "next": [found[-1]["interrupt_id"], found[-1]["created_at"]]}
+        found.append(question)
+    return {"interrupts": found, "next": None}
+
+
+def _opened_after(engine: Engine, after: Json) -> list[Interrupt]:
+    opened = list(engine.questions.open.values())
+    if not isinstance(after, list) or len(cast("list[Json]", after)) != 2:
+        return opened
+    name, at = map(str, cast("list[Json]", after))
+    if name in engine.questions.open:
+        return opened[list(engine.questions.open).index(name) + 1 :]
+    return [interrupt for interrupt in opened if interrupt.created_at >= at]  # it was answered since
+
+
+def _first(engine: Engine) -> dict[str, Json]:
+    """The first page of questions, in what tells of more than these."""
+    found = page(engine)
+    more = {} if found["next"] is None else {"next_interrupts": found["next"]}
+    return {"interrupts": found["interrupts"], **more}
 
 
 def standing(engine: Engine) -> dict[str, Any]:
@@ -27,7 +65,7 @@ def standing(engine: Engine) -> dict[str, Any]:
         "values": engine.state,
         "version": engine.shared.version,
         "next": engine.next_nodes,
-        "interrupts": interrupts(engine),
+        **_first(engine),
         "breakpoints": {"before": list(engine.breakpoints.before), "after": list(engine.breakpoints.after)},
         "early": [kept.public() for kept in engine.questions.ahead],
         "answered": [accepted.public() for accepted in engine.questions.accepted.values()],
@@ -48,7 +86,7 @@ def stopped(engine: Engine) -> dict[str, Any]:
     return {
         "status": "blocked" if problem is not None and engine.standing == "waiting" else engine.standing,
         "problem": problem,
-        "interrupts": interrupts(engine),
+        **_first(engine),
         "output": json.loads(engine.output.data) if engine.output is not None else None,
         "state": engine.state,
         "failure": engine.failure.dump() if engine.failure is not None else None,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from temporalio.client import (
     Client,
@@ -27,7 +27,7 @@ from .blocked import unless_blocked, why_blocked
 from .crowd import crowd_of
 from .failures import paused, raise_failure, raise_rpc, reading, unanswered
 from .glancing import PAUSED, WAIT, describe, raise_unanswered
-from .names import AUDIT, GET_STATE, HISTORY, SNAPSHOT
+from .names import AUDIT, GET_STATE, HISTORY, PENDING_INTERRUPTS, SNAPSHOT
 from .payloads import from_raw
 
 
@@ -90,6 +90,34 @@ async def query(client: Client, id: str, name: str, *args: Any, run_id: str | No
         await raise_unanswered(client, id, error)
 
 
+async def questions(client: Client, id: str, after: Any = None) -> list[Mapping[str, Any]]:
+    """The questions of a run that are open, oldest first, all of them.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        NoWorkerError: No worker answers.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    while True:
+        page: Any = await query(client, id, PENDING_INTERRUPTS, {"after": after})
+        if isinstance(page, list):  # of a worker of an earlier release
+            return cast("list[Mapping[str, Any]]", page)
+        found |= {item["interrupt_id"]: item for item in page["interrupts"]}
+        after = page["next"]
+        if after is None:
+            return list(found.values())
+
+
+async def with_all(client: Client, id: str, found: Any) -> Any:
+    """What a run has told of itself, with all questions that are open, where they are more than went along."""
+    told = cast("dict[str, Any]", found)
+    if not isinstance(found, dict) or "next_interrupts" not in told:
+        return told
+    more = await questions(client, id, told.pop("next_interrupts"))
+    known = {item["interrupt_id"]: item for item in (*told["interrupts"], *more)}
+    return {**told, "interrupts": list(known.values())}
+
+
 async def standing(client: Client, id: str) -> Mapping[str, Any]:
     """Where a run stands: what it says, or of one that Temporal itself has paused, just that.
 
@@ -98,7 +126,7 @@ async def standing(client: Client, id: str) -> Mapping[str, Any]:
         NoWorkerError: No worker answers.
     """
     try:
-        return await query(client, id, GET_STATE)
+        return await with_all(client, id, await query(client, id, GET_STATE))
     except RunPausedError:
         return {**nothing(), "status": "paused", "is_known": False}
 

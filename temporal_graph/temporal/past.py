@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -82,6 +82,15 @@ def snapshot_at(engine: RecordingEngine, question: RawValue) -> dict[str, Any] |
     past = engine.past(number - 1)
     checkpoint = past.next()
     return snapshot.dump(past.engine) if checkpoint is not None and checkpoint.number == number else None
+
+
+def asked_after(question: RawValue) -> tuple[Any] | None:
+    """What comes after `{"after": ...}`, null too; None where nothing is asked like this."""
+    try:
+        asked = json.loads(from_raw(question))
+    except ValueError:
+        return None
+    return (cast("dict[str, Any]", asked)["after"],) if isinstance(asked, dict) and "after" in asked else None
 
 
 def _number(question: RawValue) -> int:

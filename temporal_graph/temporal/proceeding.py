@@ -20,8 +20,8 @@ from .blocked import unless_blocked
 from .client import resume
 from .crowd import crowd_of
 from .failures import cancellable, is_busy, is_continued, is_paused, reading
-from .looking import handle_of, query, result
-from .names import PENDING_INTERRUPTS, PROCEED
+from .looking import handle_of, questions, result, with_all
+from .names import PROCEED
 from .updating import (
     ATTEMPTS,
     argument_of,
@@ -60,6 +60,16 @@ async def proceed(
         GraphRunError: The run has failed.
         RunNotFoundError: There is no such run.
     """
+    return await with_all(client, run_id, await _proceed(client, run_id, answer, given, is_taken))
+
+
+async def _proceed(
+    client: Client,
+    run_id: str,
+    answer: Mapping[str, Json] | None,
+    given: Mapping[str, str] | None,
+    is_taken: bool,
+) -> Mapping[str, Any]:
     crowd = crowd_of(client, run_id)
     is_taken = is_taken or answer is None
     if not crowd.is_waited_for:
@@ -89,7 +99,7 @@ async def proceed(
 async def waited_for(client: Client, run_id: str) -> list[tuple[str, str, str]]:
     """The questions that are open, as `proceed` without an answer looks at them: their ids, kinds and nodes."""
     try:
-        found = await _patiently(lambda: query(client, run_id, PENDING_INTERRUPTS))
+        found = await _patiently(lambda: questions(client, run_id))
     except RunPausedError:
         return []
     return [(item["interrupt_id"], item["kind"], item["node_id"]) for item in found]
@@ -207,7 +217,8 @@ async def start_or_proceed(
     if not await crowd.is_begun():
         crowd.is_waited_for = True
         try:
-            return await _start(client, graph, argument, answer, given, id=id, task_queue=task_queue, **options)
+            stop = await _start(client, graph, argument, answer, given, id=id, task_queue=task_queue, **options)
+            return await with_all(client, id, stop)
         except _OtherwiseError as otherwise:
             is_taken = otherwise.is_taken
         finally:

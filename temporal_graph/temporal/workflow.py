@@ -347,9 +347,18 @@ class GraphWorkflow:
         return self._driver
 
     @workflow.query(name=PENDING_INTERRUPTS)
-    def pending_interrupts(self) -> RawValue:
-        """The questions that are open, oldest first."""
-        return _looked_at([] if (driver := self._looked_into) is None else looking.interrupts(driver.engine))
+    def pending_interrupts(self, question: RawValue = NOTHING) -> RawValue:
+        """The questions that are open, oldest first, as many as go into one answer; see `looking.page`.
+
+        Returns:
+            A list of the first; or, asked with `{"after": ...}`, a page.
+        """
+        driver = self._looked_into
+        after = past.asked_after(question)
+        page: dict[str, Any] = {"interrupts": [], "next": None}
+        if driver is not None:
+            page = looking.page(driver.engine, after and after[0])
+        return _looked_at(page["interrupts"] if after is None else page)
 
     @workflow.query(name=GET_STATE)
     def get_state(self) -> RawValue:

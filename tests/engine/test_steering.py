@@ -764,7 +764,7 @@ def test_where_a_run_stands() -> None:
 def test_what_a_run_has_stopped_at() -> None:
     run = begun(ONE, state={"n": 1})
     stopped = looking.stopped(run.engine)
-    assert stopped.pop("interrupts") == looking.interrupts(run.engine) != []
+    assert stopped.pop("interrupts") == looking.page(run.engine)["interrupts"] != []
     assert stopped == {"status": "waiting", "problem": None, "output": None, "state": {"n": 1}, "failure": None}
     run.goto(END, {"out": 1})
     assert looking.stopped(run.engine)["output"] == {"out": 1}

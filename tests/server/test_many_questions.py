@@ -13,7 +13,7 @@ from temporalio.worker import Replayer
 
 from temporal_graph import GraphPlugin, GraphRun, GraphRunError, RunCancelledError
 from temporal_graph.temporal.streaming import MOST
-from tests.replay.serving import chain, serving
+from tests.replay.serving import chain, serving, until
 from tests.server.many_graphs import Letter, letters
 
 
@@ -64,3 +64,29 @@ async def test_thousands_of_questions(server_address: str, task_queue: str, what
             with pytest.raises(GraphRunError, match="6 was refused"):
                 await run.result()
         await _check(client, run.id)
+
+
+@pytest.mark.needs_cache
+async def test_more_questions_than_go_into_one_answer(server_address: str, task_queue: str) -> None:
+    count = 3_000
+    async with serving(server_address, task_queue, letters, debug_mode=True) as client:
+        run = await _begun(client, task_queue, count)
+
+        async def are_open() -> bool:
+            return len(await run.pending_interrupts()) == count
+
+        await until(are_open)
+        assert [item.interrupt_id for item in await run.pending_interrupts()] == _ids(count)
+        assert [item.interrupt_id for item in (await run.get_state()).interrupts] == _ids(count)
+        assert [item.interrupt_id for item in (await run.wait()).interrupts] == _ids(count)
+        bare = client.get_workflow_handle(run.id)
+        first = await bare.query("pending_interrupts")
+        assert [item["interrupt_id"] for item in first] == _ids(len(first)) != _ids(count)
+        page = await bare.query("pending_interrupts", {"after": None})
+        assert page["interrupts"] == first
+        ids = {item["interrupt_id"] for item in first}
+        while page["next"] is not None:
+            page = await bare.query("pending_interrupts", {"after": page["next"]})
+            ids.update(item["interrupt_id"] for item in page["interrupts"])
+        assert ids == set(_ids(count))
+        await run.cancel()
