@@ -22,8 +22,9 @@ _MOST = 20
 def refuse_memory(graph: Graph[Any, Any, Any, Any], name: str, transforms: Mapping[str, Sequence[Any]]) -> None:
     """Refuse transforms, decisions and reducers that write to a variable which outlives their call.
 
-    Seen is what they, and functions in their closures, assign themselves (`global`, `nonlocal`), and an iterator that
-    they use up; not what they do to a list, nor what other functions do that they call.
+    Seen is what they, and functions in their closures, assign themselves (`global`, `nonlocal`), what they count in an
+    object around them (`seen[0] += 1`), and an iterator that they use up; not what else they do to an object, nor what
+    other functions do that they call.
 
     Raises:
         GraphDefinitionError: One does.
@@ -94,9 +95,47 @@ def _writes(code: CodeType, free: frozenset[str]) -> Iterator[str]:
             yield f"writes to the global {each.argval!r}"
         elif each.opname in ("STORE_DEREF", "DELETE_DEREF") and each.argval in free:
             yield f"writes to {each.argval!r}, a variable around it (nonlocal)"
+    yield from _counts(code, free)
     for const in code.co_consts:
         if isinstance(const, CodeType):
             yield from _writes(const, free.intersection(const.co_freevars))
+
+
+def _counts(code: CodeType, free: frozenset[str]) -> Iterator[str]:
+    """What code counts in an object that is not its own: `seen[0] += 1`, `Box.count += 1`.
+
+    The stack is followed by name from one jump's target to the next; where it is not known, nothing is said. What is
+    only assigned may be a cache, which changes no answer.
+    """
+    stack: list[str | None] = []
+    before: dis.Instruction | None = None
+    for each in dis.get_instructions(code):
+        if each.is_jump_target:
+            stack = [None] * len(stack)
+        is_in_place = before is not None and before.opname == "BINARY_OP" and before.argrepr.endswith("=")
+        at = {"STORE_ATTR": -1, "STORE_SUBSCR": -2}.get(each.opname, 0)
+        if at and is_in_place and len(stack) >= -at and stack[at] is not None:
+            yield f"counts in {stack[at]!r}, an object around it"
+        if each.opname == "COPY" and each.arg is not None:
+            stack.append(stack[-each.arg] if len(stack) >= each.arg else None)
+        elif each.opname == "SWAP" and each.arg is not None:
+            stack = [*[None] * (each.arg - len(stack)), *stack]
+            stack[-1], stack[-each.arg] = stack[-each.arg], stack[-1]
+        else:
+            effect = dis.stack_effect(each.opcode, each.arg, jump=False)
+            is_named = each.opname == "LOAD_GLOBAL" or (each.opname == "LOAD_DEREF" and each.argval in free)
+            name = each.argval if is_named and effect == 1 else None
+            inside = each.opname in ("LOAD_ATTR", "BINARY_SUBSCR") and effect == -(each.opname == "BINARY_SUBSCR")
+            if inside and len(stack) >= 1 - effect:
+                name = stack[-1 + effect]
+            if effect > 0:
+                stack.extend([None] * effect)
+            else:
+                del stack[len(stack) + effect if len(stack) + effect > 0 else 0 :]
+            if stack:
+                stack[-1] = name
+        if each.opname not in ("SWAP", "CACHE"):
+            before = each
 
 
 def _in(cell: Any) -> list[Any]:

@@ -92,6 +92,53 @@ class CountingMethod(Counting):
         return Counting.__call__(self, ctx)
 
 
+class Box:
+    """Holds a count."""
+
+    count = 0
+    inner: Any = None
+
+
+def counts_in_an_attribute(ctx: Any) -> Any:
+    """Counts in a class of the module."""
+    Box.count += 1
+    return ctx.inputs
+
+
+def counts_in_an_item(ctx: Any) -> Any:
+    """Counts in a dict of the module."""
+    CACHE["count"] += 1
+    return ctx.inputs
+
+
+def counts_deeper(ctx: Any) -> Any:
+    """Counts in an object that is in another one."""
+    Box.inner.counts[ctx] -= 1
+    return ctx.inputs
+
+
+def counting_in_a_closure() -> Callable[..., Any]:
+    """Counts in a list around it."""
+    count = [0]
+
+    def counts(ctx: Any, *more: Any) -> Any:
+        count[0] += 1
+        return count[0]
+
+    return counts
+
+
+def counts_in_its_own(ctx: Any, *more: Any) -> Any:
+    """Counts in objects of its own, and in what it is given."""
+    numbers, box = [0], type("Own", (), {"count": 0})
+    numbers[0] += 1
+    box.count += len(CACHE) if CACHE else Box.count
+    ctx.count += 1
+    ctx[Box.count] += CACHE["count"]
+    numbers[0 if CACHE else 1] += Box.count
+    return ctx
+
+
 REMEMBERS: dict[str, tuple[Callable[..., Any], str]] = {
     "global": (counts_globally, "writes to the global 'COUNT'"),
     "global_iterator": (uses_up, "uses up 'NUMBERS', an iterator"),
@@ -99,6 +146,10 @@ REMEMBERS: dict[str, tuple[Callable[..., Any], str]] = {
     "deeper": (deeper(), "writes to 'count'"),
     "decorated": (decorated(), "writes to 'count'"),
     "generator": (consuming(), "uses up 'numbers'"),
+    "attribute": (counts_in_an_attribute, "counts in 'Box', an object around it"),
+    "item": (counts_in_an_item, "counts in 'CACHE'"),
+    "inside": (counts_deeper, "counts in 'Box'"),
+    "list": (counting_in_a_closure(), "counts in 'count'"),
     "object": (Counting(), "writes to the global 'COUNT'"),
     "partial": (functools.partial(in_a_closure(), 1), "writes to 'count'"),
 }
@@ -133,6 +184,7 @@ def reading() -> Callable[..., Any]:
 
 COMPUTES: dict[str, Callable[..., Any]] = {
     "own_variable": own_variable,
+    "own_objects": counts_in_its_own,
     "cached": cached,
     "reading": reading(),
     "method": CountingMethod().method,
