@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from .commands import NOTHING, Command
-from .compile.targets import dump_command, shown, to_json
+from .compile.targets import answer_json, dump_command, shown
 from .errors import AnswerRefusedError, GraphError, GraphInputError
 from .sending import id_of_run, said, text_of
 from .verdicts import verdict
@@ -307,7 +307,7 @@ class ApprovalQueue:
                 )
             sent.update(dump_command("", {}, None, command))
         elif value is not NOTHING:
-            sent["value"] = to_json("The answer", value)
+            sent["value"] = answer_json(value)
         sent.update(
             interrupt_id=text_of("interrupt_id", interrupt_id),
             actor=text_of("actor", actor),

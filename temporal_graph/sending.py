@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from .commands import NOTHING, Command
 from .compile import CompiledGraph
-from .compile.targets import dump_command, shown, to_json
+from .compile.targets import answer_json, dump_command, shown
 from .engine.state import Json
 from .errors import GraphInputError
 
@@ -37,7 +37,7 @@ def answer(
         command: Command[Any] = value  # pyright: ignore[reportUnknownVariableType]
         sent.update(dump_command(graph.name, graph.targets, graph.state, command))
     elif value is not NOTHING:
-        sent["value"] = to_json("The answer", value)
+        sent["value"] = answer_json(value)
     return sent
 
 

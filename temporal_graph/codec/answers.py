@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
+from .forms import json_schema
 from .schema import BY_NAME
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _CHANGING = ("strip_whitespace", "to_lower", "to_upper")
 
 def answer_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
     """The JSON schema of an answer, marked where it does not say all that its type accepts."""
-    schema = adapter.json_schema()
+    schema = json_schema(adapter)
     return {**schema, ACCEPTS_MORE: True} if _accepts_more(adapter.core_schema) else schema
 
 

@@ -33,6 +33,7 @@ from .exact import (
     moment_schema,
     pattern_schema,
 )
+from .forms import is_named
 from .text import compact
 
 Schema = dict[str, Any]
@@ -392,7 +393,7 @@ class Rewriter:
     def _enum(self, schema: Schema) -> Any:
         cls: Any = schema["cls"]
         self._types.declare(cls)
-        if all(type(member.value) in (int, str) or isinstance(member, int | str) for member in cls):
+        if not is_named(cls):
             return schema
         # Values that are no JSON, or look like others: by name.
         return _by_name({member.name: member for member in cls}, schema)

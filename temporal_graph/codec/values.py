@@ -27,6 +27,7 @@ from .answers import answer_schema
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .exact import is_marked, quick
 from .fields import FieldWriters
+from .forms import json_schema
 from .names import unique_name
 from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
 from .text import compact
@@ -249,7 +250,7 @@ class ValueCodec:
 
     def json_schema(self) -> dict[str, Any]:
         """What others may send, as a JSON schema."""
-        return self._adapter.json_schema()
+        return json_schema(self._adapter)
 
 
 class Codec:

@@ -11,6 +11,7 @@ from pydantic_core import to_jsonable_python
 from pydantic_graph import BaseNode, End
 
 from ..codec import EncodeError, ValueCodec, shown
+from ..codec.forms import as_form
 from ..commands import NOTHING, Abort, Command, Retry, Send
 from ..engine.events import message_of
 from ..engine.spec import END
@@ -87,7 +88,7 @@ def dump_command(
     """
     sent: dict[str, Json] = {}
     if command.resume is not NOTHING:
-        sent["value"] = to_json("The answer", command.resume)
+        sent["value"] = answer_json(command.resume)
     if command.update is not None:
         sent["state_update"] = dump_fields(state, command.update)
     if command.goto is not None:
@@ -116,6 +117,19 @@ def _dump_field(state: ValueCodec | None, name: str, value: Any) -> Json:
         with contextlib.suppress(LookupError):
             return state.dump_field(name, value)
     return to_json(f"The new value of {name!r}", value)
+
+
+def answer_json(value: Any) -> Json:
+    """An answer as JSON.
+
+    Raises:
+        GraphInputError: It cannot be written as JSON.
+    """
+    try:
+        form = as_form(value)
+    except Exception:  # of a class's own code, or what is in itself: it is told below
+        form = value
+    return to_json("The answer", form)
 
 
 def to_json(what: str, value: Any) -> Json:

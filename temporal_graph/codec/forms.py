@@ -1,0 +1,118 @@
+"""The JSON schema of a type, where JSON can say it: what people and other programs send must be read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+_NO_NAMES = frozenset(
+    {
+        "tuple",
+        "list",
+        "set",
+        "frozenset",
+        "dict",
+        "typed-dict",
+        "dataclass",
+        "model",
+        "call",
+        "none",
+        "complex",
+        "deque",
+    }
+)
+"""Types of keys that cannot be the names in a JSON object."""
+
+
+def json_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    """The JSON schema of a type.
+
+    A dict whose keys cannot be names in JSON is an array of pairs, and a member of an enum whose value is no JSON, or
+    looks like another one, is its name: see `schema.Rewriter`.
+    """
+    return adapter.json_schema(schema_generator=_generator())
+
+
+def is_named(cls: Any) -> bool:
+    """Whether the members of an enum are written by their names, since their values do not tell them apart in JSON."""
+    return not all(type(member.value) in (int, str) or isinstance(member, int | str) for member in cls)
+
+
+def as_form(value: Any) -> Any:
+    """An answer with its dicts and enums in the form that such a schema shows."""
+    kind = cast("type[Any]", type(value))
+    if kind in (list, tuple):
+        return [as_form(item) for item in cast("list[Any]", value)]
+    if kind is not dict:
+        return value.name if isinstance(value, Enum) and is_named(kind) else value
+    pairs = [(as_form(key), as_form(item)) for key, item in cast("dict[Any, Any]", value).items()]
+    keys: list[Any] = list(cast("dict[Any, Any]", value))
+    is_object = not any(isinstance(key, tuple | frozenset) or _has_fields(key) for key in keys)
+    return dict(pairs) if is_object else [list(pair) for pair in pairs]
+
+
+def _has_fields(key: Any) -> bool:
+    kind = cast("type[Any]", type(key))
+    return hasattr(kind, "__dataclass_fields__") or hasattr(kind, "model_fields")
+
+
+@functools.cache
+def _generator() -> Any:
+    from pydantic.json_schema import GenerateJsonSchema  # here, because importing pydantic's insides takes a while
+
+    class Generator(GenerateJsonSchema):
+        def __init__(self, *args: Any, **given: Any) -> None:
+            super().__init__(*args, **given)
+            self._known: dict[str, Mapping[str, Any]] = {}
+
+        def definitions_schema(self, schema: Any) -> Any:
+            self._known.update({item["ref"]: item for item in schema["definitions"] if "ref" in item})
+            return super().definitions_schema(schema)
+
+        def dict_schema(self, schema: Any) -> Any:
+            keys = schema.get("keys_schema")
+            if keys is None or _are_names(keys, self._known):
+                return super().dict_schema(schema)
+            values = schema.get("values_schema")
+            pair = [self.generate_inner(keys), {} if values is None else self.generate_inner(values)]
+            return {
+                "type": "array",
+                "items": {"type": "array", "prefixItems": pair, "minItems": 2, "maxItems": 2},
+            }
+
+        def enum_schema(self, schema: Any) -> Any:
+            cls = schema["cls"]
+            if not is_named(cls):
+                return super().enum_schema(schema)
+            return {"title": cls.__name__, "type": "string", "enum": [member.name for member in cls]}
+
+    return Generator
+
+
+def _alone(choice: Any) -> Mapping[str, Any]:
+    """A choice without its label."""
+    return cast("tuple[Any, str]", choice)[0] if isinstance(choice, tuple) else choice
+
+
+def _are_names(schema: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the values of a schema can be read from the names in a JSON object."""
+    kind = schema.get("type")
+    if kind == "definition-ref":
+        found = known.get(schema["schema_ref"])
+        return found is None or _are_names(found, known)
+    if kind == "enum":
+        return is_named(schema["cls"]) or all(isinstance(cast("Enum", member).value, str) for member in schema["cls"])
+    if kind == "literal":
+        return all(isinstance(value, str) for value in schema["expected"])
+    if kind == "union":
+        choices: list[Any] = schema["choices"]
+        return all(_are_names(_alone(choice), known) for choice in choices)
+    if kind in _NO_NAMES:
+        return False
+    inner = schema.get("schema") or schema.get("json_schema") or schema.get("lax_schema")
+    return kind != "nullable" and (not isinstance(inner, dict) or _are_names(cast("dict[str, Any]", inner), known))
