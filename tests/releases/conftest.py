@@ -49,10 +49,10 @@ class Releases:
         await self.stop()
         return await self.add(release)
 
-    async def add(self, release: str, build_id: str | None = None) -> Host:
+    async def add(self, release: str) -> Host:
         """Start a worker beside those that are there."""
         host, name = next(self._hosts), f"{self.task_queue}-{next(self._names)}"
-        await host.ask(name, self.task_queue, release, build_id)
+        await host.ask(name, self.task_queue, release)
         self._workers[name] = host
         return host
 

@@ -9,11 +9,9 @@ import functools
 import json
 import logging
 from datetime import timedelta
-from typing import Any
 
 from temporalio.client import Client
-from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import Worker
 
 from temporal_graph import GraphPlugin
 from tests.releases import changes
@@ -21,7 +19,7 @@ from tests.releases import changes
 Workers = dict[str, contextlib.AsyncExitStack]
 
 
-async def start(address: str, workers: Workers, name: str, task_queue: str, release: str, build_id: str | None) -> None:
+async def start(address: str, workers: Workers, name: str, task_queue: str, release: str) -> None:
     """Let a release work on a task queue.
 
     Args:
@@ -30,16 +28,8 @@ async def start(address: str, workers: Workers, name: str, task_queue: str, rele
         name: By which it is stopped.
         task_queue: What it polls.
         release: A name in `changes`.
-        build_id: The worker deployment's build, whose runs stay with it; None for no versioning.
     """
     client = await Client.connect(address, plugins=[GraphPlugin(getattr(changes, release))])
-    options: dict[str, Any] = {}
-    if build_id is not None:
-        options["deployment_config"] = WorkerDeploymentConfig(
-            version=WorkerDeploymentVersion(task_queue, build_id),
-            use_worker_versioning=True,
-            default_versioning_behavior=VersioningBehavior.PINNED,
-        )
     workers[name] = contextlib.AsyncExitStack()
     await workers[name].enter_async_context(
         Worker(
@@ -47,7 +37,6 @@ async def start(address: str, workers: Workers, name: str, task_queue: str, rele
             task_queue=task_queue,
             # The server gives a worker's runs to another one after this; its default is 10 seconds.
             sticky_queue_schedule_to_start_timeout=timedelta(milliseconds=500),
-            **options,
         )
     )
 
