@@ -45,6 +45,7 @@ from ..engine.events import (
 from ..engine.policies import Due
 from ..engine.questions import Accepted, Answer, Interrupt, Refused, invalid
 from ..engine.recording import RecordingEngine
+from ..engine.shortened import shorten, whole
 from ..engine.sizes import json_size, size_of
 from ..engine.spec import END
 from ..engine.state import Json
@@ -145,7 +146,7 @@ class Driver:
         self._shown = -1
         self._state_text: tuple[Json, str | None] = (None, None)
         compiled = graph.compiled
-        origin = json.loads(start.snapshot) if start.snapshot is not None else None
+        origin = whole(json.loads(start.snapshot)) if start.snapshot is not None else None
         self._policies = compiled.policies.kept() if start.policies is None else start.policies.data
         functions = compiled.functions.keeping(start.policies)
         self.engine = RecordingEngine(compiled.spec, functions, compiled.plan, origin)
@@ -583,15 +584,16 @@ class Driver:
             self.events.fill()
             return None
 
-    def _text(self, share: float | None, unsent: Sequence[Any] = ()) -> str:
-        """What the run continues with, with a share of what it only remembers.
+    def _text(self, share: float | None, unsent: Sequence[Any] = (), *, is_short: bool = False) -> str:
+        """What the run continues with, with a share of what it only remembers; in fewer bytes, if that is to be.
 
         Raises:
             PayloadTooLargeError: It is too large.
             RunFailedError: A join's value cannot be written.
         """
+        found = snapshot.dump(self.engine, share)
         message = {
-            "snapshot": snapshot.dump(self.engine, share),
+            "snapshot": shorten(found) if is_short else found,
             "stream": self.events.dump(share),
             "given": self._given,
             "policies": self._policies,
@@ -605,7 +607,7 @@ class Driver:
         """The same with as much of what it remembers as there is room for; None where the rest is too large."""
         for share in SHARES:
             with contextlib.suppress(PayloadTooLargeError):
-                return self._text(share)
+                return self._text(share, is_short=True)
         return None
 
     def _take_arrived(self) -> None:
