@@ -196,6 +196,7 @@ class Matching:
         """Look whether others may answer a question by now than those who have."""
         before = self._keyed_before.get(key)
         if before is None:
+            self._check_key(key, mark, value)
             return
         self._again[key] = before.again
         if key in self._answered and not before.may_be(mark):
@@ -206,6 +207,19 @@ class Matching:
                 f"interrupt({shown(value)}, key={key!r}): each time the node runs again, its policy lets others answer "
                 "it, so that no answer ever counts. Find out once who they are: await once('people', find)."
             )
+
+    def _check_key(self, key: str, mark: Mark, value: Any) -> None:
+        """Refuse a key that is another one each time, in a place by which a node comes once."""
+        others = [known for known in self._answered - self._keys.keys() if self._is_at(known, mark.place)]
+        if len(others) >= MOST_UNMET:
+            raise InterruptError(
+                f"interrupt({shown(value)}, key={key!r}): its key is another one each time that the node runs: "
+                f"{len(others)} were answered, and have not come back. Give it a key that stays the same."
+            )
+
+    def _is_at(self, key: str, place: str | None) -> bool:
+        before = self._keyed_before.get(key)
+        return place is not None and before is not None and before.place == place
 
     def again(self, position: Position) -> int:
         """How often a question has been asked once more, because others may answer it by now."""

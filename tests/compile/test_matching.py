@@ -418,6 +418,17 @@ def test_asking_others_each_time_ends(given: Any) -> None:
         asyncio.run(raising(go_on()))
 
 
+def test_a_key_that_changes_each_time() -> None:
+    marks = {f"k{number}": mark("Pay?", "here").dump() for number in range(MOST_UNMET)}
+    with pytest.raises(InterruptError, match="its key is another one each time"):
+        Matching(list(marks), dict(marks)).find("new", mark("Pay?", "here"), "")
+    assert Matching(list(marks), dict(marks)).find("new", mark("Pay?", "there"), "") == "new"
+    assert Matching(list(marks), dict(marks)).find("new", mark("Pay?"), "") == "new"
+    known = Matching(list(marks), dict(marks))
+    assert known.find("k0", mark("Pay?", "here"), "") == "k0"
+    assert known.find("new", mark("Pay?", "here"), "") == "new"
+
+
 def test_marks_of_an_earlier_release_do_not_say_who_may_answer() -> None:
     now = replace(mark("Pay?", "here"), who=who_answers({"not_by": ["ann"]})[0])
     assert matching(mark("Pay?", "here")).find(None, now, "") == 0
