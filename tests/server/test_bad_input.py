@@ -307,7 +307,7 @@ async def test_a_node_that_returns_what_it_may_not(
         (Heap("output"), "Heap", "The result of node 'Heap' (its output and changes to the state) is 3,000,0"),
         (Heap("next"), "Heap", "The result of node 'Heap' (its output and changes to the state) is 3,000,0"),
         (Heap("state"), "Heap", "The result of node 'Heap' (its output and changes to the state) is 3,000,0"),
-        (Heap("question"), "Heap", "The result of node 'Heap' (its output and changes to the state) is 3,000,1"),
+        (Heap("question"), "Heap", "The result of node 'Heap' (its output and changes to the state) is 3,000,2"),
         (Heap("both", 1_200_000), "Heap", "The result of node 'Heap' (its output and changes to the state) is 2,400,0"),
         (Heap("output", 1_200_000), "__end__", "The output with the final state is 2,400,0"),
     ],
