@@ -3,6 +3,8 @@
 PYTHON ?= python3
 # Twice as many processes as there are cores: servers and workers are waited for a good part of the time.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * os.cpu_count())')
+# What takes long gets fewer: the SDK gives a workflow's task two seconds.
+SLOW_JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 # What pytest gets besides: make test ARGS="tests/engine -k join"
 ARGS ?=
 
@@ -39,7 +41,7 @@ test: $(READY) ## run the tests
 	$(PYTEST) -m 'not slow' $(ARGS)
 
 test-slow: $(READY) ## run what takes long: much of the same, over and over
-	$(PYTEST) -m slow $(ARGS)
+	$(PYTEST) -n $(SLOW_JOBS) -m slow $(ARGS)
 
 # Without a cache the SDK's core now and then drops a task that comes while it forgets the run ("leftover buffered tasks
 # when evicting run"): the server waits ten seconds for it, and what a query has shown is done once more, at another

@@ -47,6 +47,7 @@ async def counted(server: DevServer, name: str, count: int) -> dict[str, int] | 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK interrupts what takes too long
 async def test_thousands_of_runs(tmp_path: Path, task_queue: str) -> None:
     async with DevServer(tmp_path) as server:
         client = await server.connect(GraphPlugin(single))

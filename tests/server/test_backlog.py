@@ -58,6 +58,7 @@ async def _check(run: GraphRun[Any, Any], client: Client, count: int, graph: Any
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK interrupts what takes too long
 async def test_thousands_of_signals_that_nobody_took(server_address: str, task_queue: str) -> None:
     """The SDK gives up a task of two seconds, and tries it again for ever."""
     client, bare = await _begin(server_address, task_queue)

@@ -184,6 +184,7 @@ async def _be_invalid(run: GraphRun[Any, Any], bare: WorkflowHandle[Any, Any], n
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK interrupts what takes too long
 async def test_thousands_of_things(server_address: str, task_queue: str) -> None:
     """Each tenth is a vote, and each hundredth comes by update; in waves, each as fast as it can be sent."""
     by_signal = [_early, _wrong, _extend_by_signal, _reassign_by_signal, _be_invalid]
