@@ -3,7 +3,7 @@
 PYTHON ?= python3
 # Twice as many processes as there are cores: servers and workers are waited for a good part of the time.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * os.cpu_count())')
-# What takes long gets fewer: the SDK gives a workflow's task two seconds.
+# Fewer of them for what takes long: the SDK gives a workflow's task two seconds.
 SLOW_JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 # What pytest gets besides: make test ARGS="tests/engine -k join"
 ARGS ?=
