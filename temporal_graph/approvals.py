@@ -396,7 +396,7 @@ class ApprovalQueue:
         answer_id: str | None,
     ) -> Accepted:
         text_of("comment" if is_yes else "reason", text)
-        state: Mapping[str, Any] = await self._looks.standing(self._client, id_of_run(run_id, "run_id"))
+        state: Mapping[str, Any] = await self._looks.whole(self._client, id_of_run(run_id, "run_id"))
         for accepted in [*state["answered"], *(vote for item in state["interrupts"] for vote in _votes(item))]:
             if answer_id is not None and accepted["answer_id"] == answer_id:
                 return read_accepted(accepted)

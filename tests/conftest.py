@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import inspect
 import os
 import uuid
@@ -72,6 +73,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("needs_cache"):
                 item.add_marker(skip)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking through all tests again and again: a workflow's task has two seconds."""
+    gc.freeze()
 
 
 def _limited(test: Callable[..., Awaitable[None]], seconds: float) -> Callable[..., Awaitable[None]]:

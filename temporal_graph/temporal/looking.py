@@ -118,6 +118,17 @@ async def with_all(client: Client, id: str, found: Any) -> Any:
     return {**told, "interrupts": list(known.values())}
 
 
+async def whole(client: Client, id: str) -> Mapping[str, Any]:
+    """Where a run stands, with all its questions.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        RunPausedError: Temporal itself has paused it.
+        NoWorkerError: No worker answers.
+    """
+    return await with_all(client, id, await query(client, id, GET_STATE))
+
+
 async def standing(client: Client, id: str) -> Mapping[str, Any]:
     """Where a run stands: what it says, or of one that Temporal itself has paused, just that.
 
@@ -126,7 +137,7 @@ async def standing(client: Client, id: str) -> Mapping[str, Any]:
         NoWorkerError: No worker answers.
     """
     try:
-        return await with_all(client, id, await query(client, id, GET_STATE))
+        return await whole(client, id)
     except RunPausedError:
         return {**nothing(), "status": "paused", "is_known": False}
 

@@ -235,13 +235,22 @@ async def test_what_is_long_is_shown_whole(serve: Serve, task_queue: str, counte
 async def test_it_tells_who_listens(serve: Serve, task_queue: str, counted: Counted) -> None:
     graph = graphs.review
     async with serve(graph, deps=counted) as client:
-        run = await graph.start(client, Review("emits"), state=Draft(), id=task_queue, task_queue=task_queue)
+        run = await graph.start(
+            client,
+            Review("emits"),
+            state=Draft(),
+            id=task_queue,
+            task_queue=task_queue,
+            interrupt_before=["Review"],
+        )
+        await run.wait()
 
         async def listen() -> list[Any]:
             return [event.data["data"] async for event in run.stream() if event.kind == "emitted"]
 
         task = asyncio.create_task(listen())
-        assert (await run.wait()).interrupts[0].value == "emitted"
+        await until(lambda: client.get_workflow_handle(run.id).query("is_heard"))
+        assert (await run.proceed()).interrupts[0].value == "emitted"
         await run.proceed({"approved": True}, actor="ann")
         await run.proceed(True)
         assert await task == ["a", "b"]
