@@ -153,7 +153,7 @@ async def test_what_was_valid_stays_valid(serve: Serve, task_queue: str, offer: 
     # The runs are replayed now, when it is late.
 
 
-@pytest.mark.parametrize("execution", ["activity", "local", "workflow"])
+@pytest.mark.parametrize("execution", ["activity", pytest.param("local", marks=pytest.mark.needs_cache), "workflow"])
 async def test_an_accepted_answer_is_judged_once(serve: Serve, task_queue: str, offer: Offer, execution: str) -> None:
     graph = graphs.being_offered_graphs[execution]
     async with serve(graph) as client:
