@@ -81,8 +81,9 @@ class Registry:
             payload_limit: How many bytes of JSON go into one payload of this worker; None for any number.
             coding: What its payload codec makes of payloads.
         """
-        limited = (replace(graph, payload_limit=payload_limit, coding=coding) for graph in self)
-        return Registry(limited, self.notifier)
+        own = Registry(self, self.notifier)
+        own.measure(payload_limit, coding)
+        return own
 
     def measure(self, payload_limit: int | None, coding: Coding) -> None:
         """Note what a worker's codec was seen to make of payloads."""

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RawValue
 
 from ..engine.sizes import Coding, size_of
 from .names import BYTES
+from .resting import SOON, Rest
 
 BUDGET = 2_000_000
 """Bytes of what is sent at once; the last that still goes along may have as many by itself."""
 AROUND = 600
 """Bytes that go with each thing that is sent: a name, a task queue, time-outs."""
-SOON = timedelta(milliseconds=1)
-"""After which there is another workflow task."""
 
 
 class Sent:
@@ -34,12 +32,11 @@ class Sent:
 
     def __init__(self, coding: Coding, wake: Callable[[], None]) -> None:
         self._coding = coding
-        self._wake = wake
         self._task = self._count = 0
         self._characters = self._bytes = 0
         self._size = self._reserved = 0
         self._turn = asyncio.Lock()
-        self._rest: asyncio.Future[None] | None = None
+        self._rest = Rest(wake)
         self._rested = -1
 
     def begin(self) -> None:
@@ -133,28 +130,18 @@ class Sent:
             will_come: Whether that comes by itself.
         """
         self._see_task()
-        if self._rest is not None:
+        if self._rest.is_on:
             return True
         name = f"{BYTES}-{what}-{self._task}-{self._count}"
         is_replaying = workflow.unsafe.is_replaying()
         if (is_replaying or self._size + self._reserved >= most) and workflow.patched(name):
-            self._begin_rest()
+            self._rest.begin("more than can be sent at once")
             return True
         if not is_any:
             return False
         if self._characters >= most:
             return will_come or not workflow.patched(f"{name}-goes-on")
         return is_replaying and self._bytes >= most and workflow.patched(f"{BYTES}-{what}-{self._task}")
-
-    def _begin_rest(self) -> None:
-        """Let there be another task, after which those are woken that wait for it."""
-
-        def end(_: asyncio.Future[None]) -> None:
-            self._rest = None
-            self._wake()
-
-        self._rest = asyncio.ensure_future(workflow.sleep(SOON, summary="more than can be sent at once"))
-        self._rest.add_done_callback(end)
 
     # -- Local nodes ------------------------------------------------------------------------------------------------
 
@@ -166,7 +153,7 @@ class Sent:
             number: A number that no other begin has.
         """
         self._see_task()
-        if self._rest is not None:
+        if self._rest.is_on:
             return False
         if number == self._rested:  # there has been another task for it
             return True
@@ -174,7 +161,7 @@ class Sent:
         if has_room or not workflow.patched(f"{BYTES}-local-{number}"):
             return True
         self._rested = number
-        self._begin_rest()
+        self._rest.begin("more than can be sent at once")
         return False
 
     def reserve(self, size: int) -> None:

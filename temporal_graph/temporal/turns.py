@@ -12,6 +12,7 @@ from typing import TypeVar
 from temporalio import workflow
 
 from .names import TURNS
+from .resting import SOON, Rest
 
 T = TypeVar("T")
 
@@ -21,8 +22,6 @@ ENOUGH_RESULTS = 0.25
 """Seconds of a processor that what nodes have returned has at once: of that there is more, and the next task is far."""
 AT_MOST = 1.0
 """Seconds that pass meanwhile, at most: a task that takes 2 is given up, and tried again for ever."""
-PAUSE = 0.001
-"""Seconds until the next task; a server takes up to one."""
 
 
 class Turns:
@@ -47,7 +46,7 @@ class Turns:
         self._moment: tuple[object, ...] = ()
         self._began = (0.0, 0.0)
         self._results = 0
-        self._rest: asyncio.Future[None] | None = None
+        self._rest = Rest(wake)
         self.is_late = False
 
     @property
@@ -87,7 +86,7 @@ class Turns:
         """Do what waits, in as many tasks as that takes."""
         while self._waiting:
             self._command()
-            await workflow.sleep(PAUSE, summary="the rest of what was sent")
+            await workflow.sleep(SOON, summary="the rest of what was sent")
             self.is_late = True
             try:
                 self._do_next()
@@ -99,7 +98,7 @@ class Turns:
     @property
     def is_resting(self) -> bool:
         """Whether what nodes have returned waits for the next task."""
-        return self._rest is not None
+        return self._rest.is_on
 
     def begin(self) -> None:
         """Note that what nodes have returned is about to be taken."""
@@ -115,13 +114,7 @@ class Turns:
         self._results += 1
         if not self._is_over(f"{TURNS}-results-{self._results}", self._began, ENOUGH_RESULTS):
             return False
-
-        def end(_: asyncio.Future[None]) -> None:
-            self._rest = None
-            self._wake()
-
-        self._rest = asyncio.ensure_future(workflow.sleep(PAUSE, summary="the rest of what has come at once"))
-        self._rest.add_done_callback(end)
+        self._rest.begin("the rest of what has come at once")
         return True
 
     async def finish_handlers(self) -> None:
