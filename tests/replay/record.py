@@ -1,4 +1,4 @@
-"""Records the histories of a release, once: `python -m tests.replay.record 0.3`.
+"""Records the histories of a release, once: `python -m tests.replay.record 0.3`, with names of scripts for only these.
 
 The graphs of a release (`release_0_3`) stay as they are, in a module of their own, and so do the scripts of their runs
 (`scripts_0_3`); a new release gets new modules, and a new folder of histories.
@@ -21,9 +21,7 @@ if __name__ == "__main__":
     release = sys.argv[1]
     scripts = importlib.import_module(f"tests.replay.scripts_{release.replace('.', '_')}")
     target = FOLDER / release
-    if target.exists():
-        sys.exit(f"{target} exists: what was recorded stays as it is.")
-    target.mkdir(parents=True)
+    target.mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(scripts.record(writer(target)))
     except BaseException:

@@ -23,12 +23,13 @@ Write = Callable[[str, Sequence[WorkflowHistory]], None]
 
 
 def writer(folder: Path) -> Write:
-    """Writes into a folder."""
+    """Writes into a folder; what was recorded stays as it is."""
 
     def write(name: str, histories: Sequence[WorkflowHistory]) -> None:
         for number, history in enumerate(histories, start=1):
             text = json.dumps(_clean(json.loads(history.to_json())), separators=(",", ":"))
-            (folder / f"{name}.{number}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+            with (folder / f"{name}.{number}.json.gz").open("xb") as file:
+                file.write(gzip.compress(text.encode(), mtime=0))
 
     return write
 

@@ -29,10 +29,11 @@ from temporal_graph.temporal import turns
 from temporal_graph.temporal.names import SHOW
 from temporal_graph.temporal.streaming import POLL
 from tests.replay import release_0_3 as release
+from tests.replay import release_0_3_bounds, release_0_3_people, scripts_0_3_bounds, scripts_0_3_people
 from tests.replay.recording import IDENTITY, QUEUE
 from tests.replay.release_0_3 import ELSEWHERE, STEPS, Ballot, Book, Essay, Raise
 from tests.replay.serving import chain, until
-from tests.replay.stage import Run, Script, Scripts, Stage, fails, is_cancelled, open_in, sdk
+from tests.replay.stage import Run, Script, Scripts, Stage, continues, fails, is_cancelled, open_in, sdk
 
 LEAST = 2_074_500
 """Letters of a state beside which there is room for little else."""
@@ -64,17 +65,6 @@ class Garbling(PayloadCodec):
 
 def garbling(*, gets: bool, reads: bool = False) -> DataConverter:
     return dataclasses.replace(DataConverter.default, payload_codec=Garbling(gets=gets, reads=reads))
-
-
-async def continues(client: Client, run: Run) -> None:
-    """Send what leads to nothing, until the run has continued as new."""
-    began = (await sdk(client, run).describe()).run_id
-    for number in range(200):
-        await sdk(client, run).signal("resume", {"interrupt_id": "Nobody:1", "value": number})
-        await run.get_state()
-        if number % 3 == 0 and (await sdk(client, run).describe()).run_id != began:
-            return
-    raise AssertionError(f"{run.id} did not continue as new")
 
 
 async def refusals(calls: Sequence[Awaitable[Any]], held: int) -> list[asyncio.Future[Any]]:
@@ -699,7 +689,11 @@ PLAIN: Sequence[Script] = (
     states_become_too_large,
     votes_have_a_bound,
     a_run_forgets_nearly_all,
+    *scripts_0_3_bounds.PLAIN,
+    *scripts_0_3_people.PLAIN,
 )
 SHOWN: Sequence[Script] = (blocked_runs_are_shown,)
 
-record = Scripts(release.GRAPHS, Book, [], PLAIN, SHOWN).record
+GRAPHS = (*release.GRAPHS, *release_0_3_bounds.GRAPHS, *release_0_3_people.GRAPHS)
+
+record = Scripts(GRAPHS, Book, [], PLAIN, SHOWN).record

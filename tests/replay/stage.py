@@ -93,6 +93,17 @@ def sdk(client: Client, run: Run) -> WorkflowHandle[Any, Any]:
     return client.get_workflow_handle(run.id)
 
 
+async def continues(client: Client, run: Run) -> None:
+    """Send what leads to nothing, until the run has continued as new."""
+    began = (await sdk(client, run).describe()).run_id
+    for number in range(200):
+        await sdk(client, run).signal("resume", {"interrupt_id": "Nobody:1", "value": number})
+        await run.get_state()
+        if number % 3 == 0 and (await sdk(client, run).describe()).run_id != began:
+            return
+    raise AssertionError(f"{run.id} did not continue as new")
+
+
 async def open_in(run: Run, interrupt_id: str) -> None:
     """Wait until a question is open."""
 

@@ -17,11 +17,12 @@ from temporalio.worker import Replayer
 from temporal_graph import GraphPlugin
 from tests.replay import release_0_1, release_0_2, release_0_3
 from tests.replay.recording import read
+from tests.replay.scripts_0_3 import GRAPHS as GRAPHS_0_3
 from tests.replay.scripts_0_3 import garbling
 from tests.support.process import ROOT
 
 HISTORIES = ROOT / "tests" / "replay" / "histories"
-RELEASES = {"0.1": release_0_1.GRAPHS, "0.2": release_0_2.GRAPHS, "0.3": release_0_3.GRAPHS}
+RELEASES = {"0.1": release_0_1.GRAPHS, "0.2": release_0_2.GRAPHS, "0.3": GRAPHS_0_3}
 FILES = sorted(str(file.relative_to(HISTORIES)) for file in HISTORIES.glob("*/*"))
 
 

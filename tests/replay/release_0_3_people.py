@@ -1,0 +1,134 @@
+"""More graphs of the histories of release 0.3: of what people answer and edit. Never change them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, FutureDatetime, PastDatetime
+from pydantic_graph import GraphBuilder, StepContext
+
+from temporal_graph import InterruptPolicy, NodeOptions, TemporalGraph, answers, interrupt
+from tests.replay.release_0_3 import Book
+
+_make: Any = GraphBuilder
+HERE = NodeOptions(execution="workflow")
+
+# -- Who may answer ---------------------------------------------------------------------------------------------------
+
+_s = _make(name="release_3_signing", state_type=Book, output_type=str)
+
+
+@_s.step
+async def sign(ctx: StepContext[Book, None, None]) -> str:
+    who = "ann" if ctx.state.edits < 1_000 else f"boss {ctx.state.edits}"
+    policy = InterruptPolicy(assignees=[who], only_assignees=True)
+    said = await interrupt("Sign?", response_type=bool, policy=policy, key="sign")
+    return f"{said} by {[each.actor for each in answers()]}"
+
+
+_s.add(_s.edge_from(_s.start_node).to(sign), _s.edge_from(sign).to(_s.end_node))
+_signing = _s.build()
+signing = TemporalGraph(_signing)
+short_signing = TemporalGraph(_signing, name="release_3_short_signing", max_history_events=24)
+
+# -- Answers with rules that change with the time ---------------------------------------------------------------------
+
+
+def _polite(word: str) -> str:
+    if word == "no":
+        raise ValueError("not like that")
+    return word
+
+
+_c = _make(name="release_3_choosing", state_type=Book, output_type=list[str])
+
+
+async def _choose(shown: str) -> str:
+    begins = await interrupt(f"{shown}: until when?", response_type=FutureDatetime)
+    ended = await interrupt(f"{shown}: since when?", response_type=PastDatetime)
+    word = await interrupt(f"{shown}: how?", response_type=Annotated[str, AfterValidator(_polite)])
+    return f"{word}, {begins.astimezone(UTC) > ended.astimezone(UTC)}"
+
+
+@_c.step
+async def choose(ctx: StepContext[Book, None, None]) -> str:
+    return await _choose("there")
+
+
+@_c.step
+async def choose_here(ctx: StepContext[Book, None, str]) -> list[str]:
+    return [ctx.inputs, await _choose("here")]
+
+
+_c.add(
+    _c.edge_from(_c.start_node).to(choose),
+    _c.edge_from(choose).to(choose_here),
+    _c.edge_from(choose_here).to(_c.end_node),
+)
+_choosing = _c.build()
+_options: dict[str, Any] = {"node_options": {"choose_here": HERE}}
+choosing = TemporalGraph(_choosing, **_options)
+short_choosing = TemporalGraph(_choosing, name="release_3_short_choosing", max_history_events=24, **_options)
+
+# -- States that are more than JSON -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Dog:
+    name: str
+    bites: bool = False
+
+
+@dataclass
+class Cat:
+    name: str
+    bites: bool = False
+
+
+@dataclass
+class Zoo:
+    opens: datetime
+    pet: Dog | Cat
+    cages: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
+    tags: set[str] = field(default_factory=set[str])
+    data: bytes = b""
+
+
+@dataclass
+class Aquarium(Zoo):
+    water: float = 1.5
+
+
+@dataclass
+class Lent:
+    kind: Literal["lent"]
+    days: int
+    to: Dog | Cat
+
+
+@dataclass
+class Sold:
+    kind: Literal["sold"]
+    price: int
+
+
+def _keeping(name: str, state: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    g = _make(name=name, state_type=state, output_type=str)
+
+    async def keep(ctx: Any) -> str:
+        for _ in range(2):
+            await interrupt("Is all in order?", response_type=bool, key=f"{len(answers())}")
+        return type(ctx.state).__name__
+
+    keep.__annotations__ = {"ctx": StepContext[state, None, None], "return": str}
+    node = g.step(keep)
+    g.add(g.edge_from(g.start_node).to(node), g.edge_from(node).to(g.end_node))
+    return TemporalGraph(g.build(), max_history_events=24)
+
+
+keeping_zoo = _keeping("release_3_keeping_zoo", Zoo)
+keeping_union = _keeping("release_3_keeping_union", Lent | Sold)
+
+GRAPHS = (signing, short_signing, choosing, short_choosing, keeping_zoo, keeping_union)
