@@ -1,4 +1,4 @@
-"""Replays the runs of a test: in this process, and in one in which the elements of sets have another order.
+"""Replays the runs of a test in a process in which the elements of sets have another order.
 
 `python -m tests.replay.other_seed` is that other process. It reads requests and writes answers, each a line of JSON,
 and ends with its input. Graphs are made anew in it, so it can only have those that are found in a module by name.
@@ -29,7 +29,7 @@ Graph = TemporalGraph[Any, Any, Any, Any]
 
 
 async def replay_runs(client: Client, task_queue: str, graphs: Sequence[Graph], other_seed: OtherSeed) -> None:
-    """Replay every run of these graphs on a task queue, here and there; a difference is raised.
+    """Replay every run of these graphs on a task queue: there, or here if it cannot be there; a difference is raised.
 
     Raises:
         AssertionError: The other process made other commands.
@@ -41,9 +41,10 @@ async def replay_runs(client: Client, task_queue: str, graphs: Sequence[Graph], 
     async for execution in client.list_workflows(f"TaskQueue = '{task_queue}'"):
         if execution.workflow_type in known:
             history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
-            await replayer.replay_workflow(history)
             if execution.workflow_type in places:
                 histories.append(history)
+            else:
+                await replayer.replay_workflow(history)
     if histories:
         other_seed.replay(histories, list(places.values()))
 

@@ -1,4 +1,4 @@
-"""A worker for the graphs of a test; at the end every run that it had is replayed, also with another order of sets."""
+"""A worker for the graphs of a test; at the end every run that it had is replayed, with another order of sets."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ async def serve(
             yield connected
 
     yield start
-    if served:
+    if served and cached:  # without a cache, each of their tasks was a replay
         await replay_runs(client, task_queue, served[-1], other_seed)
