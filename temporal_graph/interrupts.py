@@ -126,8 +126,8 @@ async def interrupt(
 
     An answer is only ever returned by the call that asked the question: the one with the same key; without keys the one
     that shows the same, wherever it is, or, where a node comes by only once, the one in the same place of its code that
-    shows the same but for the time, or for words that another release has written there. Where that cannot be told, the
-    call raises.
+    shows the same but for a clock that has gone on, or for words that another release has written there. Where that
+    cannot be told, the call raises.
 
     Args:
         value: What to show: anything that pydantic can write as JSON.

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import inspect
 import json
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import ContextVar
@@ -154,6 +155,7 @@ class NodeAsker:
         self._code = code
         self._task = asyncio.current_task()
         self._matching = Matching(message.answers, message.marks, is_deterministic=hooks.is_in_workflow)
+        self._begun = None if hooks.is_in_workflow else round(time.time(), 3)
         self._asked = 0
         self._was_right: list[tuple[ValueCodec, str]] = []
         self._answered: Position = OWN
@@ -196,7 +198,8 @@ class NodeAsker:
         words = None if where is None else wording(self._code.runner, self._code.closures)
         rules = None if policy is None else self._dumped(policy)
         who, asked = who_answers(rules)
-        mark = replace(Mark.of(shown, schema, where, words), code=self._code.id, who=who, asked=asked)
+        when = None if self._begun is None else (self._begun, round(time.time(), 3))
+        mark = replace(Mark.of(shown, schema, where, words, when), code=self._code.id, who=who, asked=asked)
         position = self._matching.find(key, mark, value)
         mark = replace(mark, again=self._matching.again(position))
         errors: tuple[dict[str, Any], ...] = ()

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, cast
 
 from ..codec.text import compact
 from ..engine.events import Position
 from ..engine.state import Json
 from ..errors import InterruptError
+from .clocks import Span, have_moved_on, without_times
 from .places import WORD
 from .targets import shown
 
 MOST_UNMET = 10
 """Answered questions that a node may leave out, in a place where it asks many, and ask another one."""
+MOST_KEYS = 100
+"""The same of questions with keys, none of which it has ever come by again."""
 MOST_REWORDED = 2
 """The same in a place where it asks one."""
 MOST_AGAIN = 3
 """How often a question with a key is asked once more, because its policy has come to say that others may answer it."""
-
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
-_TIMES = re.compile(
-    rf"""
-      \d{{4}}-\d\d?-\d\d?(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|\s?[+-]\d\d:?\d\d)?)?  # 2026-11-28T21:49:15+01:00
-    | \d{{1,4}}[./]\d\d?[./]\d{{2,4}}                                                      # 28.11.2026, 11/28/2026
-    | \d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?[AaPp]\.?[Mm]\b)?                              # 21:49:15.123, 9:49 PM
-    | \b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:[a-z]*day)?\b
-    | \b(?:{_MONTH}\s+\d\d?|\d\d?\.?\s+{_MONTH})(?:,?\s+\d{{4}})?\b                        # Nov 28, 28. November 2026
-    | \b1\d{{9}}(?:\d{{3}}){{0,3}}(?:\.\d+)?\b                                             # since 1970
-    | \b\d{{3,}}\.\d{{6,}}\b                                                               # since the machine began
-    """,
-    re.VERBOSE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +42,9 @@ class Mark:
         who: Who may answer it, and how many must; None where an earlier release has asked it, and nobody knows.
         asked: Who is asked, where others may answer as well.
         again: How often one with its key has been answered by those whom another policy had let answer.
+        times: The times in it, which a clock may have shown.
+        when: When the node had begun and when it asked; None where nothing is said about its times: an earlier release
+            has asked it, or a node whose clock is another one in a replay.
     """
 
     shown: str
@@ -67,6 +58,8 @@ class Mark:
     who: str | None = None
     asked: str | None = None
     again: int = 0
+    times: tuple[str, ...] = ()
+    when: Span | None = None
 
     def may_be(self, other: Mark) -> bool:
         """Whether the same people may answer both: an answer counts for nothing that others are to answer."""
@@ -80,27 +73,51 @@ class Mark:
 
     def is_another_time_of(self, other: Mark) -> bool:
         """Whether they differ in times alone."""
-        if (self.untimed, self.schema) != (other.untimed, other.schema):
+        if self.schema != other.schema or not self.is_reading_of(other):
             return False
         return self.shown != other.shown and self.may_be(other)
+
+    def is_reading_of(self, other: Mark) -> bool:
+        """Whether what is shown is what the other showed, but for a clock that has gone on."""
+        return self.untimed == other.untimed and self.has_moved_on_from(other)
+
+    def has_moved_on_from(self, other: Mark) -> bool:
+        """Whether the times in what is shown have changed as much as time has passed, as far as can be told.
+
+        A date or a number that has not is another one: that of another invoice.
+        """
+        if self.when is None or other.when is None:
+            return True
+        [(was, before), (now, after)] = sorted([(self.when, self.times), (other.when, other.times)], key=_asked_at)
+        return have_moved_on(before, after, was, now)
 
     def _is_beside(self, other: Mark) -> bool:
         return self.place is not None and self.place == other.place
 
     @staticmethod
-    def of(value: Json, schema: Json, place: str | None, words: Collection[str] | None = None) -> Mark:
+    def of(
+        value: Json,
+        schema: Json,
+        place: str | None,
+        words: Collection[str] | None = None,
+        when: Span | None = None,
+    ) -> Mark:
         """The mark of a question that is asked now; in these words, where it is the only one in the place."""
         text = compact(value)
-        untimed = _TIMES.sub("#", text)
+        untimed, times = without_times(text, with_lengths=when is not None)
+        if when is None or not times:
+            times, when = (), None
         filled = None
         if place is not None and words is not None:
             filled = _digest(" ".join(sorted(word for word in WORD.findall(untimed) if word not in words)))
-        return Mark(_digest(text), _digest(compact(schema)), _digest(untimed), place, filled=filled)
+        made = Mark(_digest(text), _digest(compact(schema)), _digest(untimed), place, filled=filled)
+        return replace(made, times=times, when=when)
 
     @staticmethod
     def load(data: Mapping[str, Any]) -> Mark | None:
         """From JSON; None for a question of an earlier release, which is known by its number alone."""
         known = {name: value for name, value in data.items() if name in _MARK_FIELDS}
+        known.update((name, tuple(known[name])) for name in ("times", "when") if name in known)
         return Mark(**{"untimed": data["shown"], **known}) if "shown" in data else None
 
     def dump(self) -> dict[str, Json]:
@@ -164,7 +181,7 @@ class Matching:
         self.outdated: set[Position] = set()
         self._again: dict[Position, int] = {}
         self._calls = 0
-        self.met: list[int] = []
+        self.met: list[Position] = []
 
     def find(self, key: str | None, mark: Mark, value: Any) -> Position:
         """The position of a question that the node asks: of one that has been answered, or a new one.
@@ -198,6 +215,8 @@ class Matching:
         if before is None:
             self._check_key(key, mark, value)
             return
+        if not before.met and key in self._answered:
+            self.met.append(key)
         self._again[key] = before.again
         if key in self._answered and not before.may_be(mark):
             self._again[key] += 1
@@ -209,17 +228,16 @@ class Matching:
             )
 
     def _check_key(self, key: str, mark: Mark, value: Any) -> None:
-        """Refuse a key that is another one each time, in a place by which a node comes once."""
-        others = [known for known in self._answered - self._keys.keys() if self._is_at(known, mark.place)]
-        if len(others) >= MOST_UNMET:
+        """Refuse a key that is another one each time."""
+        before = [self._keyed_before.get(other) for other in self._answered - self._keys.keys()]
+        others = [known for known in before if known is not None and known.place == mark.place]
+        if mark.place is None:  # in a loop, or in tasks, which pass each other
+            others = [known for known in others if not known.met]
+        if len(others) >= (MOST_KEYS if mark.place is None else MOST_UNMET):
             raise InterruptError(
                 f"interrupt({shown(value)}, key={key!r}): its key is another one each time that the node runs: "
                 f"{len(others)} were answered, and have not come back. Give it a key that stays the same."
             )
-
-    def _is_at(self, key: str, place: str | None) -> bool:
-        before = self._keyed_before.get(key)
-        return place is not None and before is not None and before.place == place
 
     def again(self, position: Position) -> int:
         """How often a question has been asked once more, because others may answer it by now."""
@@ -271,7 +289,7 @@ class Matching:
             return None
         [(number, other)] = others.items()
         is_same = other.code != mark.code and (other.schema, other.filled) == (mark.schema, mark.filled)
-        return number if is_same and other.may_be(mark) else None
+        return number if is_same and other.may_be(mark) and mark.has_moved_on_from(other) else None
 
     def _in_place(self, mark: Mark, call: int) -> int | None:
         """The question of which it can only be another reading."""
@@ -279,7 +297,7 @@ class Matching:
         known = self._left.get(call)
         if self._is_deterministic and known is not None:
             others[call] = known
-        readings = (n for n, other in others.items() if other.untimed == mark.untimed or other.edited)
+        readings = (n for n, other in others.items() if mark.is_reading_of(other) or other.edited)
         return max((n for n in readings if others[n].may_be(mark)), default=None)
 
     def _asked_at(self, place: str | None) -> dict[int, Mark]:
@@ -318,6 +336,10 @@ def settled(value: object, tree: Json) -> Json:
         fields: Any = cast("object", value) if isinstance(value, dict) else getattr(value, "__dict__", {})
         return {name: settled(fields.get(name), part) for name, part in cast("dict[str, Json]", tree).items()}
     return tree
+
+
+def _asked_at(asked: tuple[Span, tuple[str, ...]]) -> float:
+    return asked[0][1]
 
 
 def _digest(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -15,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 from pydantic_graph import GraphBuilder, StepContext
 
 from temporal_graph import Escalate, GraphRunError, InterruptError, InterruptPolicy, TemporalGraph, interrupt
-from temporal_graph.compile.matching import MOST_REWORDED, MOST_UNMET, Mark, Matching, settled, who_answers
+from temporal_graph.compile.matching import MOST_KEYS, MOST_REWORDED, MOST_UNMET, Mark, Matching, settled, who_answers
 from temporal_graph.compile.places import place
 
 # -- Places -----------------------------------------------------------------------------------------------------------
@@ -184,37 +186,147 @@ def test_a_function_of_which_another_line_has_changed() -> None:
 NOW = datetime(2026, 11, 28, 21, 49, 15, 123456, UTC)
 
 
+ASKED = NOW.timestamp()
+CLOCKS: list[Callable[[datetime], Any]] = [
+    str,
+    datetime.isoformat,
+    datetime.timestamp,
+    lambda now: int(now.timestamp()),
+    lambda now: int(now.timestamp() * 1_000_000_000),
+    lambda now: now.timestamp() - 1_790_000_000,
+    *[
+        lambda now, layout=layout: now.strftime(layout)
+        for layout in (
+            "%H:%M",
+            "%H:%M:%S.%f",
+            "%I:%M %p",
+            "%d.%m.%Y %H:%M",
+            "%m/%d/%Y, %I:%M%p",
+            "%c",
+            "%A, %d. %B %Y",
+            "%b %d, %Y",
+            "%b %d at %H:%M",
+            "%Y-%m-%d %H:%M:%S%z",
+            "%Y%m%dT%H%M%SZ",
+            "%Y-%m-%d",
+        )
+    ],
+]
+LENGTHS: list[Callable[[timedelta], Any]] = [
+    lambda left: left,
+    str,
+    lambda left: f"{left // timedelta(minutes=1)} minutes left",
+    lambda left: f"in {left // timedelta(hours=1)} h {left % timedelta(hours=1) // timedelta(minutes=1)} min",
+    lambda left: f"still {left // timedelta(seconds=1)} seconds",
+    lambda left: f"noch {left // timedelta(days=1)} Tage",
+]
+
+
+def asked(shown: Any, seconds: float, place: str | None = "here", took: float = 0.5) -> Mark:
+    at = ASKED + seconds
+    return Mark.of(to_jsonable_python(shown), None, place, when=(at - took, at))
+
+
+def is_asked_again(first: Mark, second: Mark) -> bool:
+    return Matching([0], {0: json.loads(json.dumps(first.dump()))}).find(None, second, "") != 0
+
+
+@pytest.mark.parametrize("seconds", [0.2, 3, 61, 3_000, 5 * 3_600, 60 * 3_600, 400 * 86_400])
+@pytest.mark.parametrize("read", CLOCKS)
+def test_the_time_is_no_other_question(read: Callable[[datetime], Any], seconds: float) -> None:
+    if read(NOW) == NOW.strftime("%c") and seconds > 300 * 86_400:
+        return  # the year stands by itself there
+    for face in (lambda now: f"It is {read(now)}. Go on?", lambda now: {"at": read(now), "ask": "Go on?"}):
+        first, second = (asked(face(NOW + timedelta(seconds=later)), later) for later in (0, seconds))
+        assert not is_asked_again(first, second)
+        slow = asked(face(NOW + timedelta(seconds=seconds - 40)), seconds, took=41)
+        assert not is_asked_again(first, slow)
+
+
+@pytest.mark.parametrize("seconds", [1.5, 45, 200, 5_000, 100_000])
+@pytest.mark.parametrize("read", LENGTHS)
+def test_a_time_that_is_left_or_has_gone_by_is_no_other_question(
+    read: Callable[[timedelta], Any], seconds: float
+) -> None:
+    for way in (1, -1):
+        first, second = (
+            asked({"ask": "Go on?", "left": read(timedelta(days=400, hours=12, seconds=30 + way * later))}, later)
+            for later in (0, seconds)
+        )
+        assert not is_asked_again(first, second)
+
+
 @pytest.mark.parametrize(
-    "read",
+    ("texts", "seconds"),
     [
-        str,
-        datetime.isoformat,
-        datetime.timestamp,
-        lambda now: int(now.timestamp()),
-        lambda now: int(now.timestamp() * 1_000_000_000),
-        lambda now: now.timestamp() - 1_790_000_000,
-        *[
-            lambda now, layout=layout: now.strftime(layout)
-            for layout in (
-                "%H:%M",
-                "%H:%M:%S.%f",
-                "%I:%M %p",
-                "%d.%m.%Y %H:%M",
-                "%m/%d/%Y, %I:%M%p",
-                "%c",
-                "%A, %d. %B %Y",
-                "%b %d, %Y",
-                "%Y-%m-%d %H:%M:%S%z",
-            )
-        ],
+        *[(["due 2026-03-01", "due 2026-04-01"], after) for after in (0.1, 3_600, 86_400, 20 * 86_400)],
+        (["due 2026-03-01", "due 2026-03-02"], 60),
+        (["due 12.5.2020", "due 12.6.2020"], 60),
+        (["due March 1, 2026", "due April 1, 2026"], 86_400),
+        (["order 1700000000", "order 1700000001"], 1),
+        (["order 1700000000", "order 1700003600"], 3_600),
+        (["meet at 10:00", "meet at 10:30"], 60),
+        (["meet at 10:00", "meet at 11:00"], 7_200),
+        (["on Monday", "on Friday"], 86_400),
+        (["2026-12-01T10:00:00Z", "2026-12-01T10:30:00Z"], 900),
+        (["20261201T100000Z", "20261202T100000Z"], 900),
+        (["cook it for 5 minutes", "cook it for 4 minutes"], 10),
+        (["cook it for 5 minutes", "cook it for 9 minutes"], 3_600),
+        ([timedelta(minutes=5), timedelta(minutes=6)], 10),
+        (["in 30 days", "in 60 days"], 86_400),
+        (["seen at 21:49:15, due 2026-03-01", "seen at 21:50:15, due 2026-04-01"], 60),
+        (["host 10.0.12.20", "host 10.0.13.20"], 86_400),
+        (["host 10.13.12.20", "host 10.14.12.20"], 86_400),
     ],
 )
-def test_the_time_is_no_other_question(read: Callable[[datetime], Any]) -> None:
-    for shown in (lambda now: f"It is {read(now)}. Go on?", lambda now: {"at": read(now), "ask": "Go on?"}):
-        marks = [Mark.of(shown(NOW + timedelta(hours=hours)), None, "here") for hours in (0, 60)]
-        assert marks[0].shown != marks[1].shown
-        assert marks[0].untimed == marks[1].untimed
-        assert Matching([0], {0: marks[0].dump()}).find(None, marks[1], "") == 0
+def test_a_date_or_a_number_that_is_no_clock(texts: list[str], seconds: float) -> None:
+    """That of another invoice: its answer is no answer to this one."""
+    first, second = (asked(text, later) for text, later in zip(texts, (0, seconds), strict=True))
+    assert is_asked_again(first, second)
+    assert is_asked_again(asked(texts[0], 0, None), asked(texts[1], seconds, None))
+
+
+def test_a_clock_beside_a_date_that_stays() -> None:
+    def face(later: float) -> str:
+        return f"It is {NOW + timedelta(seconds=later):%H:%M:%S}. Pay the invoice of 2026-03-01?"
+
+    assert not is_asked_again(asked(face(0), 0), asked(face(90), 90))
+
+
+def test_in_a_loop_a_clock_is_in_doubt_and_another_date_is_not() -> None:
+    first, later = asked("21:49:15 pay?", 0, None), asked("21:50:15 pay?", 60, None)
+    with pytest.raises(InterruptError, match="but for the time"):
+        is_asked_again(first, later)
+    assert is_asked_again(asked("pay 2026-03-01?", 0, None), asked("pay 2026-04-01?", 60, None))
+
+
+def test_other_words_with_another_date_are_another_question() -> None:
+    def reworded(verb: str, day: str) -> Mark:
+        words = verb.split()
+        made = Mark.of(f"{verb} the one of {day}", None, "here", [*words, "the", "one", "of"], (ASKED, ASKED))
+        return replace(made, code=verb)
+
+    assert not is_asked_again(reworded("pay", "2026-03-01"), reworded("settle", "2026-03-01"))
+    assert is_asked_again(reworded("pay", "2026-03-01"), reworded("settle", "2026-04-01"))
+
+
+def test_marks_of_an_earlier_release_do_not_say_when_they_were_asked() -> None:
+    for read in CLOCKS[:6]:
+        first = Mark.of(f"It is {read(NOW)}. Go on?", None, "here")
+        now = f"It is {read(NOW + timedelta(days=3))}. Go on?"
+        assert set(first.dump()) == {"shown", "schema", "untimed", "place"}
+        assert not is_asked_again(first, asked(now, 5))
+        assert not is_asked_again(first, Mark.of(now, None, "here"))
+
+
+def test_a_question_with_many_times() -> None:
+    """It keeps no more than some of them, and the rest is text like any other."""
+    marks = [
+        asked([f"{NOW + timedelta(days=n, seconds=later):%d.%m.%Y %H:%M:%S}" for n in range(500)], later)
+        for later in (0, 90)
+    ]
+    assert len(json.dumps(marks[0].dump())) < 2_000
+    assert is_asked_again(*marks)
 
 
 @pytest.mark.parametrize(
@@ -231,12 +343,12 @@ def test_the_time_is_no_other_question(read: Callable[[datetime], Any]) -> None:
     ],
 )
 def test_what_is_another_question(others: list[Any]) -> None:
-    marks = [Mark.of(shown, None, "here") for shown in others]
+    marks = [asked(shown, later) for shown, later in zip(others, (0, 1), strict=True)]
     assert Matching([0], {0: marks[0].dump()}).find(None, marks[1], "") == 1
 
 
 def test_a_mark_as_json() -> None:
-    plain, timed = Mark.of("Well?", None, None), Mark.of(NOW.isoformat(), {"type": "string"}, "here")
+    plain, timed = Mark.of("Well?", None, None), Mark.of(NOW.isoformat(), {"type": "string"}, "here", when=(1.5, 2.5))
     assert set(plain.dump()) == {"shown", "schema"}
     assert [Mark.load(mark.dump()) for mark in (plain, timed)] == [plain, timed]
     assert Mark.load({}) is None
@@ -427,6 +539,36 @@ def test_a_key_that_changes_each_time() -> None:
     known = Matching(list(marks), dict(marks))
     assert known.find("k0", mark("Pay?", "here"), "") == "k0"
     assert known.find("new", mark("Pay?", "here"), "") == "new"
+
+
+def test_a_key_that_changes_each_time_in_a_loop() -> None:
+    marks = {f"k{number}": mark("Pay?").dump() for number in range(MOST_KEYS)}
+    with pytest.raises(InterruptError, match="its key is another one each time"):
+        Matching(list(marks), dict(marks)).find("new", mark("Pay?"), "")
+    known = Matching(list(marks), dict(marks))
+    assert [known.find(key, mark("Pay?"), "") for key in ("k0", "new")] == ["k0", "new"]
+    assert known.met == ["k0"]
+    marks["k1"]["met"] = True
+    assert Matching(list(marks), dict(marks)).find("new", mark("Pay?"), "") == "new"
+
+
+def test_keys_of_tasks_that_pass_each_other() -> None:
+    run = asking_many(lambda number: [f"k{(7 * number + n) % 30}" for n in range(30)])
+    assert len(asyncio.run(answered(run, "ann", *["ann"] * 29)).output) == 30
+    with pytest.raises(InterruptError, match="its key is another one each time"):
+        asyncio.run(raising(answered(asking_many(lambda number: [f"k{number}"]), *["ann"] * (MOST_KEYS + 2))))
+
+
+def asking_many(keys: Callable[[int], list[str]]) -> Any:
+    g = GraphBuilder(name="many", input_type=int, output_type=list[str])
+    runs = itertools.count()
+
+    @g.step
+    async def ask(ctx: StepContext[None, None, int]) -> list[str]:
+        return await asyncio.gather(*(interrupt("Pay?", response_type=str, key=key) for key in keys(next(runs))))
+
+    g.add(g.edge_from(g.start_node).to(ask), g.edge_from(ask).to(g.end_node))
+    return TemporalGraph(g.build()).local()
 
 
 def test_marks_of_an_earlier_release_do_not_say_who_may_answer() -> None:

@@ -14,6 +14,7 @@ from pydantic_graph import GraphBuilder, StepContext
 from temporal_graph import Command, InterruptPolicy, NodeOptions, TemporalGraph, answers, interrupt, once
 
 Asked = dict[str, Any]
+LAST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -87,10 +88,14 @@ async def needed_first(ctx: Step) -> Asked:
 async def reads_the_clock(ctx: Step) -> Asked:
     """Every question shows the time."""
     now = datetime.now(UTC)
-    day = await interrupt({"ask": "Which day?", "at": now, "until": now + timedelta(days=1)}, response_type=str)
+    until = now + timedelta(days=1)
+    shown = {"ask": "Which day?", "at": now, "until": until, "left": LAST - now, "log": f"{now:%Y%m%dT%H%M%SZ}"}
+    day = await interrupt(shown, response_type=str)
+    seconds = (LAST - datetime.now(UTC)) // timedelta(seconds=1)
+    kind = await interrupt(f"{seconds} seconds left. Which kind?", response_type=str)
     hour = await interrupt(f"It is {time.time()}. Which hour?", response_type=int)
     who = await interrupt(f"[{datetime.now(UTC):%a %d %b %Y, %I:%M:%S.%f %p}] Who?", response_type=str)
-    return {"day": day, "hour": hour, "who": who, "by": [item.value for item in answers()]}
+    return {"day": day, "kind": kind, "hour": hour, "who": who, "by": [item.value for item in answers()]}
 
 
 async def clock_in_a_loop(ctx: Step) -> Asked:

@@ -71,11 +71,12 @@ async def test_the_second_answer_is_needed_first(play: Any) -> None:
 
 async def test_questions_that_show_the_time(play: Any) -> None:
     def answer(question: Interrupt) -> Any:
-        return 9 if "hour" in str(question.value) else "day" if "day" in str(question.value) else "ann"
+        about = next((word for word in ("hour", "day", "kind") if word in str(question.value)), "ann")
+        return 9 if about == "hour" else about
 
     asked, output = await play("reads_the_clock", answer=answer)
-    assert [question.interrupt_id for question in asked] == [f"reads_the_clock:1.{number}" for number in range(3)]
-    assert output == {"day": "day", "hour": 9, "who": "ann", "by": ["ann"]}
+    assert [question.interrupt_id for question in asked] == [f"reads_the_clock:1.{number}" for number in range(4)]
+    assert output == {"day": "day", "kind": "kind", "hour": 9, "who": "ann", "by": ["ann"]}
 
 
 async def test_questions_that_show_the_time_where_there_may_be_many(play: Any) -> None:
@@ -110,6 +111,13 @@ async def test_one_question_is_about_something_else(play: Any) -> None:
     asked, output = await play("other_words", ["the draft", "the database", "the database"])
     assert [question.value for question in asked] == ["delete the draft?", "delete the database?"]
     assert output == {"the database": "answer to delete the database?"}
+
+
+async def test_one_question_is_about_another_date(play: Any) -> None:
+    """It is no clock: it has moved by more than the time that has passed."""
+    asked, output = await play("other_words", ["that of 2026-03-01", "that of 2026-04-01", "that of 2026-04-01"])
+    assert [question.value for question in asked] == ["delete that of 2026-03-01?", "delete that of 2026-04-01?"]
+    assert output == {"that of 2026-04-01": "answer to delete that of 2026-04-01?"}
 
 
 async def test_one_question_is_about_something_else_each_time(play: Any) -> None:
