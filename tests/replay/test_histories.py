@@ -38,7 +38,7 @@ async def test_histories_of_releases_replay(file: str) -> None:
     await replay(file)
 
 
-@pytest.mark.parametrize("seed", ["1", "2"])
+@pytest.mark.parametrize("seed", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_they_replay_whatever_the_order_of_sets(seed: str) -> None:
     code = "import asyncio, os; from tests.replay.test_histories import *\n"
     code += "for file in FILES: asyncio.run(replay(file))\nprint('replayed', flush=True); os._exit(0)"

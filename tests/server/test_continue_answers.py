@@ -14,6 +14,7 @@ from tests.server.continue_graphs import Control, Log, Quiz, Sheet, busy, quiz
 ITEMS = [f"item {number}" for number in range(12)]
 
 
+@pytest.mark.slow
 async def test_answers_reach_a_run_that_continues_as_new_all_the_time(server_address: str, task_queue: str) -> None:
     control = Control()
     async with serving(server_address, task_queue, busy, deps=control) as client:

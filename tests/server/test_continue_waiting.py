@@ -155,6 +155,7 @@ async def _crowd(client: Client, graph: InterruptibleGraph[Any, Any, Any], run_i
     return len(histories) - 1
 
 
+@pytest.mark.slow
 async def test_a_crowd_while_the_run_continues_as_new(server_address: str, task_queue: str) -> None:
     async with serving(server_address, task_queue, short_ballot) as client:
         await short_ballot.start(client, Ballot(), state=Book(), id=task_queue, task_queue=task_queue)

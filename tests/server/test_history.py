@@ -241,7 +241,7 @@ async def finished(run: GraphRun[Any, Any]) -> GraphResult[Any, Any]:
     return await run.result()
 
 
-@pytest.mark.parametrize("graph", [board, short_board], ids=lambda graph: graph.name)
+@pytest.mark.parametrize("graph", [board, pytest.param(short_board, marks=pytest.mark.slow)], ids=lambda g: g.name)
 @pytest.mark.parametrize("has_ended", [False, True], ids=["open", "ended"])
 async def test_from_any_checkpoint(
     serve: Serve,

@@ -248,7 +248,7 @@ DOUBLE = dataclasses.replace(DataConverter.default, payload_codec=Hex())
     [
         (encrypting(grows=True), sizes, [499_000] * 4 + [1_540_000]),
         (DOUBLE, sizes, [499_000] * 4 + [1_000_000]),
-        (DOUBLE, sizes, [10] * 900 + [1_000_000]),
+        pytest.param(DOUBLE, sizes, [10] * 900 + [1_000_000], marks=pytest.mark.slow),
         (DOUBLE, local_letters, [600_000] * 6 + [9_000] * 100),
         (DOUBLE, of_steps, [600_000] * 6),
     ],
