@@ -25,6 +25,8 @@ _UNSET = Plan("set", is_optional=True)
 _NUMBERS = frozenset({"int", "float", "decimal", "fraction", "complex", "timedelta"})
 _NAMES = frozenset({"enum", "literal", "bool"})
 """What may be written as a number, and counts nothing."""
+_OWN = frozenset({"function-before", "function-wrap", "json-or-python", "lax-or-strict", "chain"})
+"""What may read a value from another form than the schema inside."""
 _LISTS = frozenset({"list", "deque"})
 _DICTS = frozenset({"dict", "ordered-dict", "frozendict"})
 
@@ -71,7 +73,9 @@ class _Anything(Mapping[str, Plan]):
         self.plan = Plan(tags=self, merge=None if numbers is None else self._by_json(numbers))
         self.plan.each = self.plan
         pairs = Plan("pairs", each=self.plan)
-        self._plans: dict[str, Plan] = {"set": _SET, "frozenset": _SET, "dict": pairs, "tuple": _ATOMIC}
+        # A tuple is one value, in which each place may have numbers.
+        items = Plan("atomic", each=self.plan, tags=self)
+        self._plans: dict[str, Plan] = {"set": _SET, "frozenset": _SET, "dict": pairs, "tuple": items}
 
     def _by_json(self, rule: Merge) -> Callable[[Json, Json, Json], Json]:
         return lambda base, current, mine: self._schemas.dump_any(rule.function(base, current, mine))
@@ -100,33 +104,40 @@ class _Planner:
         self._definitions: list[Schema] = []
         self._plans: dict[str, Plan] = {}
 
-    def plan(self, schema: Any) -> Plan:
+    def plan(self, schema: Any, around: Schema | None = None) -> Plan:
+        """The plan of the values of a schema.
+
+        Args:
+            schema: The schema.
+            around: One around it that writes or reads the same values in a way of its own.
+        """
         metadata: Mapping[str, Any] = schema.get("metadata") or {}
         if MERGE in metadata:
-            return self._ruled("custom", metadata[MERGE], schema)
+            return self._ruled("custom", metadata[MERGE], around or schema)
         if ANY in metadata:
             return self._anything.plan
         if PAIRS in metadata:
             values = metadata[PAIRS]
             return Plan("pairs", each=self.plan(values))
         if TAGS in metadata:
-            return Plan(tags={name: self.plan(choice) for name, choice in metadata[TAGS].items()})
+            tags = {name: self.plan(choice) for name, choice in metadata[TAGS].items()}
+            return replace(self.plan(metadata[PLAIN]), tags=tags) if PLAIN in metadata else Plan(tags=tags)
         if SUBCLASSES in metadata:
             tags = {name: self.of_class(subclass) for name, subclass in metadata[SUBCLASSES].items()}
             return replace(self.plan(metadata[PLAIN]), tags=tags)
         if PLAIN in metadata:
             return self.plan(metadata[PLAIN])
-        return self._by_type(schema)
+        return self._by_type(schema, around)
 
-    def _by_type(self, schema: Schema) -> Plan:
+    def _by_type(self, schema: Schema, around: Schema | None) -> Plan:
         kind = schema.get("type")
         if kind == "definitions":
             self._definitions.extend(schema["definitions"])
-            return self.plan(schema["schema"])
+            return self.plan(schema["schema"], around)
         if kind == "definition-ref":
-            return self._reference(schema["schema_ref"])
+            return self._reference(schema["schema_ref"], around)
         if kind in _NUMBERS:
-            return _NUMBER if self._numbers is None else self._ruled("number", self._numbers, schema)
+            return _NUMBER if self._numbers is None else self._ruled("number", self._numbers, around or schema)
         if kind in _NAMES:
             return _ATOMIC
         if kind in ("set", "frozenset"):
@@ -139,7 +150,9 @@ class _Planner:
             return Plan(each=self.plan(core_schema.int_schema()))
         if kind == "tuple":
             return self._tuple(schema["items_schema"], schema.get("variadic_item_index"))
-        if kind in ("model-fields", "typed-dict", "dataclass-args", "named-tuple"):
+        if kind == "named-tuple":  # which is written as a list
+            return Plan(fields={index: self.plan(item["schema"]) for index, item in enumerate(schema["fields"])})
+        if kind in ("model-fields", "typed-dict", "dataclass-args"):
             extras, fields = schema.get("extras_schema"), self._fields(schema["fields"])
             each = None if extras is None else self.plan(extras)
             if kind != "model-fields":
@@ -150,10 +163,20 @@ class _Planner:
             return Plan(fields={index: self.plan(item["schema"]) for index, item in enumerate(arguments)})
         if kind == "tagged-union":
             return self._chosen(schema["choices"], schema["discriminator"])
-        return self._inner(schema.get("schema") or schema.get("json_schema") or schema.get("lax_schema"))
+        if kind in ("model", "dataclass"):
+            return self.plan(schema["schema"])
+        # What a field's serializer writes only a model can write.
+        is_fields = schema.get("serialization", {}).get("is_field_serializer", False)
+        if around is None and not is_fields and ("serialization" in schema or kind in _OWN):
+            around = schema
+        if kind == "json":
+            plan = self._inner(schema.get("schema"), around)
+            return plan if plan.kind in ("number", "custom") else Plan("text", each=plan)
+        inner = schema.get("schema") or schema.get("json_schema") or schema.get("lax_schema")
+        return self._inner(schema["steps"][-1] if kind == "chain" else inner, around)
 
-    def _inner(self, schema: Any) -> Plan:
-        return self.plan(schema) if isinstance(schema, dict) else self._anything.plan
+    def _inner(self, schema: Any, around: Schema | None = None) -> Plan:
+        return self.plan(schema, around) if isinstance(schema, dict) else self._anything.plan
 
     def _tuple(self, items: list[Any], variadic: int | None) -> Plan:
         plans = [self.plan(item) for item in items]
@@ -184,12 +207,14 @@ class _Planner:
         )
         return {name: self.plan(item["schema"]) for name, item in named}
 
-    def _reference(self, ref: str) -> Plan:
+    def _reference(self, ref: str, around: Schema | None) -> Plan:
+        found = next((item for item in self._definitions if item.get("ref") == ref), None)
         if ref not in self._plans:
-            found = [item for item in self._definitions if item.get("ref") == ref]
             self._plans[ref] = made = Plan()
-            _fill(made, self.plan(found[0]) if found else AUTO)
-        return self._plans[ref]
+            _fill(made, self.plan(found) if found else AUTO)
+        plan = self._plans[ref]
+        is_written_so = around is None or found is None or plan.kind not in ("number", "custom")
+        return plan if is_written_so else self.plan(found, around)
 
     def of_class(self, cls: type) -> Plan:
         classes = self._anything.classes

@@ -303,7 +303,11 @@ class Rewriter:
     def _deque(self, schema: Schema) -> Any:
         if "serialization" in schema:
             return schema
-        return _with_ref(deque_schema(_without_ref(self._items(schema))), schema)
+        plain = _without_ref(self._items(schema))
+        made = deque_schema(plain)
+        limited = core_schema.typed_dict_schema({"items": core_schema.typed_dict_field(cast("Any", plain))})
+        made["metadata"] = {PLAIN: plain, TAGS: {"deque": limited}}
+        return _with_ref(made, schema)
 
     def _moment(self, schema: Schema) -> Any:
         if "serialization" in schema:

@@ -188,11 +188,21 @@ def _describe(node_id: str, conflict: Conflict) -> Failure:
     other = repr(conflict.writer) if conflict.writer else "another branch"
     place = "state" + "".join(f"[{key!r}]" if isinstance(key, int) else f".{key}" for key in path)
     if conflict.is_number:
-        message = (
-            f"Parallel branches changed the number {place}: {other} and {node_id!r} both made it "
-            f"{_short(conflict.mine)}, it was {_short(conflict.base)}, and nothing says whether both changes count. "
+        what = "the number"
+        cure = (
             "Say it on the field: Annotated[int, Merge.sum] adds them up, Merge.last takes one for both; or for all "
             "numbers of the graph: TemporalGraph(..., numbers=Merge.sum)."
+        )
+        if conflict.is_whole:
+            what = "numbers in"
+            cure = (
+                "TemporalGraph(..., numbers=Merge.sum) adds up the numbers of what keeps its type and its length; "
+                "Annotated[..., Merge.last] on the field takes one for both, Merge(function) makes one of both."
+            )
+        message = (
+            f"Parallel branches changed {what} {place}: {other} and {node_id!r} both made it "
+            f"{_short(conflict.mine)}, it was {_short(conflict.base)}, and nothing says whether both changes count. "
+            f"{cure}"
         )
         return Failure(node_id, "StateConflictError", message, path)
     message = (

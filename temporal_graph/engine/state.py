@@ -8,89 +8,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from json.encoder import encode_basestring_ascii
 from operator import is_
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, cast
 
-Json: TypeAlias = Any
-"""A JSON tree, never changed in place."""
-Key: TypeAlias = str | int
-Path: TypeAlias = tuple[Key, ...]
-Op: TypeAlias = list[Any]
-"""One change, at a path:
-
-- `["create", path, value]`: there was nothing, and now there is this,
-- `["set", path, value]`: there was something else,
-- `["delete", path]`,
-- `["append", path, items]`: a list has grown at its end,
-- `["add", path, items]` and `["remove", path, items]`, of a set,
-- `["order", path, keys]`: in a dict, these keys come last now, in this order.
-"""
+from .agreeing import agree, began, met
+from .trees import (
+    AUTO,
+    MISSING,
+    Json,
+    Key,
+    Op,
+    Path,
+    Plan,
+    by_key,
+    child_of,
+    is_alike,
+    is_pairs,
+    same,
+    tag_of,
+    text_of,
+)
 
 FEW = 4
 """Lists of pairs whose keys are kept: those that were read last."""
-LONG, SHORT = 1_000, 4
-"""Items of a list that is compared as text; of one that is written item by item."""
 KINDS = ("create", "set", "delete", "append", "add", "remove", "order")
-
-
-@dataclass(eq=False)
-class Plan:
-    """How one place of the state merges.
-
-    Attributes:
-        kind: `auto` by its JSON type; `set`, a list without order; `pairs`, a list of keys with their values; `atomic`,
-            one value; `number`, one that counts, however it is written; `custom`, by a function.
-        fields: The plans of known keys, and of known indices; the order of known keys says nothing.
-        each: The plan of every other key, and of every item of a list.
-        tags: The plans of what is in a tagged value, `{"$type": tag, "value": ...}`, by its tag.
-        merge: `(base, current, mine) -> merged`; for `number` and `auto`, of two numbers.
-        choose: Finds the plan of a value by what is in it, where it is not this one.
-        optional: Keys of sets that are left out while they are empty.
-        is_optional: It is such a set.
-    """
-
-    kind: Literal["auto", "set", "pairs", "atomic", "number", "custom"] = "auto"
-    fields: Mapping[Key, Plan] = field(default_factory=dict[Key, "Plan"])
-    each: Plan | None = None
-    tags: Mapping[str, Plan] = field(default_factory=dict[str, "Plan"])
-    merge: Callable[[Json, Json, Json], Json] | None = None
-    choose: Callable[[Json], Plan | None] | None = None
-    optional: tuple[str, ...] = ()
-    is_optional: bool = False
-
-    def at(self, key: Key, inside: Json) -> Plan:
-        """The plan of what is under a key or index of a value that has this plan."""
-        tag = tag_of(inside)
-        if tag is not None:
-            return self.tags.get(tag, AUTO)
-        if self.choose is not None:
-            chosen = self.choose(inside)
-            if chosen is not None:
-                return chosen.at(key, inside)
-        if key in self.fields:
-            return self.fields[key]
-        return self.each or AUTO
-
-    def of(self, value: Json) -> Plan:
-        """The plan that a value has, of those that this one chooses from."""
-        chosen = None if self.choose is None else self.choose(value)
-        return self if chosen is None else chosen.of(value)
-
-    def counts(self, value: Json) -> bool:
-        """Whether a value is a number: two branches that make the same of it have both changed it."""
-        if self.kind == "number":
-            return value is not None and value is not _MISSING
-        return self.kind == "auto" and type(value) in (int, float)
-
-    def rule(self, one: Json, other: Json) -> Callable[[Json, Json, Json], Json] | None:
-        """How two values of this place merge, if anything says so."""
-        return self.merge if self.kind == "custom" or (self.counts(one) and self.counts(other)) else None
-
-
-AUTO = Plan()
-_MISSING: Any = object()
 
 
 class Conflict(Exception):
@@ -102,11 +46,20 @@ class Conflict(Exception):
         base: What it was when the later one began.
         current: What the other made of it.
         mine: What the later one made of it.
-        is_number: It is a number, and both made the same of it.
+        is_number: It is a number, or has one in it, and both made the same of it.
+        is_whole: It is no number itself.
     """
 
     def __init__(
-        self, path: Path, writer: str, base: Json, current: Json, mine: Json, *, is_number: bool = False
+        self,
+        path: Path,
+        writer: str,
+        base: Json,
+        current: Json,
+        mine: Json,
+        *,
+        is_number: bool = False,
+        is_whole: bool = False,
     ) -> None:
         super().__init__(path)
         self.path = path
@@ -115,45 +68,7 @@ class Conflict(Exception):
         self.current = current
         self.mine = mine
         self.is_number = is_number
-
-
-def same(one: Json, other: Json) -> bool:
-    """Whether two JSON trees are the same: `1`, `1.0` and `true` are not, nor `0.0` and `-0.0`, nor other orders."""
-    if one is other:
-        return True
-    kind = cast("type[Any]", type(one))
-    if kind is not type(other):
-        return False
-    if kind is dict:
-        if list(one) != list(other):
-            return False
-        for key, value in one.items():
-            another = other[key]
-            if value is not another and not same(value, another):
-                return False
-        return True
-    if kind is list:
-        # What is shared is compared first: a list that has grown is compared with itself for each item that came.
-        if len(one) != len(other) or all(map(is_, one, other)):
-            return len(one) == len(other)
-        if len(one) > LONG:  # their texts differ wherever they do, and are made much faster than each item is looked at
-            return bool(one == other) and _write(one) == _write(other)
-        return all(map(same, one, other))
-    return bool(one == other) and (kind is not float or one != 0 or repr(one) == repr(other))
-
-
-def tag_of(value: Json) -> str | None:
-    """The tag of a tagged value."""
-    if isinstance(value, dict) and len(cast("dict[str, Json]", value)) == 2:
-        tag = cast("dict[str, Json]", value).get("$type")
-        if isinstance(tag, str) and "value" in value:
-            return tag
-    return None
-
-
-def _is_alike(one: Json, other: Json) -> bool:
-    """Whether two values are of one JSON type, and of one class."""
-    return type(one) is type(other) and tag_of(one) == tag_of(other)
+        self.is_whole = is_whole
 
 
 # -- What has changed -------------------------------------------------------------------------------------------------
@@ -169,7 +84,7 @@ def diff(base: Json, new: Json, plan: Plan = AUTO) -> list[Op]:
 def _diff(base: Json, new: Json, plan: Plan, path: list[Key], ops: list[Op]) -> None:
     if same(base, new):
         return
-    if plan.kind in ("atomic", "custom") or not _is_alike(base, new):
+    if plan.kind in ("atomic", "number", "custom") or not is_alike(base, new):
         ops.append(["set", path, new])
     elif isinstance(base, dict):
         if plan.of(base) is not plan.of(new):
@@ -181,12 +96,12 @@ def _diff(base: Json, new: Json, plan: Plan, path: list[Key], ops: list[Op]) -> 
         ops.append(["set", path, new])
     elif plan.kind == "set":
         _diff_sets(cast("list[Json]", base), cast("list[Json]", new), path, ops)
-    elif plan.kind == "pairs" and _is_pairs(base) and _is_pairs(new):
+    elif plan.kind == "pairs" and is_pairs(base) and is_pairs(new):
         old, members = cast("list[Json]", base), cast("list[Json]", new)
         if len(members) > len(old) and all(map(is_, old, members)):  # seen at once, and their keys need not be read
             ops.extend(["create", [*path, text_of(key)], value] for key, value in members[len(old) :])
             return
-        _diff_members(_by_key(base), _by_key(new), base, plan, path, ops)
+        _diff_members(by_key(base), by_key(new), base, plan, path, ops)
     else:
         _diff_lists(cast("list[Json]", base), cast("list[Json]", new), plan, path, ops)
 
@@ -300,7 +215,7 @@ class Writes:
         for known, found in self._read:
             if known is items:
                 return found
-        if not isinstance(items, list) or not _is_pairs(items):
+        if not isinstance(items, list) or not is_pairs(items):
             return None
         found = _pairs(items)
         self.keep(items, found)
@@ -327,13 +242,14 @@ class Writes:
         """Nobody works on an older state any more."""
         self._root = _Place()
 
-    def rival(self, op: Op, since: int, plan: Plan) -> tuple[_Written | None, bool]:
+    def rival(self, op: Op, since: int, plan: Plan, base: Callable[[], Json]) -> tuple[_Written | None, bool]:
         """Look for a write that an op does not get along with.
 
         Args:
             op: The op.
             since: How much was written when its writer began; only what came after is parallel to it.
             plan: The plan of its place.
+            base: Tells what was there when its writer began.
 
         Returns:
             The write, if there is one; and whether there were any at the place itself.
@@ -352,31 +268,23 @@ class Writes:
         there = place.since(KINDS, since)
         if plan.kind != "custom":
             for found in there:
-                if not _get_along(op, found.op, plan, self.tells_numbers):
+                if not _get_along(op, found.op, plan, base, self.tells_numbers):
                     return found, True
         return place.below(since) if op[0] in ("set", "delete") else None, bool(there)
 
 
-def _get_along(one: Op, other: Op, plan: Plan, tells_numbers: Callable[[], bool]) -> bool:
+def _get_along(one: Op, other: Op, plan: Plan, base: Callable[[], Json], tells_numbers: Callable[[], bool]) -> bool:
     """Whether two ops of parallel branches at one place can both be; it does not matter which is which."""
     kinds = {one[0], other[0]}
     if kinds <= {"set", "create"} and plan.rule(one[2], other[2]) is not None:
         return True
     if kinds == {"set"}:
-        return same(one[2], other[2]) and not (_has_number(one[2], plan) and tells_numbers())
+        return agree(base(), one[2], other[2], plan, tells_numbers)
     return kinds <= {"add", "remove"} or kinds in ({"create"}, {"delete"}, {"append"})
 
 
-def _has_number(value: Json, plan: Plan) -> bool:
-    """Whether there is a number in a value for which nothing says how it merges."""
-    if isinstance(value, dict) and plan.kind not in ("atomic", "custom"):
-        members = cast("dict[str, Json]", value)
-        return any(_has_number(item, plan.at(key, value)) for key, item in members.items())
-    return plan.counts(value) and plan.merge is None
-
-
 def apply(
-    current: Json, ops: list[Op], plan: Plan = AUTO, *, base: Json = _MISSING, since: int = 0, writes: Writes
+    current: Json, ops: list[Op], plan: Plan = AUTO, *, base: Json = MISSING, since: int = 0, writes: Writes
 ) -> Json:
     """Merge what a node changed into the state as of now.
 
@@ -396,7 +304,7 @@ def apply(
         Conflict: A parallel branch changed the same place differently.
         ValueError: The ops are none, or a person has removed the places that they change.
     """
-    before = current if base is _MISSING else base
+    before = current if base is MISSING else base
     root = _Opened([current], [before], (None, None), Plan(each=plan), writes)
     for op in ops:
         if op[0] not in KINDS or not isinstance(op[1], list):
@@ -405,13 +313,15 @@ def apply(
         if op[0] == "order" and not root.has(path):
             continue
         place = root.plan_at(path)
-        rival, is_contested = (None, False) if op[0] == "order" else writes.rival(op, since, place)
+        rival, is_contested = None, False
+        if op[0] != "order":
+            rival, is_contested = writes.rival(op, since, place, partial(root.was_at, path, op[-1]))
         if rival is not None:
             root.write()
             mine = None if op[0] == "delete" else op[2]
             was, now = _shown(_find([before], root.plan, path)), _shown(_find(root.container, root.plan, path))
             equal = op[0] == rival.op[0] == "set" and rival.op[1] == op[1] and same(rival.op[2], mine)
-            raise Conflict(tuple(path[1:]), rival.writer, was, now, mine, is_number=equal)
+            raise _conflict(path[1:], rival.writer, was, now, mine, place, equal=equal)
         around, key = root.around(path), path[-1]
         around.close(key)
         change = _Change(op, place, around.was(key), is_contested, writes.tells_numbers)
@@ -468,7 +378,7 @@ class _Opened:
             depth += 1
         plan, value = opened.plan.at(path[depth], opened.container), opened.there(path[depth])
         for key in path[depth + 1 :]:
-            plan, value = plan.at(key, value), _child(value, plan, key)
+            plan, value = plan.at(key, value), child_of(value, plan, key)
         return plan
 
     def around(self, path: list[Key]) -> _Opened:
@@ -493,9 +403,16 @@ class _Opened:
     def has(self, path: list[Key]) -> bool:
         """Whether there is such a place."""
         try:
-            return self.around(path).there(path[-1]) is not _MISSING
+            return self.around(path).there(path[-1]) is not MISSING
         except ValueError:
             return False
+
+    def was_at(self, path: list[Key], mine: Json) -> Json:
+        """What was at a place when the node began; `mine`, as if it were no change, where a person has removed it."""
+        try:
+            return self.around(path).was(path[-1])
+        except ValueError:
+            return mine
 
     def _open(self, key: Key) -> _Opened | None:
         here: Any = self.there(key)
@@ -523,7 +440,7 @@ class _Opened:
         if self._pairs is not None:
             known = self._pairs.get(str(key))
             name = known[0] if known else json.loads(str(key))
-            _put(self._pairs, str(key), _MISSING if value is _MISSING else [name, value])
+            _put(self._pairs, str(key), MISSING if value is MISSING else [name, value])
             self._is_unwritten = True
         elif isinstance(self.container, dict):
             _put(cast("dict[Key, Json]", self.container), key, value)
@@ -548,9 +465,9 @@ class _Opened:
 
 def _of(container: Json, pairs: Mapping[str, Json] | None, key: Key) -> Json:
     if pairs is None:
-        return _child(container, AUTO, key)
+        return child_of(container, AUTO, key)
     pair = pairs.get(key) if isinstance(key, str) else None
-    return _MISSING if pair is None else pair[1]
+    return MISSING if pair is None else pair[1]
 
 
 def _has_index(container: Any, key: Key) -> bool:
@@ -563,11 +480,11 @@ def _pairs(items: Any) -> dict[str, list[Json]]:
 
 def _pairs_of(value: Json) -> dict[str, list[Json]]:
     """The pairs of what may be none."""
-    return _pairs(value) if isinstance(value, list) and _is_pairs(value) else {}
+    return _pairs(value) if isinstance(value, list) and is_pairs(value) else {}
 
 
 def _put(members: dict[Any, Json], key: Key, value: Json) -> None:
-    if value is _MISSING:
+    if value is MISSING:
         members.pop(key, None)
     else:
         members[key] = value
@@ -576,22 +493,22 @@ def _put(members: dict[Any, Json], key: Key, value: Json) -> None:
 def _changed(current: Json, change: _Change) -> Json:
     kind = change.op[0]
     if kind == "delete":
-        return _MISSING
+        return MISSING
     mine: Json = change.op[2]
     if kind in ("set", "create"):
         if not change.is_contested:
             return over_edit(change.base, current, mine, change.plan)
-        if current is _MISSING:
+        if current is MISSING:
             return mine
         rule = change.plan.rule(current, mine)
         if rule is not None:
-            return rule(_began(change.base, change.plan), current, mine)
+            return rule(began(change.base, change.plan), current, mine)
         if kind == "create":
             return _unite(current, mine, change.plan, change.op[1], change.tells_numbers)
-        return _twice(current, mine, change.plan)
+        return met(change.base, current, mine, change.plan)
     if kind == "order":
         return _ordered(current, change.plan, mine)
-    if current is _MISSING and change.plan.is_optional:
+    if current is MISSING and change.plan.is_optional:
         current = []
     if not isinstance(current, list):
         raise ValueError(f"The state has no list at {change.op[1]!r}.")
@@ -603,29 +520,15 @@ def _changed(current: Json, change: _Change) -> Json:
         return _sorted({**known, **_keys(mine)})
     gone = _keys(mine)
     left = [item for key, item in known.items() if key not in gone]
-    return left if left or not change.plan.is_optional else _MISSING
-
-
-def _began(base: Json, plan: Plan) -> Json:
-    """What a rule is told that a place was."""
-    return _shown(base) if plan.kind == "custom" or plan.counts(base) else None
-
-
-def _twice(current: Json, mine: Json, plan: Plan) -> Json:
-    """What two branches have both set to the same: its numbers count twice, where a rule says so."""
-    if isinstance(mine, dict) and isinstance(current, dict) and plan.kind not in ("atomic", "custom"):
-        members, there = cast("dict[str, Json]", mine), cast("dict[str, Json]", current)
-        return {key: _twice(there.get(key), item, plan.at(key, mine)) for key, item in members.items()}
-    rule = plan.rule(current, mine)
-    return cast("Json", mine) if rule is None else rule(None, current, mine)
+    return left if left or not change.plan.is_optional else MISSING
 
 
 def _ordered(current: Json, plan: Plan, last: list[str]) -> Json:
     """A dict in which some keys come last."""
     if isinstance(current, dict):
         return _last(cast("dict[str, Json]", current), last)
-    if plan.kind == "pairs" and isinstance(current, list) and _is_pairs(current):
-        return [[json.loads(name), value] for name, value in _last(_by_key(current), last).items()]
+    if plan.kind == "pairs" and isinstance(current, list) and is_pairs(current):
+        return [[json.loads(name), value] for name, value in _last(by_key(current), last).items()]
     return cast("Json", current)
 
 
@@ -643,23 +546,23 @@ def over_edit(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
         mine: What the node made of it.
         plan: How the place merges.
     """
-    if current is _MISSING or same(base, current):
+    if current is MISSING or same(base, current):
         return mine
     rule = plan.rule(current, mine)
     if rule is not None:
         if same(base, mine):
             return current
         try:
-            return rule(_began(base, plan), current, mine)
+            return rule(began(base, plan), current, mine)
         except Exception:  # it cannot take what the person has set: the node does not fail for that
             return mine
-    if plan.kind == "atomic" or not _is_alike(current, mine):
+    if plan.kind == "atomic" or not is_alike(current, mine):
         return mine
-    if not _is_alike(base, mine):
-        base = _MISSING
-    is_pairs = isinstance(mine, list) and plan.kind == "pairs" and _is_pairs(mine)
+    if not is_alike(base, mine):
+        base = MISSING
+    has_keys = isinstance(mine, list) and plan.kind == "pairs" and is_pairs(mine)
     # Read once: for each of their keys anew it would take the square of their number.
-    was, now = (_pairs_of(base), _pairs_of(current)) if is_pairs else (None, None)
+    was, now = (_pairs_of(base), _pairs_of(current)) if has_keys else (None, None)
 
     def inside(key: Key, item: Json) -> Json:
         return over_edit(_of(base, was, key), _of(current, now, key), item, plan.at(key, mine))
@@ -668,9 +571,9 @@ def over_edit(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
         return {key: inside(key, item) for key, item in cast("dict[str, Json]", mine).items()}
     if isinstance(mine, list) and plan.kind != "set":
         items = cast("list[Json]", mine)
-        if is_pairs:
+        if has_keys:
             return [[key, inside(text_of(key), item)] for key, item in items]
-        if base is not _MISSING and len(base) == len(items):  # else nobody can tell which item is which
+        if base is not MISSING and len(base) == len(items):  # else nobody can tell which item is which
             return [inside(index, item) for index, item in enumerate(items)]
     return cast("Json", mine)
 
@@ -680,7 +583,11 @@ def _unite(current: Json, mine: Json, plan: Plan, path: list[Key], tells_numbers
     rule = plan.rule(current, mine)
     if rule is not None:
         return rule(None, current, mine)
-    if plan.kind != "atomic" and _is_alike(current, mine):
+    if plan.kind not in ("atomic", "number") and is_alike(current, mine):
+        tag = tag_of(current)
+        if tag is not None:
+            inside = _unite(current["value"], mine["value"], plan.at("value", mine), [*path, "value"], tells_numbers)
+            return {**current, "value": inside}
         if isinstance(current, dict):
             members, others = cast("dict[str, Json]", current), cast("dict[str, Json]", mine)
             return _unite_members(members, others, current, plan, path, tells_numbers)
@@ -688,14 +595,21 @@ def _unite(current: Json, mine: Json, plan: Plan, path: list[Key], tells_numbers
             items, more = cast("list[Json]", current), cast("list[Json]", mine)
             if plan.kind == "set":
                 return _sorted({**_keys(items), **_keys(more)})
-            if plan.kind == "pairs" and _is_pairs(items) and _is_pairs(more):
-                united = _unite_members(_by_key(items), _by_key(more), current, plan, path, tells_numbers)
+            if plan.kind == "pairs" and is_pairs(items) and is_pairs(more):
+                united = _unite_members(by_key(items), by_key(more), current, plan, path, tells_numbers)
                 return [[json.loads(name), value] for name, value in united.items()]
-            return [*items, *more]
-    is_equal = same(current, mine)
-    if is_equal and not (plan.counts(mine) and tells_numbers()):
-        return current
-    raise Conflict(tuple(path), "", None, current, mine, is_number=is_equal)
+            if not (plan.is_fixed and tells_numbers()):  # earlier releases made a tuple longer than it may be
+                return [*items, *more]
+    if agree(MISSING, current, mine, plan, tells_numbers):
+        return met(MISSING, current, mine, plan)
+    raise _conflict(path, "", None, current, mine, plan, equal=same(current, mine))
+
+
+def _conflict(
+    path: list[Key], writer: str, base: Json, current: Json, mine: Json, plan: Plan, *, equal: bool
+) -> Conflict:
+    is_whole = not plan.counts(mine)
+    return Conflict(tuple(path), writer, base, current, mine, is_number=equal, is_whole=is_whole)
 
 
 def _unite_members(
@@ -708,8 +622,8 @@ def _unite_members(
 ) -> dict[str, Json]:
     united = dict(current)
     for key, value in mine.items():
-        there = united.get(key, _MISSING)
-        if there is not _MISSING:
+        there = united.get(key, MISSING)
+        if there is not MISSING:
             value = _unite(there, value, plan.at(key, whole), [*path, key], tells_numbers)
         united[key] = value
     return united
@@ -720,28 +634,8 @@ def _unite_members(
 
 def _find(value: Json, plan: Plan, path: list[Key]) -> Json:
     for key in path:
-        plan, value = plan.at(key, value), _child(value, plan, key)
+        plan, value = plan.at(key, value), child_of(value, plan, key)
     return value
-
-
-def _child(value: Json, plan: Plan, key: Key) -> Json:
-    if isinstance(value, dict):
-        return cast("dict[Key, Json]", value).get(key, _MISSING)
-    if isinstance(value, list):
-        items = cast("list[Json]", value)
-        if isinstance(key, str):
-            return _by_key(items).get(key, _MISSING) if plan.kind == "pairs" and _is_pairs(items) else _MISSING
-        return items[key] if 0 <= key < len(items) else _MISSING
-    return _MISSING
-
-
-def _is_pairs(items: Any) -> bool:
-    # Without a look at each by itself: there may be tens of thousands, and this is asked for each change of them.
-    return set(map(type, items)) <= {list} and set(map(len, items)) <= {2}
-
-
-def _by_key(pairs: Any) -> dict[str, Json]:
-    return {text_of(key): value for key, value in pairs}
 
 
 def _keys(items: list[Json]) -> dict[str, Json]:
@@ -754,21 +648,5 @@ def _sorted(items: Mapping[str, Json]) -> list[Json]:
     return [items[key] for key in sorted(items)]
 
 
-def text_of(value: Json) -> str:
-    """A value as JSON text, by which the items of a set and the keys of a dict are ordered and known."""
-    kind = cast("type[Any]", type(value))
-    if kind is str:
-        return encode_basestring_ascii(value)
-    if kind is int:
-        return repr(value)
-    if kind is list and len(value) <= SHORT:  # thousands of short ones are written faster so
-        return f"[{', '.join(map(text_of, value))}]"
-    return _ENCODE(value)
-
-
-_ENCODE = json.JSONEncoder(sort_keys=True).encode
-_write = json.JSONEncoder().encode
-
-
 def _shown(value: Json) -> Json:
-    return None if value is _MISSING else value
+    return None if value is MISSING else value

@@ -155,9 +155,9 @@ def changed(draw: Any, value: Any) -> Any:
             value[key] = first
             value.update(rest)
         elif how == "sort":
-            items = sorted(value.items(), key=repr)
+            items = dict(sorted(value.items(), key=repr))
             value.clear()
-            value.update(items)
+            value.update(items)  # of pairs a Counter would count how many there are
         elif how == "pop":
             value.pop(key)
         return value

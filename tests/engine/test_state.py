@@ -342,7 +342,11 @@ def test_two_branches_that_make_the_same_of_a_number(base: Any, mine: Any, path:
         pytest.param({"n": 1}, {"n": None}, id="nothing"),
         pytest.param({"n": 1}, {}, id="deleted"),
         pytest.param({"n": "1"}, {"n": "2"}, id="a text"),
-        pytest.param({"l": [1, 2]}, {"l": [3]}, id="a list with other items"),
+        pytest.param({"l": [1, 2]}, {"l": [1]}, id="a list with fewer items"),
+        pytest.param({"l": ["a", "b"]}, {"l": ["b"]}, id="a list with other items"),
+        pytest.param({"l": [1, "a"]}, {"l": [1, "b", "c"]}, id="a longer list with the same numbers"),
+        pytest.param({"tags": [1]}, {"tags": [2]}, id="a set"),
+        pytest.param({"l": None}, {"l": ["a", True]}, id="a new list without numbers"),
         pytest.param({"d": None}, {"d": {"a": "b", "c": True}}, id="an object without numbers"),
         pytest.param({"one": 1}, {"one": 2}, id="one value"),
     ],
@@ -350,6 +354,125 @@ def test_two_branches_that_make_the_same_of_a_number(base: Any, mine: Any, path:
 def test_equal_changes_that_are_one_change(base: Any, mine: Any) -> None:
     assert merged(base, mine, mine) == mine
     assert merged(base, mine, mine, Plan(fields=PLAN.fields, merge=COUNTING.merge, each=COUNTING)) == mine
+
+
+TUPLE = Plan("atomic")  # of which nothing is declared
+PAIR = Plan(fields={0: Plan(), 1: Plan("atomic")})
+FREE = Plan(tags={"tuple": TUPLE, "price": Plan("number")})
+WHOLES = Plan(fields={"pair": PAIR, "text": Plan("text", each=FREE), "price": Plan("number")}, tags=FREE.tags)
+WHOLES.each = WHOLES
+
+
+def counting(plan: Plan, seen: dict[int, Plan] | None = None) -> Plan:
+    """A plan under which numbers are added up."""
+    seen = {} if seen is None else seen
+    if id(plan) not in seen:
+        seen[id(plan)] = made = Plan(plan.kind, merge=lambda base, now, mine: now + mine - (base or 0))
+        made.fields = {key: counting(inner, seen) for key, inner in plan.fields.items()}
+        made.tags = {tag: counting(inner, seen) for tag, inner in plan.tags.items()}
+        made.each = plan.each and counting(plan.each, seen)
+    return seen[id(plan)]
+
+
+TUPLE.each = FREE.each = FREE
+
+
+def tagged(tag: str, value: Any) -> Any:
+    return {"$type": tag, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "expected"),
+    [
+        pytest.param(tagged("tuple", [0, "a"]), tagged("tuple", [1, "a"]), tagged("tuple", [2, "a"]), id="a tuple"),
+        pytest.param(
+            tagged("tuple", [tagged("tuple", [0])]),
+            tagged("tuple", [tagged("tuple", [1])]),
+            tagged("tuple", [tagged("tuple", [2])]),
+            id="a tuple in a tuple",
+        ),
+        pytest.param(None, tagged("price", 2), tagged("price", 4), id="a tagged number"),
+        pytest.param("", [0], None, id="a list where there was a text"),
+        pytest.param(None, [1], None, id="a list where there was None"),
+        pytest.param([0], [1, 7], None, id="a list that grew, and changed"),
+        pytest.param([0, 1], [1], None, id="a list that shrank, and changed"),
+        pytest.param([[0], [1]], [[1]], None, id="lists in a list"),
+        pytest.param(tagged("tuple", [0]), tagged("tuple", [0, 1]), None, id="a tuple that grew"),
+        pytest.param([0], tagged("tuple", [1]), None, id="a tuple where there was a list"),
+        pytest.param([{"a": 0}, {"a": 0}], [{"a": 1}], None, id="objects in a list"),
+    ],
+)
+def test_two_branches_that_make_the_same_of_a_whole_with_a_number(base: Any, mine: Any, expected: Any) -> None:
+    for plan in (WHOLES, counting(WHOLES)):
+        if plan is WHOLES or expected is None:
+            with pytest.raises(Conflict) as caught:
+                merged({"x": base}, {"x": mine}, {"x": mine}, plan)
+            assert caught.value.is_number
+            assert caught.value.path[0] == "x"
+        else:
+            assert merged({"x": base}, {"x": mine}, {"x": mine}, plan) == {"x": expected}
+
+
+@pytest.mark.parametrize(
+    ("mine", "expected"),
+    [
+        pytest.param({"pair": [1, "a"]}, {"pair": [2, "a"]}, id="a tuple"),
+        pytest.param({"price": {"cents": 1}}, None, id="a number that is written as an object"),
+        pytest.param({"x": tagged("price", 1)}, {"x": tagged("price", 2)}, id="a tagged number"),
+        pytest.param({"x": tagged("tuple", [1])}, None, id="a tuple of which nothing is declared"),
+        pytest.param({"text": '{"a":1,"b":"é"}'}, {"text": '{"a":2,"b":"é"}'}, id="JSON in a text"),
+    ],
+)
+def test_two_branches_that_create_the_same_whole_with_a_number(mine: Any, expected: Any) -> None:
+    with pytest.raises(Conflict):
+        merged({}, mine, mine, WHOLES)
+    if expected is not None:
+        assert merged({}, mine, mine, counting(WHOLES)) == expected
+
+
+def test_two_branches_that_create_a_tuple_without_numbers() -> None:
+    assert merged({}, {"pair": ["a", "b"]}, {"pair": ["a", "b"]}, WHOLES) == {"pair": ["a", "b"]}
+    with pytest.raises(Conflict):
+        merged({}, {"pair": ["a", "b"]}, {"pair": ["a", "c"]}, WHOLES)
+
+
+def test_wholes_that_differ_in_their_numbers_alone() -> None:
+    base, one, other = (tagged("tuple", [n, 5, "a"]) for n in (0, 1, 3))
+    assert merged({"x": base}, {"x": one}, {"x": other}, counting(WHOLES)) == {"x": tagged("tuple", [4, 5, "a"])}
+    with pytest.raises(Conflict) as caught:
+        merged({"x": base}, {"x": one}, {"x": other}, WHOLES)
+    assert not caught.value.is_number
+    with pytest.raises(Conflict):
+        merged({"x": base}, {"x": one}, {"x": tagged("tuple", [1, 5, "b"])}, counting(WHOLES))
+
+
+def test_json_in_a_text() -> None:
+    base, one, other = ({"text": json.dumps(value)} for value in ([0, "a"], [1, "a"], [2, "a"]))
+    assert merged(base, one, other, counting(WHOLES)) == {"text": '[3,"a"]'}
+    with pytest.raises(Conflict):
+        merged(base, one, one, WHOLES)
+    assert merged(base, {"text": '[0,"b"]'}, {"text": '[0,"b"]'}, WHOLES) == {"text": '[0,"b"]'}
+
+
+def test_what_has_numbers_in_it_and_is_written_as_a_text() -> None:
+    plan = Plan(
+        fields={"money": Plan(fields={"amount": Plan("number"), "currency": Plan()}), "name": Plan(each=Plan())}
+    )
+    with pytest.raises(Conflict) as caught:
+        merged({"money": "0 EUR"}, {"money": "1 EUR"}, {"money": "1 EUR"}, plan)
+    assert (caught.value.is_number, caught.value.is_whole) == (True, True)
+    assert merged({"name": "a"}, {"name": "b"}, {"name": "b"}, plan) == {"name": "b"}
+
+
+def test_a_person_who_has_edited_what_two_branches_agree_on() -> None:
+    base, mine, edited = ({"x": tagged("tuple", [n])} for n in (0, 1, 100))
+    writes = Writes()
+    ops = diff(base, mine, WHOLES)
+    writes.note("first", ops)
+    summing = counting(WHOLES)
+    assert apply(edited, ops, summing, base=base, writes=writes) == {"x": tagged("tuple", [101])}
+    with pytest.raises(ValueError, match="no place"):  # and then the node's own value of the field stands
+        apply({"x": "theirs"}, ops, summing, base=base, writes=writes)
 
 
 def test_a_number_that_is_written_as_text() -> None:
@@ -366,16 +489,26 @@ def test_a_rule_for_numbers_says_nothing_of_anything_else(first: Any, second: An
             merged({"n": 1}, one, other, COUNTING)
 
 
-@pytest.mark.parametrize(("base", "mine"), [({"n": 1}, {"n": 2}), ({}, {"n": 2}), ({"d": None}, {"d": {"a": 1}})])
+@pytest.mark.parametrize(
+    ("base", "mine"),
+    [
+        ({"n": 1}, {"n": 2}),
+        ({}, {"n": 2}),
+        ({"d": None}, {"d": {"a": 1}}),
+        ({"l": [0]}, {"l": [1, 2]}),
+        ({"x": tagged("tuple", [0])}, {"x": tagged("tuple", [1])}),
+        ({}, {"x": tagged("tuple", [1])}),
+    ],
+)
 def test_where_equal_numbers_were_one_change(base: Any, mine: Any) -> None:
     """As in runs that began with an earlier release."""
     asked: list[bool] = []
     writes = Writes(lambda: bool(asked.append(True)))
-    ops = diff(base, mine)
-    state = apply(base, ops, base=base, writes=writes)
+    ops = diff(base, mine, WHOLES)
+    state = apply(base, ops, WHOLES, base=base, writes=writes)
     writes.note("first", ops)
     assert not asked
-    assert apply(state, ops, base=base, writes=writes) == mine
+    assert apply(state, ops, WHOLES, base=base, writes=writes) == mine
     assert asked == [True]
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temporal_graph.engine.state import LONG, diff, same, text_of
+from temporal_graph.engine.state import diff
+from temporal_graph.engine.trees import LONG, same, text_of
 
 SCALARS: Any = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES: Any = st.recursive(SCALARS, lambda v: st.lists(v, max_size=6) | st.dictionaries(st.text(), v, max_size=3))

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import pytest
-from pydantic import BaseModel
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Json,
+    PlainSerializer,
+    RootModel,
+    field_serializer,
+    model_serializer,
+    model_validator,
+)
 from pydantic_graph import BaseNode, End, Graph, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
 from temporalio.client import Client
 from temporalio.worker import Replayer
@@ -85,6 +94,27 @@ async def test_a_graph_that_says_how_its_numbers_merge(serve: Serve, task_queue:
     assert (sorted(result.output), result.state) == ([1, 4, 9, 16, 25], Count(5, True, "same"))
 
 
+@dataclass
+class Free:
+    pair: Any = (0, "a")
+
+
+def count_in_a_pair(state: Free) -> None:
+    state.pair = (state.pair[0] + 1, "b")
+
+
+careless_pairs = TemporalGraph(squares("careless_pairs", Free, count_in_a_pair))
+summing_pairs = TemporalGraph(squares("summing_pairs", Free, count_in_a_pair), numbers=Merge.sum)
+
+
+async def test_a_number_in_a_value_that_is_set_as_a_whole(serve: Serve, task_queue: str) -> None:
+    async with serve(careless_pairs, summing_pairs) as client:
+        result = await summing_pairs.run(client, state=Free(), id=f"{task_queue}-sum", task_queue=task_queue)
+        assert result.state == Free((5, "b"))
+        with pytest.raises(StateConflictError, match=r"numbers in state\.pair.*Merge\.sum.*Merge\.last"):
+            await careless_pairs.run(client, state=Free(), id=task_queue, task_queue=task_queue)
+
+
 async def test_a_run_that_took_them_for_one_change_goes_on(
     client: Client, serve: Serve, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +137,43 @@ class Inner(BaseModel):
     cost: Decimal = Decimal("0.00")
 
 
+class Named(NamedTuple):
+    count: int = 0
+    name: str = ""
+
+
+def from_text(value: Any) -> Any:
+    return int(value.rstrip("#")) if isinstance(value, str) else value
+
+
+def from_csv(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
+
+
+class Written(BaseModel):
+    count: Annotated[int, BeforeValidator(from_text)] = 0
+
+    @field_serializer("count")
+    def as_text(self, value: int) -> str:
+        return str(value)
+
+
+class Money(BaseModel):
+    """One that is written as a text."""
+
+    amount: Decimal = Decimal(0)
+    currency: str = "EUR"
+
+    @model_serializer
+    def as_text(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_text(cls, value: Any) -> Any:
+        return dict(zip(("amount", "currency"), value.split(), strict=True)) if isinstance(value, str) else value
+
+
 @dataclass
 class Kinds:
     whole: int = 0
@@ -126,6 +193,21 @@ class Kinds:
     untyped_dict: dict[Any, Any] = field(default_factory=dict[Any, Any])
     untyped_price: Any = Decimal("0.00")
     untyped_inner: Any = field(default_factory=Inner)
+    untyped_pair: Any = (0, Decimal(0))
+    named: Named = field(default_factory=Named)
+    named_by_name: dict[str, Named] = field(default_factory=dict[str, Named])
+    json: Json[int] = 0
+    json_dict: Json[dict[str, int]] = field(default_factory=lambda: {"a": 0})
+    own_text: Annotated[int, PlainSerializer(lambda n: f"{n}#"), BeforeValidator(from_text)] = 0
+    written: Written = field(default_factory=lambda: Written())
+    rooted: RootModel[int] = field(default_factory=lambda: RootModel[int](0))
+    prices: deque[Decimal] = field(default_factory=lambda: deque([Decimal(0)]))
+    few_prices: deque[Decimal] = field(default_factory=lambda: deque([Decimal(0)], maxlen=2))
+    money: Money = field(default_factory=lambda: Money())
+    maybe_items: list[int] | None = None
+    csv: Annotated[list[int], PlainSerializer(lambda n: ",".join(map(str, n))), BeforeValidator(from_csv)] = field(
+        default_factory=lambda: [0]
+    )
     last: Annotated[int, Merge.last] = 0
 
 
@@ -182,6 +264,29 @@ CHANGES: dict[str, tuple[Any, Any]] = {
     ),
     "an untyped Decimal": (adding("untyped_price += Decimal('0.10')"), lambda s: (s.untyped_price, Decimal("0.50"))),
     "in an untyped model": (adding("untyped_inner.cost += 1"), lambda s: (s.untyped_inner.cost, Decimal("5.00"))),
+    "in an untyped tuple": (
+        adding("untyped_pair = (state.untyped_pair[0] + 1, state.untyped_pair[1] + 1)"),
+        lambda state: (state.untyped_pair, (5, Decimal(5))),
+    ),
+    "a new untyped Decimal": (
+        adding("untyped_dict.setdefault('a', Decimal(1))"),
+        lambda state: (state.untyped_dict, {"a": Decimal(5)}),
+    ),
+    "in a named tuple": (
+        adding("named = state.named._replace(count=state.named.count + 1, name='a')"),
+        lambda state: (state.named, Named(5, "a")),
+    ),
+    "in a new named tuple": (
+        adding("named_by_name['a'] = type(state.named)(1, 'a')"),
+        lambda state: (state.named_by_name, {"a": Named(5, "a")}),
+    ),
+    "JSON in a text": (adding("json += 1"), lambda state: (state.json, 5)),
+    "in JSON in a text": (adding("json_dict['a'] += 1"), lambda state: (state.json_dict, {"a": 5})),
+    "a text of its own": (adding("own_text += 1"), lambda state: (state.own_text, 5)),
+    "a text of a model's": (adding("written.count += 1"), lambda state: (state.written, Written(count=5))),
+    "in a root model": (adding("rooted.root += 1"), lambda state: (state.rooted, RootModel[int](5))),
+    "in a deque": (adding("prices[0] += 1"), lambda state: (state.prices, deque([Decimal(5)]))),
+    "in a deque with a limit": (adding("few_prices[0] += 1"), lambda s: (s.few_prices, deque([Decimal(5)], maxlen=2))),
 }
 
 
@@ -193,6 +298,44 @@ async def test_numbers_of_every_kind(edit: Any, found: Any) -> None:
     stop = await TemporalGraph(graph, numbers=Merge.sum).local().proceed(state=Kinds())
     actual, expected = found(stop.state)
     assert (actual, type(actual), repr(actual)) == (expected, type(expected), repr(expected))
+
+
+WHOLES: dict[str, Any] = {
+    "a list that has grown": adding("items = [1, 0, 7]"),
+    "a list that has shrunk": adding("items = [1]"),
+    "a list where there was None": adding("maybe_items = [1]"),
+    "an untyped tuple that has grown": adding("untyped_pair = (*state.untyped_pair, 1)"),
+    "a new untyped tuple": adding("untyped_dict['a'] = (1,)"),
+    "a list where there was a number": adding("untyped = [1]"),
+    "a model that is written as a text": adding("money.amount += 1"),
+    "a list that is written as a text": adding("csv = [1]"),
+}
+
+
+@pytest.mark.parametrize("edit", WHOLES.values(), ids=WHOLES)
+async def test_numbers_in_what_does_not_merge_by_its_parts(edit: Any) -> None:
+    graph = squares("numbers_in_wholes", Kinds, edit)
+    for numbers in (None, Merge.sum):
+        with pytest.raises(StateConflictError, match=r"numbers in state\..*Merge\.sum.*Merge\.last"):
+            await TemporalGraph(graph, numbers=numbers).local().proceed(state=Kinds())
+
+
+EQUAL: dict[str, Any] = {
+    "fewer items": adding("items = [0]"),
+    "a dict with fewer keys": adding("counter.clear()"),
+    "None": adding("whole = 0; state.maybe = None"),
+    "names": adding("untyped = ('a', True)"),
+    "a set": adding("untyped = {1, 2}"),
+    "a new named tuple without numbers": adding("untyped_dict['a'] = [('a', 'b')][0]"),
+}
+
+
+@pytest.mark.parametrize("edit", EQUAL.values(), ids=EQUAL)
+async def test_equal_changes_without_numbers_are_one_change(edit: Any) -> None:
+    graph, expected = squares("numbers_none", Kinds, edit), Kinds()
+    edit(expected)
+    for numbers in (None, Merge.sum):
+        assert (await TemporalGraph(graph, numbers=numbers).local().proceed(state=Kinds())).state == expected
 
 
 @dataclass
