@@ -761,10 +761,9 @@ class Driver:
         if len(self._running) >= MAX_RUNNING:
             return
         for task_id in self.engine.ready:
-            running, waiting = len(self._running), len(self._suspended)
-            if running >= MAX_RUNNING:
+            if len(self._running) >= MAX_RUNNING:
                 return  # the next result brings us here again
-            if self.sent.is_enough(BUDGET, "nodes", is_any=running > 0, will_come=running > waiting):
+            if self.sent.is_enough(BUDGET, "nodes", is_any=bool(self._running)):
                 return
             if task_id in self._suspended:
                 self._continue(task_id)

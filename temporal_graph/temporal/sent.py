@@ -118,7 +118,7 @@ class Sent:
         """Whether there is anything."""
         return self._characters > 0
 
-    def is_enough(self, most: int, what: str, *, is_any: bool = True, will_come: bool = True) -> bool:
+    def is_enough(self, most: int, what: str, *, is_any: bool = True) -> bool:
         """Whether no more is to be sent with this task.
 
         Where it is enough the driver is woken when there is another task.
@@ -127,7 +127,6 @@ class Sent:
             most: How many bytes.
             what: Of what, for the mark.
             is_any: Whether something is on its way, which earlier releases waited for.
-            will_come: Whether that comes by itself.
         """
         self._see_task()
         if self._rest.is_on:
@@ -140,7 +139,7 @@ class Sent:
         if not is_any:
             return False
         if self._characters >= most:
-            return will_come or not workflow.patched(f"{name}-goes-on")
+            return True
         return is_replaying and self._bytes >= most and workflow.patched(f"{BYTES}-{what}-{self._task}")
 
     # -- Local nodes ------------------------------------------------------------------------------------------------
