@@ -640,11 +640,19 @@ class Questions:
             self.audit.add("cancelled", now, interrupt_id)
         return closed
 
-    def dump(self, share: float | None = None) -> dict[str, Any]:
-        """As JSON, for a snapshot.
+    def dump(self) -> dict[str, Any]:
+        """As JSON, for a snapshot."""
+        return {
+            "open": [interrupt.dump() for interrupt in self.open.values()],
+            "early": [kept.dump() for kept in self.ahead],
+            **self.remembered(),
+        }
+
+    def remembered(self, share: float | None = None) -> dict[str, Any]:
+        """What is only remembered, of what `dump` gives.
 
         Args:
-            share: How much of its room what is only remembered gets: the oldest goes first. None for all of it.
+            share: How much of its room it gets: the oldest goes first. None for all of it.
         """
         accepted = [item.dump() for item in self.accepted.values()]
         votes = [item.dump() for item in self.votes.values()]
@@ -652,14 +660,7 @@ class Questions:
         if share is not None:
             accepted, votes = (_latest(items, ANSWERS_SIZE / 2 * share) for items in (accepted, votes))
             rejected = _latest(rejected, REFUSALS_SIZE * share)
-        return {
-            "open": [interrupt.dump() for interrupt in self.open.values()],
-            "accepted": accepted,
-            "votes": votes,
-            "early": [kept.dump() for kept in self.ahead],
-            "rejected": rejected,
-            "audit": self.audit.dump(share),
-        }
+        return {"accepted": accepted, "votes": votes, "rejected": rejected, "audit": self.audit.dump(share)}
 
     def load(self, data: Mapping[str, Any]) -> None:
         """From a snapshot."""

@@ -16,19 +16,20 @@ from .walker import Task
 
 VERSION = 1
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class SnapshotError(ValueError):
     """A snapshot that this graph cannot go on from."""
 
 
-def dump(engine: Engine, share: float | None = None) -> dict[str, Any]:
+def dump(engine: Engine) -> dict[str, Any]:
     """Write a run down.
 
     A task that runs is written as ready: whoever loads the snapshot begins it again, with the state of that moment.
 
     Args:
         engine: The run.
-        share: See `Questions.dump`.
 
     Returns:
         JSON, with a `version`.
@@ -78,8 +79,19 @@ def dump(engine: Engine, share: float | None = None) -> dict[str, Any]:
             }
             for task in engine.tasks.values()
         ],
-        "questions": engine.questions.dump(share),
+        "questions": engine.questions.dump(),
     }
+
+
+def sharing(data: dict[str, Any], engine: Engine, share: float | None) -> dict[str, Any]:
+    """A snapshot with less of what the run only remembers.
+
+    Args:
+        data: What `dump` wrote.
+        engine: The run.
+        share: See `Questions.remembered`.
+    """
+    return {**data, "questions": {**data["questions"], **engine.questions.remembered(share)}}
 
 
 def load(data: dict[str, Any], spec: GraphSpec, functions: Functions, plan: Plan = AUTO) -> Engine:
@@ -225,7 +237,7 @@ def _dump_value(value: Encoded) -> dict[str, Any]:
 
 
 def _load_value(data: dict[str, Any]) -> Encoded:
-    return Encoded(json.dumps(data["data"], ensure_ascii=False, separators=(",", ":")), data.get("type"))
+    return Encoded(_encode(data["data"]), data.get("type"))
 
 
 def _dump_outcome(outcome: Outcome) -> dict[str, Any]:

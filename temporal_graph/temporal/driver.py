@@ -517,7 +517,7 @@ class Driver:
                 return False
             self._full_until = length + min(self._limit, RETRY)
             with contextlib.suppress(RunFailedError):  # it fails when it leaves
-                if self._shorter_text() is None:
+                if self._shorter_text(snapshot.dump(self.engine)) is None:
                     return False
         if not workflow.patched(f"{CONTINUES}-{self._fulls}-{length}"):
             return False
@@ -558,15 +558,17 @@ class Driver:
             self._running.pop(task_id).cancel()
         unsent = self.notifying.dump()
         try:
-            whole = self._text(None, unsent)
-            with contextlib.suppress(PayloadTooLargeError):
-                return self._text(1, unsent)
-            return whole
+            found = snapshot.dump(self.engine)
         except RunFailedError as error:
             self.engine.fail(error.failure)
             self.is_leaving = False
             self._check_end()
             return None
+        try:
+            text = self._text(found, None, unsent)
+            with contextlib.suppress(PayloadTooLargeError):
+                return self._text(found, 1, unsent)
+            return text
         except PayloadTooLargeError as error:
             if unsent:
                 await self.notifying.settle(room=0)
@@ -574,9 +576,9 @@ class Driver:
             # Earlier releases took all along, or stayed; a replay need not write it down for that.
             name = f"{CONTINUES}-shorter-{self._history_length()}"
             if not workflow.unsafe.is_replaying() or workflow.patched(name):
-                text = self._shorter_text()
-                if text is not None and workflow.patched(name):
-                    return text
+                shorter = self._shorter_text(found)
+                if shorter is not None and workflow.patched(name):
+                    return shorter
             workflow.logger.warning("The run cannot continue as new and goes on in its history: %s", error)
             self._fulls += 1
             self._full_until = self._history_length() + min(self._limit, RETRY)
@@ -584,16 +586,19 @@ class Driver:
             self.events.fill()
             return None
 
-    def _text(self, share: float | None, unsent: Sequence[Any] = (), *, is_short: bool = False) -> str:
-        """What the run continues with, with a share of what it only remembers; in fewer bytes, if that is to be.
+    def _text(self, found: dict[str, Any], share: float | None, unsent: Sequence[Any] = ()) -> str:
+        """What the run continues with.
+
+        Args:
+            found: Its snapshot.
+            share: How much of the room for what it only remembers is used; None for as much as in earlier releases.
+            unsent: Its notifications that are on their way.
 
         Raises:
             PayloadTooLargeError: It is too large.
-            RunFailedError: A join's value cannot be written.
         """
-        found = snapshot.dump(self.engine, share)
         message = {
-            "snapshot": shorten(found) if is_short else found,
+            "snapshot": snapshot.sharing(found, self.engine, share),
             "stream": self.events.dump(share),
             "given": self._given,
             "policies": self._policies,
@@ -603,11 +608,12 @@ class Driver:
         self.to_raw(text, "The snapshot of the run")
         return text
 
-    def _shorter_text(self) -> str | None:
-        """The same with as much of what it remembers as there is room for; None where the rest is too large."""
+    def _shorter_text(self, found: dict[str, Any]) -> str | None:
+        """The same, compressed, with as much of what it remembers as there is room for; None where there is none."""
+        short = shorten(found)
         for share in SHARES:
             with contextlib.suppress(PayloadTooLargeError):
-                return self._text(share, is_short=True)
+                return self._text(short, share)
         return None
 
     def _take_arrived(self) -> None:

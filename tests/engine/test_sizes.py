@@ -45,7 +45,7 @@ def test_what_is_remembered_has_a_room(share: float) -> None:
         answer = Answer(f"q:{number + 1}", {"text": "書" * 600}, actor="名" * 333, answer_id=f"{number}" + "é" * 480)
         engine.answer(answer, NOW)
         engine.reject({"value": "書" * 9_000}, Refused("invalid", "no" * 2_000), NOW)
-    questions = snapshot.dump(engine, share)["questions"]
+    questions = snapshot.sharing(snapshot.dump(engine), engine, share)["questions"]
     assert json_size(questions["accepted"]) <= 100_000 * share + 2
     assert json_size(questions["rejected"]) <= 100_000 * share + 2
     assert json_size(questions["audit"]) <= 300_000 * share + 1_100
@@ -53,7 +53,7 @@ def test_what_is_remembered_has_a_room(share: float) -> None:
         assert questions["accepted"][-1]["interrupt_id"] == "q:500"
         assert questions["rejected"]
     json.dumps(questions)
-    snapshot.load(snapshot.dump(engine, share), ASKING, Toy())
+    snapshot.load(snapshot.sharing(snapshot.dump(engine), engine, share), ASKING, Toy())
 
 
 def test_names_have_a_limit() -> None:

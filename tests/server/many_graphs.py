@@ -16,6 +16,7 @@ class Letter(InterruptNode[None, None, str]):
     """Waits for one answer; a refusal fails the whole run."""
 
     number: int
+    text: str = ""
     approved: Annotated[bool | None, Required] = None
 
     async def run(self, ctx: GraphRunContext[None, None]) -> End[str]:
@@ -26,4 +27,7 @@ class Letter(InterruptNode[None, None, str]):
 
 _g = GraphBuilder(name="letters", input_type=list[Letter], output_type=str)
 _g.add(_g.node(Letter), _g.edge_from(_g.start_node).map(fork_id="each").to(Letter))
-letters = TemporalGraph(_g.build(), node_options={"Letter": NodeOptions(retry_policy=RetryPolicy(maximum_attempts=1))})
+_letters = _g.build()
+_once = {"Letter": NodeOptions(retry_policy=RetryPolicy(maximum_attempts=1))}
+letters = TemporalGraph(_letters, node_options=_once)
+short_letters = TemporalGraph(_letters, name="short_letters", node_options=_once, max_history_events=20)

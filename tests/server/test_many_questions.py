@@ -5,7 +5,9 @@ On a busy machine they may take more than 2 seconds, after which the SDK gives u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+import re
+from collections.abc import Callable, Sequence
 
 import pytest
 from temporalio.client import Client
@@ -14,7 +16,7 @@ from temporalio.worker import Replayer
 from temporal_graph import GraphPlugin, GraphRun, GraphRunError, RunCancelledError
 from temporal_graph.temporal.streaming import MOST
 from tests.replay.serving import chain, serving, until
-from tests.server.many_graphs import Letter, letters
+from tests.server.many_graphs import Letter, letters, short_letters
 
 
 async def _begun(client: Client, task_queue: str, count: int) -> GraphRun[str, None]:
@@ -23,7 +25,7 @@ async def _begun(client: Client, task_queue: str, count: int) -> GraphRun[str, N
 
 
 async def _check(client: Client, run_id: str) -> None:
-    replayer = Replayer(workflows=[], plugins=[GraphPlugin(letters)], debug_mode=True)
+    replayer = Replayer(workflows=[], plugins=[GraphPlugin(letters, short_letters)], debug_mode=True)
     for history in await chain(client, run_id):
         await replayer.replay_workflow(history)
 
@@ -63,6 +65,43 @@ async def test_thousands_of_questions(server_address: str, task_queue: str, what
             await run.resume({"approved": False}, interrupt_id="Letter:7")
             with pytest.raises(GraphRunError, match="6 was refused"):
                 await run.result()
+        await _check(client, run.id)
+
+
+def _words(number: int) -> str:
+    """What a question may show: some 160 letters, and other ones in each."""
+    chance = random.Random(number)
+    names = " ".join(chance.choice(WORDS) for _ in range(15))
+    return f"Invoice {chance.randrange(10**6)}, {chance.randrange(10**5) / 100} EUR, from {names}"
+
+
+WORDS = sorted(set(re.findall(r"[a-z]{5,}", str(re.__doc__))))
+
+
+@pytest.mark.slow
+@pytest.mark.needs_cache
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("text", [lambda _: "", _words], ids=["alike", "different"])
+async def test_ten_thousand_questions_go_along(
+    server_address: str, task_queue: str, text: Callable[[int], str]
+) -> None:
+    """Their run continues as new, and they are open in the next history as they were in the one before."""
+    inputs = [Letter(number, text(number)) for number in range(10_000)]
+    async with serving(server_address, task_queue, short_letters, debug_mode=True) as client:
+        run = await short_letters.start(client, inputs=inputs, id=task_queue, task_queue=task_queue)
+        handle = client.get_workflow_handle(run.id)
+        before = await run.pending_interrupts()
+        for number in range(20):
+            await handle.signal("resume", {"interrupt_id": "Nobody:1", "value": number})
+
+        async def has_continued() -> bool:
+            return len(await chain(client, run.id)) > 1
+
+        await until(has_continued, timeout=120)
+        assert await run.pending_interrupts() == before
+        assert [item.interrupt_id for item in before] == _ids(10_000)
+        await run.resume({"approved": True}, interrupt_id="Letter:9999")
+        assert (await run.result()).output == "9998 was the first"
         await _check(client, run.id)
 
 
