@@ -12,7 +12,10 @@ from tests.engine.growing import seconds
 from tests.engine.test_engine_growth import WORK
 
 QUESTIONS, ENTRIES = 10_000, 50_000
-TASKS = ("begin with questions", "cancel", "fail", "check all", "answer all", "look", "write down and read")
+TASKS = (
+    *("begin with questions", "cancel", "fail", "check all", "answer all", "look"),
+    *("write down and read", "compress and read"),
+)
 """Of what is tested to grow with what waits: what is done at once."""
 MOST = 500
 """Milliseconds."""

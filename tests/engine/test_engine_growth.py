@@ -12,6 +12,7 @@ from temporal_graph.engine import looking, snapshot
 from temporal_graph.engine.events import Encoded, Failure, NodeFailed, NodeFinished, Output, Start
 from temporal_graph.engine.questions import Answer, Refused
 from temporal_graph.engine.recording import RecordingEngine
+from temporal_graph.engine.shortened import shorten, whole
 from temporal_graph.engine.spec import GraphSpec
 from tests.engine.growing import MOST, growth
 from tests.engine.machine import NOW, Toy, asking, graph, join, mapping, start, step
@@ -89,6 +90,11 @@ def _reloaded(count: int) -> Callable[[], object]:
     return lambda: (snapshot.dump(engine), snapshot.load(data, ASKING, Toy()))
 
 
+def _compressed(count: int) -> Callable[[], object]:
+    data = snapshot.dump(many(count))
+    return lambda: whole(shorten(data))
+
+
 def with_engine(
     make: Callable[[int], RecordingEngine], do: Callable[[RecordingEngine, int], object]
 ) -> Callable[[int], Callable[[], object]]:
@@ -119,6 +125,7 @@ WORK: dict[str, Callable[[int], Callable[[], object]]] = {
     "look": with_engine(many, lambda engine, _: (looking.standing(engine), looking.stopped(engine))),
     "look back": _looked_back,
     "write down and read": _reloaded,
+    "compress and read": _compressed,
 }
 
 
