@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -77,8 +78,14 @@ _LENGTHS: dict[str, str] = {
     "amount": rf"(?<![\w.,]){_AMOUNT}(?:(?:,|,?\s(?:and|und))?\s?{_AMOUNT})*(?:,\s\d\d?:\d\d:\d\d(?:\.\d+)?)?",
     "length": r"(?<!\w)-?P(?:\d+W|(?=T?\d)(?:\d+Y)?(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+(?:[.,]\d+)?S)?)?)\b",  # PT5M
 }
-_TIMES = re.compile("|".join(f"(?P<{kind}>{text})" for kind, text in _KINDS.items()))
-_ALL = re.compile("|".join(f"(?P<{kind}>{text})" for kind, text in (_LENGTHS | _KINDS).items()))
+
+
+@functools.cache  # which takes longer than to import the rest
+def _times(*, with_lengths: bool) -> re.Pattern[str]:
+    kinds = _LENGTHS | _KINDS if with_lengths else _KINDS
+    return re.compile("|".join(f"(?P<{kind}>{text})" for kind, text in kinds.items()))
+
+
 _ONE_AMOUNT = re.compile(r"(\d+(?:[.,]\d+)?)\s?([a-zA-Z]+)")
 
 
@@ -95,7 +102,7 @@ def without_times(text: str, *, with_lengths: bool) -> tuple[str, tuple[str, ...
         found.append(match[0])
         return f"#{match['gap']}#" if match.lastgroup == "moment" else "#"
 
-    rest = (_ALL if with_lengths else _TIMES).sub(note, text, count=MOST_TIMES)
+    rest = _times(with_lengths=with_lengths).sub(note, text, count=MOST_TIMES)
     return rest, tuple(found)
 
 
@@ -164,7 +171,7 @@ def _readings(text: str, at: float) -> list[_Reading]:
         text: The time.
         at: About when it was shown.
     """
-    match = _ALL.fullmatch(text)
+    match = _times(with_lengths=True).fullmatch(text)
     if match is None or match.lastgroup is None:
         return []
     try:
