@@ -12,6 +12,8 @@ from .state import Json
 
 PAGE = 1_000_000
 """Bytes of JSON of the questions in one answer: a server takes 2 MiB."""
+LAST = 10
+"""How many of a page's last questions say where the next page begins, for some may be answered meanwhile."""
 
 
 def page(engine: Engine, after: Json = None) -> dict[str, Json]:
@@ -32,19 +34,22 @@ def page(engine: Engine, after: Json = None) -> dict[str, Json]:
         question["problem"] = question["problem"] or problem
         size += json_size(question)
         if found and size > PAGE:
-            return {"interrupts": found, "next": [found[-1]["interrupt_id"], found[-1]["created_at"]]}
+            last = [known["interrupt_id"] for known in found[: -LAST - 1 : -1]]
+            return {"interrupts": found, "next": [*last, found[-1]["created_at"]]}
         found.append(question)
     return {"interrupts": found, "next": None}
 
 
 def _opened_after(engine: Engine, after: Json) -> list[Interrupt]:
-    opened = list(engine.questions.open.values())
-    if not isinstance(after, list) or len(cast("list[Json]", after)) != 2:
+    by_id = engine.questions.open
+    opened = list(by_id.values())
+    if not isinstance(after, list) or not after:
         return opened
-    name, at = map(str, cast("list[Json]", after))
-    if name in engine.questions.open:
-        return opened[list(engine.questions.open).index(name) + 1 :]
-    return [interrupt for interrupt in opened if interrupt.created_at >= at]  # it was answered since
+    *names, at = map(str, cast("list[Json]", after))
+    for name in names:
+        if name in by_id and by_id[name].created_at <= at:  # one that was asked again since stands behind others
+            return opened[list(by_id).index(name) + 1 :]
+    return [interrupt for interrupt in opened if interrupt.created_at >= at]  # they were answered since
 
 
 def _first(engine: Engine) -> dict[str, Json]:

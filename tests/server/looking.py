@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Iterable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
+from temporalio.service import RPCError
+
+from temporal_graph import GraphRun
+from tests.replay.serving import until
 
 T = TypeVar("T")
 
@@ -60,6 +66,17 @@ def failures(found: Iterable[HistoryEvent]) -> list[str]:
 async def is_unharmed(client: Client, run_id: str) -> bool:
     """Whether no task of the workflow failed, but for those that the server merely wants to be done again."""
     return not failures(await events(client, run_id))
+
+
+async def heard(client: Client, run: GraphRun[Any, Any]) -> None:
+    """Wait until the run knows that somebody listens."""
+
+    async def look() -> bool:
+        with contextlib.suppress(RPCError):  # a worker without a cache can lose a query
+            return await client.get_workflow_handle(run.id).query("is_heard", rpc_timeout=timedelta(seconds=5))
+        return False
+
+    await until(look)
 
 
 async def unless_stuck(client: Client, run_id: str, awaited: Awaitable[T]) -> T:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic_graph import End, GraphBuilder, GraphRunContext
+from pydantic_graph import End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
 from temporalio.common import RetryPolicy
 
-from temporal_graph import InterruptNode, NodeOptions, Required, TemporalGraph
+from temporal_graph import InterruptNode, NodeOptions, Required, TemporalGraph, interrupt
 
 
 @dataclass
@@ -31,3 +31,20 @@ _letters = _g.build()
 _once = {"Letter": NodeOptions(retry_policy=RetryPolicy(maximum_attempts=1))}
 letters = TemporalGraph(_letters, node_options=_once)
 short_letters = TemporalGraph(_letters, name="short_letters", node_options=_once, max_history_events=20)
+
+_q = GraphBuilder(name="inquiry", input_type=list[int], output_type=list[str])
+
+
+@_q.step
+async def inquire(ctx: StepContext[None, None, int]) -> str:
+    """Each of them asks; the run waits for all answers."""
+    return await interrupt(f"question {ctx.inputs}", response_type=str)
+
+
+_all = _q.join(reduce_list_append, initial_factory=list[str], node_id="all")
+_q.add(
+    _q.edge_from(_q.start_node).map(fork_id="each").to(inquire),
+    _q.edge_from(inquire).to(_all),
+    _q.edge_from(_all).to(_q.end_node),
+)
+inquiry = TemporalGraph(_q.build())

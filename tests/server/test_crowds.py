@@ -34,7 +34,7 @@ from temporal_graph.temporal import client as calls
 from temporal_graph.temporal.names import MOST_WAIT, TOO_MANY_WAIT
 from tests.replay.serving import until
 from tests.server.conftest import Serve
-from tests.server.looking import UPDATED, events, is_unharmed
+from tests.server.looking import UPDATED, events, heard, is_unharmed
 from tests.server.steering_graphs import Desk, Gate, Lap, laps
 from tests.support.server import DYNAMIC_CONFIG, DevServer
 
@@ -94,15 +94,6 @@ async def asked(run: GraphRun[Any, Any], count: int) -> list[str]:
 async def read(run: GraphRun[Any, Any]) -> list[tuple[int, str]]:
     """All events up to the end."""
     return [(event.number, event.kind) async for event in run.stream()]
-
-
-async def heard(client: Client, run: GraphRun[Any, Any]) -> None:
-    """Wait until the run knows that somebody listens."""
-
-    async def look() -> bool:
-        return await client.get_workflow_handle(run.id).query("is_heard")
-
-    await until(look)
 
 
 async def updates(client: Client, run: GraphRun[Any, Any]) -> int:

@@ -5,6 +5,7 @@ On a busy machine they may take more than 2 seconds, after which the SDK gives u
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 from collections.abc import Callable, Sequence
@@ -14,9 +15,10 @@ from temporalio.client import Client
 from temporalio.worker import Replayer
 
 from temporal_graph import GraphPlugin, GraphRun, GraphRunError, RunCancelledError
+from temporal_graph.engine import looking
 from temporal_graph.temporal.streaming import MOST
 from tests.replay.serving import chain, serving, until
-from tests.server.many_graphs import Letter, letters, short_letters
+from tests.server.many_graphs import Letter, inquiry, letters, short_letters
 
 
 async def _begun(client: Client, task_queue: str, count: int) -> GraphRun[str, None]:
@@ -129,3 +131,37 @@ async def test_more_questions_than_go_into_one_answer(server_address: str, task_
             ids.update(item["interrupt_id"] for item in page["interrupts"])
         assert ids == set(_ids(count))
         await run.cancel()
+
+
+async def test_people_answer_while_somebody_looks(
+    server_address: str, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks gets pages, between which answers come: what nobody answers is in each list, and once."""
+    monkeypatch.setattr(looking, "PAGE", 1_000)
+    async with serving(server_address, task_queue, inquiry) as client:
+        run = await inquiry.start(client, inputs=list(range(30)), id=task_queue, task_queue=task_queue)
+
+        async def are_open() -> bool:
+            return len(await run.pending_interrupts()) == 30
+
+        await until(are_open)
+        ids = [item.interrupt_id for item in await run.pending_interrupts()]
+        left = ids[::3]
+
+        async def answer() -> None:
+            for name in (name for name in ids if name not in left):
+                await run.resume("yes", interrupt_id=name)
+
+        answering = asyncio.create_task(answer())
+        lists = 0
+        while not answering.done():
+            for found in (await run.pending_interrupts(), (await run.get_state()).interrupts):
+                seen = [item.interrupt_id for item in found]
+                assert [name for name in seen if name in left] == left
+                assert len(seen) == len(set(seen))
+                lists += 1
+        await answering
+        assert lists > 2
+        assert [item.interrupt_id for item in await run.pending_interrupts()] == left
+        await run.resume_all(dict.fromkeys(left, "yes"))
+        assert (await run.result()).output == ["yes"] * 30

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic_graph import End, GraphBuilder, StepContext
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.common import RawValue
-from temporalio.service import RPCError
 
-from temporal_graph import Command, GraphRun, GraphRunError, RunCancelledError, RunEvent, TemporalGraph, emit
+from temporal_graph import Command, GraphRunError, RunCancelledError, RunEvent, TemporalGraph, emit
 from tests.replay.serving import chain, until
 from tests.server.conftest import Serve
 from tests.server.looking import (
@@ -28,6 +25,7 @@ from tests.server.looking import (
     attributes,
     events,
     failures,
+    heard,
     is_unharmed,
     unless_stuck,
 )
@@ -81,17 +79,6 @@ async def rest(stream: AsyncIterator[RunEvent]) -> list[RunEvent]:
 def named(found: list[RunEvent]) -> list[tuple[str, str | None]]:
     """What happened, and where."""
     return [(event.kind, event.node_id) for event in found]
-
-
-async def heard(client: Client, run: GraphRun[Any, Any]) -> None:
-    """Wait until the run knows that somebody listens."""
-
-    async def look() -> bool:
-        with contextlib.suppress(RPCError):  # a worker without a cache can lose a query
-            return await client.get_workflow_handle(run.id).query("is_heard", rpc_timeout=timedelta(seconds=5))
-        return False
-
-    await until(look)
 
 
 # -- Order and numbers ----------------------------------------------------------------------------------------------
