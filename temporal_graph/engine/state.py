@@ -324,19 +324,10 @@ def apply(
             raise _conflict(path[1:], rival.writer, was, now, mine, place, equal=equal)
         around, key = root.around(path), path[-1]
         around.close(key)
-        change = _Change(op, place, around.was(key), is_contested, writes.tells_numbers)
-        around.put(key, _changed(around.there(key), change))
+        there, was = around.there(key), around.was(key)
+        around.put(key, _changed(there, op, place, was, writes.tells_numbers if is_contested else None))
     root.write()
     return root.container[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    op: Op
-    plan: Plan
-    base: Json
-    is_contested: bool
-    tells_numbers: Callable[[], bool]
 
 
 class _Opened:
@@ -352,7 +343,7 @@ class _Opened:
         writes: What knows the pairs of what has been read before.
     """
 
-    __slots__ = ("_base", "_base_pairs", "_inside", "_is_unwritten", "_pairs", "_writes", "container", "plan")
+    __slots__ = ("_base", "_base_pairs", "_inside", "_is_unwritten", "_last", "_pairs", "_writes", "container", "plan")
 
     def __init__(
         self,
@@ -369,9 +360,13 @@ class _Opened:
         self._pairs, self._base_pairs = pairs
         self._writes = writes
         self._is_unwritten = False
+        self._last: tuple[list[Key], _Opened] = ([], self)  # what was around the last place: often of the next, too
 
     def plan_at(self, path: list[Key]) -> Plan:
         """The plan of a place, which may not be there."""
+        key = path[-1]
+        if self._last[0] == path[:-1]:
+            return self._last[1].plan.at(key, self._last[1].container)
         opened, depth = self, 0
         while depth < len(path) - 1 and path[depth] in opened._inside:
             opened = opened._inside[path[depth]]
@@ -387,14 +382,17 @@ class _Opened:
         Raises:
             ValueError: There is no such place, or what is around it is of another class than it was.
         """
-        opened = self
-        for key in path[:-1]:
-            inside = opened._inside.get(key)
-            opened = opened._open(key) if inside is None else inside
-            if opened is None:
-                raise ValueError(f"The state has no place {path[1:]!r}.")
-            if tag_of(opened._base) != tag_of(opened.container):
-                raise ValueError(f"The state has no place {path[1:]!r} any more.")
+        known, opened = self._last
+        if known != path[:-1]:
+            opened = self
+            for key in path[:-1]:
+                inside = opened._inside.get(key)
+                opened = opened._open(key) if inside is None else inside
+                if opened is None:
+                    raise ValueError(f"The state has no place {path[1:]!r}.")
+                if tag_of(opened._base) != tag_of(opened.container):
+                    raise ValueError(f"The state has no place {path[1:]!r} any more.")
+            self._last = (path[:-1], opened)
         key = path[-1]
         if opened._pairs is None and not isinstance(opened.container, dict) and not _has_index(opened.container, key):
             raise ValueError(f"The state has no place {path[1:]!r}.")
@@ -490,28 +488,29 @@ def _put(members: dict[Any, Json], key: Key, value: Json) -> None:
         members[key] = value
 
 
-def _changed(current: Json, change: _Change) -> Json:
-    kind = change.op[0]
+def _changed(current: Json, op: Op, plan: Plan, base: Json, tells_numbers: Callable[[], bool] | None) -> Json:
+    """What becomes of a place by a change; parallel branches have changed it, too, where `tells_numbers` is given."""
+    kind = op[0]
     if kind == "delete":
         return MISSING
-    mine: Json = change.op[2]
+    mine: Json = op[2]
     if kind in ("set", "create"):
-        if not change.is_contested:
-            return over_edit(change.base, current, mine, change.plan)
+        if tells_numbers is None:
+            return over_edit(base, current, mine, plan)
         if current is MISSING:
             return mine
-        rule = change.plan.rule(current, mine)
+        rule = plan.rule(current, mine)
         if rule is not None:
-            return rule(began(change.base, change.plan), current, mine)
+            return rule(began(base, plan), current, mine)
         if kind == "create":
-            return _unite(current, mine, change.plan, change.op[1], change.tells_numbers)
-        return met(change.base, current, mine, change.plan)
+            return _unite(current, mine, plan, op[1], tells_numbers)
+        return met(base, current, mine, plan)
     if kind == "order":
-        return _ordered(current, change.plan, mine)
-    if current is MISSING and change.plan.is_optional:
+        return _ordered(current, plan, mine)
+    if current is MISSING and plan.is_optional:
         current = []
     if not isinstance(current, list):
-        raise ValueError(f"The state has no list at {change.op[1]!r}.")
+        raise ValueError(f"The state has no list at {op[1]!r}.")
     items = cast("list[Json]", current)
     if kind == "append":
         return [*items, *mine]
@@ -520,7 +519,7 @@ def _changed(current: Json, change: _Change) -> Json:
         return _sorted({**known, **_keys(mine)})
     gone = _keys(mine)
     left = [item for key, item in known.items() if key not in gone]
-    return left if left or not change.plan.is_optional else MISSING
+    return left if left or not plan.is_optional else MISSING
 
 
 def _ordered(current: Json, plan: Plan, last: list[str]) -> Json:

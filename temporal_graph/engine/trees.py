@@ -24,8 +24,8 @@ Op: TypeAlias = list[Any]
 - `["order", path, keys]`: in a dict, these keys come last now, in this order.
 """
 
-LONG, SHORT = 1_000, 4
-"""Items of a list that is compared as text; of one that is written item by item."""
+LONG = 1_000
+"""Items of a list that is compared as text."""
 
 
 @dataclass(eq=False)
@@ -129,10 +129,12 @@ def same(one: Json, other: Json) -> bool:
 
 def tag_of(value: Json) -> str | None:
     """The tag of a tagged value."""
-    if isinstance(value, dict) and len(cast("dict[str, Json]", value)) == 2:
-        tag = cast("dict[str, Json]", value).get("$type")
-        if isinstance(tag, str) and "value" in value:
-            return tag
+    if not isinstance(value, dict):
+        return None
+    members: Any = value  # pyright: ignore[reportUnknownVariableType] - `cast` would be a call for each of thousands
+    if len(members) == 2 and "$type" in members and "value" in members:
+        tag = members["$type"]
+        return tag if isinstance(tag, str) else None
     return None
 
 
@@ -146,13 +148,13 @@ def is_alike(one: Json, other: Json) -> bool:
 
 def child_of(value: Json, plan: Plan, key: Key) -> Json:
     """What is under a key or index; MISSING where there is nothing."""
+    found: Any = value
     if isinstance(value, dict):
-        return cast("dict[Key, Json]", value).get(key, MISSING)
+        return found.get(key, MISSING)
     if isinstance(value, list):
-        items = cast("list[Json]", value)
         if isinstance(key, str):
-            return by_key(items).get(key, MISSING) if plan.kind == "pairs" and is_pairs(items) else MISSING
-        return items[key] if 0 <= key < len(items) else MISSING
+            return by_key(found).get(key, MISSING) if plan.kind == "pairs" and is_pairs(found) else MISSING
+        return found[key] if 0 <= key < len(found) else MISSING
     return MISSING
 
 
@@ -174,10 +176,20 @@ def text_of(value: Json) -> str:
         return encode_basestring_ascii(value)
     if kind is int:
         return repr(value)
-    if kind is list and len(value) <= SHORT:  # thousands of short ones are written faster so
-        return f"[{', '.join(map(text_of, value))}]"
-    return _ENCODE(value)
+    return _text_of(value)
 
 
-_ENCODE = json.JSONEncoder(sort_keys=True).encode
+def _encoder() -> Callable[[Json], str]:
+    """What writes a JSON tree with its keys sorted.
+
+    `JSONEncoder.encode` makes what writes anew each time, which takes longer than to write what is as short as a key.
+    """
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return json.JSONEncoder(sort_keys=True).encode
+    pieces = make(None, json.JSONEncoder().default, encode_basestring_ascii, None, ": ", ", ", True, False, True)
+    return lambda value: "".join(pieces(value, 0))
+
+
+_text_of = _encoder()
 _write = json.JSONEncoder().encode
