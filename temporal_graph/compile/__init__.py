@@ -29,7 +29,7 @@ from .checks import check_async
 from .functions import CompiledFunctions, JoinCode, TransformChain
 from .gotos import command_targets, gives_only_commands, without_commands
 from .hints import Namespace
-from .memory import refuse_memory
+from .memory import refuse_memory, refuse_memory_of_node
 from .nodes import NodeCode, NodeRunner
 from .policies import Policies, check_field, check_methods, own_policy
 from .sends import check_sends
@@ -117,8 +117,15 @@ def with_options(graph: CompiledGraph, options: Mapping[str, NodeOptions]) -> Co
     """A graph with what its nodes' options say of questions.
 
     Raises:
-        GraphDefinitionError: What a policy does after its time-out cannot be done, or what ends a vote never comes.
+        GraphDefinitionError: What a policy does after its time-out cannot be done, or what ends a vote never comes; or
+            a node in the workflow remembers something itself.
     """
+    steps = [known.function for known in graph.steps.values()]
+    for node_id, code in graph.nodes.items():
+        if options[node_id].execution == "workflow":
+            node_type = getattr(code.step, "node_type", None)
+            function = code.step.call if node_type is None else node_type.run
+            refuse_memory_of_node(graph.name, node_id, function, steps)
     policies = {node_id: found.policy for node_id, found in options.items() if found.policy is not None}
     failing = [node_id for node_id in graph.nodes if options[node_id].on_failure == "interrupt"]
     graph.policies.follow(policies, failing, graph.functions)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
+import heapq
 import itertools
+import json
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from pydantic_graph import GraphBuilder, StepContext, reduce_list_append
+from temporalio import workflow
 
-from temporal_graph import GraphDefinitionError, TemporalGraph
+from temporal_graph import GraphDefinitionError, NodeOptions, TemporalGraph, step
 
 COUNT = 0
 NUMBERS = itertools.count()
 CACHE: dict[Any, Any] = {}
+SEEN: list[Any] = []
+LOGGER = logging.getLogger(__name__)
+CURRENT: contextvars.ContextVar[Any] = contextvars.ContextVar("current")
 
 
 def counts_globally(ctx: Any) -> Any:
@@ -128,6 +136,169 @@ def counting_in_a_closure() -> Callable[..., Any]:
     return counts
 
 
+def assigns_an_item(ctx: Any) -> Any:
+    """Writes to a dict of the module."""
+    CACHE["last"] = ctx
+    return CACHE["last"]
+
+
+def assigns_an_attribute(ctx: Any) -> Any:
+    """Writes to a class of the module."""
+    Box.inner = ctx
+    return Box.inner
+
+
+def deletes(ctx: Any) -> Any:
+    """Takes away from a dict of the module."""
+    del CACHE[ctx]
+    return ctx
+
+
+def slices(ctx: Any) -> Any:
+    """Writes to a part of a list of the module."""
+    SEEN[1:2] = [ctx]
+    return SEEN[0]
+
+
+def appends(ctx: Any) -> Any:
+    """Changes a list of the module."""
+    SEEN.append(ctx)
+    return len(SEEN)
+
+
+def appends_to_a_part(ctx: Any) -> Any:
+    """Changes a list that is in a dict of the module."""
+    CACHE["seen"].append(ctx)
+    return ctx
+
+
+def by_another_name(ctx: Any) -> Any:
+    """Changes a list of the module, which it has given another name."""
+    mine = SEEN
+    mine.append(ctx)
+    return ctx
+
+
+def by_a_method_as_a_value(ctx: Any) -> Any:
+    """Changes a list of the module by a method that it hands on."""
+    return sum(1 for _ in map(SEEN.append, [ctx]))
+
+
+def by_a_function(ctx: Any) -> Any:
+    """Changes a list of the module by a function of Python's."""
+    heapq.heappush(SEEN, ctx)
+    return SEEN[0]
+
+
+def sets_an_attribute(ctx: Any) -> Any:
+    """Writes to a class of the module by a function of Python's."""
+    setattr(Box, "inner", ctx)  # noqa: B010
+    return ctx
+
+
+def on_itself(ctx: Any) -> Any:
+    """Writes to an attribute of its own."""
+    on_itself.count = getattr(on_itself, "count", 0) + 1  # type: ignore[attr-defined]
+    return on_itself.count  # type: ignore[attr-defined]
+
+
+def by_default(ctx: Any, seen: list[Any] = []) -> Any:  # noqa: B006
+    """Changes a default."""
+    seen.append(ctx)
+    return len(seen)
+
+
+def by_a_named_default(ctx: Any, *, seen: set[Any] = set()) -> Any:  # noqa: B006
+    """The same."""
+    seen.add(ctx)
+    return len(seen)
+
+
+def helper(ctx: Any) -> Any:
+    """Changes a list of the module."""
+    SEEN.append(ctx)
+    return ctx
+
+
+def by_a_helper(ctx: Any) -> Any:
+    """Calls a function that does."""
+    return deeper_helper(ctx)
+
+
+def deeper_helper(ctx: Any) -> Any:
+    """Calls it."""
+    return helper(ctx)
+
+
+def noting(seen: list[Any], item: Any) -> Any:
+    """Changes what it is given."""
+    seen.append(item)
+    return item
+
+
+def gives_to_a_helper(ctx: Any) -> Any:
+    """Gives a list of the module to a function that changes it."""
+    return noting(SEEN, ctx)
+
+
+def gives_its_own(ctx: Any, *more: Any) -> Any:
+    """Gives a list of its own to a function that changes it."""
+    return noting([], noting(list(SEEN), ctx))
+
+
+class Tracker:
+    """Remembers what it has seen."""
+
+    shared: Any = None
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        self.count = 0
+
+    def __call__(self, ctx: Any, *more: Any) -> Any:
+        self.seen.append(ctx)
+        return len(self.seen)
+
+    def note(self, ctx: Any, *more: Any) -> Any:
+        self.count += 1
+        return self.count
+
+    @classmethod
+    def note_all(cls, ctx: Any) -> Any:
+        cls.shared = ctx
+        return ctx
+
+    def read(self, ctx: Any, *more: Any) -> Any:
+        own = Tracker()
+        own.count += 1
+        own.seen.append(ctx)
+        return self.count
+
+
+TRACKER = Tracker()
+
+
+def by_an_object(ctx: Any) -> Any:
+    """Calls a method of an object of the module."""
+    return TRACKER.note(ctx)
+
+
+def by_a_class_method(ctx: Any) -> Any:
+    """Calls a method of a class of the module."""
+    return Tracker.note_all(ctx)
+
+
+def by_an_object_that_is_called(ctx: Any) -> Any:
+    """Calls an object of the module."""
+    return TRACKER(ctx)
+
+
+def by_a_context_variable(ctx: Any) -> Any:
+    """Sets a context variable."""
+    CURRENT.set(ctx)
+    return ctx
+
+
 def counts_in_its_own(ctx: Any, *more: Any) -> Any:
     """Counts in objects of its own, and in what it is given."""
     numbers, box = [0], type("Own", (), {"count": 0})
@@ -151,6 +322,30 @@ REMEMBERS: dict[str, tuple[Callable[..., Any], str]] = {
     "inside": (counts_deeper, "counts in 'Box'"),
     "list": (counting_in_a_closure(), "counts in 'count'"),
     "object": (Counting(), "writes to the global 'COUNT'"),
+    "method": (CountingMethod().method, r"calls Counting.__call__\(\), which writes to the global 'COUNT'"),
+    "assigns_item": (assigns_an_item, "writes to 'CACHE', an object around it"),
+    "assigns_attribute": (assigns_an_attribute, "writes to 'Box'"),
+    "deletes": (deletes, "writes to 'CACHE'"),
+    "slices": (slices, "writes to 'SEEN'"),
+    "appends": (appends, r"changes 'SEEN', an object around it, by .append\(\)"),
+    "part": (appends_to_a_part, "changes 'CACHE'"),
+    "cached": (lambda ctx: CACHE.setdefault(str(ctx), ctx), "changes 'CACHE', an object around it, by .setdefault"),
+    "another_name": (by_another_name, "changes 'SEEN'"),
+    "handed_on": (by_a_method_as_a_value, "changes 'SEEN'"),
+    "heappush": (by_a_function, r"changes 'SEEN', an object around it, by heappush\(\)"),
+    "setattr": (sets_an_attribute, r"changes 'Box', an object around it, by setattr\(\)"),
+    "itself": (on_itself, "writes to 'on_itself'"),
+    "default": (by_default, "changes 'seen', a default that all its calls share"),
+    "named_default": (by_a_named_default, "changes 'seen', a default that all its calls share"),
+    "helper": (by_a_helper, r"calls helper\(\), which changes 'SEEN'"),
+    "given": (gives_to_a_helper, r"calls noting\(\), which changes 'SEEN'"),
+    "callable": (Tracker(), "changes 'self', the object that it is of"),
+    "bound": (Tracker().note, "counts in 'self', the object that it is of"),
+    "object_around": (by_an_object, r"calls Tracker.note\(\), which counts in 'TRACKER'"),
+    "class_around": (by_a_class_method, r"calls Tracker.note_all\(\), which writes to 'Tracker'"),
+    "called_object": (by_an_object_that_is_called, r"calls Tracker.__call__\(\), which changes"),
+    "context_variable": (by_a_context_variable, "changes 'CURRENT'"),
+    "bound_argument": (functools.partial(noting, SEEN), "changes 'seen', an object that it is given each time"),
     "partial": (functools.partial(in_a_closure(), 1), "writes to 'count'"),
 }
 
@@ -167,9 +362,41 @@ def own_variable(ctx: Any, *more: Any) -> Any:
     return ctx
 
 
-def cached(ctx: Any, *more: Any) -> Any:
-    """Keeps what it has computed."""
-    return CACHE.setdefault(str(ctx), ctx)
+def logs(ctx: Any, *more: Any) -> Any:
+    """Writes a log."""
+    LOGGER.info("got %s", ctx)
+    return json.loads(json.dumps(ctx))
+
+
+def with_objects_of_its_own(ctx: Any, *more: Any) -> Any:
+    """Changes copies, what it is given, and what is made anew."""
+    seen, counts = list(SEEN), dict(CACHE)
+    seen.append(ctx)
+    counts["last"] = ctx
+    part = SEEN
+    part = [*part, ctx]
+    part.append(ctx)
+    ctx.state.seen.append(ctx)
+    ctx.state.last = counts.setdefault("last", 1)
+    ctx.inputs["x"] = [each.upper() for each in SEEN]
+    for each in seen:
+        each.count = 1
+    return noting(part, Tracker().note(ctx))
+
+
+def with_a_default(ctx: Any, *more: Any, seen: list[Any] | None = None, names: tuple[str, ...] = ()) -> Any:
+    """Has defaults that nothing is written to."""
+    if seen is None:
+        seen = []
+    seen.append(ctx)
+    return [*seen, *names]
+
+
+def only_once(ctx: Any, *more: Any) -> Any:
+    """Counts only where it does not run again."""
+    if not workflow.unsafe.is_replaying():
+        CACHE["count"] += 1
+    return ctx
 
 
 def reading() -> Callable[..., Any]:
@@ -185,9 +412,13 @@ def reading() -> Callable[..., Any]:
 COMPUTES: dict[str, Callable[..., Any]] = {
     "own_variable": own_variable,
     "own_objects": counts_in_its_own,
-    "cached": cached,
     "reading": reading(),
-    "method": CountingMethod().method,
+    "logs": logs,
+    "copies": with_objects_of_its_own,
+    "gives_its_own": gives_its_own,
+    "with_a_default": with_a_default,
+    "only_once": only_once,
+    "method": Tracker().read,
     "lru_cache": functools.lru_cache(lambda *args: args[0]),
 }
 
@@ -245,11 +476,13 @@ def with_initial(function: Any) -> TemporalGraph:
 @pytest.mark.parametrize("kind", REMEMBERS)
 def test_what_remembers_is_refused(kind: str) -> None:
     function, says = REMEMBERS[kind]
-    with pytest.raises(GraphDefinitionError, match=f"The transform on 'same' of graph 'memory' {says}.*ctx.state"):
+    with pytest.raises(
+        GraphDefinitionError, match=f"The transform on 'same' of graph 'memory' {says}.*ctx.state.*functools.cache"
+    ):
         with_transform(function)
     with pytest.raises(GraphDefinitionError, match=f"A branch of decision 'which' of graph 'memory' {says}"):
         with_decision(function)
-    with pytest.raises(GraphDefinitionError, match=f"The reducer of join 'sum' of graph 'memory' {says}"):
+    with pytest.raises(GraphDefinitionError, match=f"The reducer of join 'sum' of graph 'memory' .*{says}"):
         with_reducer(_of_two(function))
     with pytest.raises(GraphDefinitionError, match=f"The initial_factory of join 'sum' of graph 'memory' {says}"):
         with_initial(function)
@@ -268,3 +501,40 @@ def test_what_only_computes_is_not(kind: str) -> None:
     with_transform(function)
     with_decision(function)
     with_reducer(_of_two(function))
+
+
+@pytest.mark.parametrize("kind", COMPUTES)
+def test_a_node_in_the_workflow_that_only_computes_is_not(kind: str) -> None:
+    with_node(COMPUTES[kind], "workflow")
+
+
+def test_a_node_in_the_workflow_that_remembers_is_refused() -> None:
+    for function in (appends, by_a_helper, counts_globally, in_a_closure()):
+        with pytest.raises(GraphDefinitionError, match="Node 'act', which has execution='workflow', of graph 'memory'"):
+            with_node(function, "workflow")
+        with_node(function, "activity")
+        with_node(function, "local")
+
+
+def test_what_a_node_in_the_workflow_calls_as_an_activity_may_remember() -> None:
+    async def asks(ctx: StepContext[None, None, Any]) -> Any:
+        return await step(remembers, ctx.inputs)
+
+    async def remembers(given: str) -> str:
+        SEEN.append(given)
+        return given
+
+    g = GraphBuilder(name="memory", input_type=str, output_type=Any)
+    node = g.step(asks, node_id="act")
+    g.add(g.edge_from(g.start_node).to(node), g.edge_from(node).to(g.end_node))
+    TemporalGraph(g.build(), options=NodeOptions(execution="workflow"), steps=[remembers])
+
+
+def with_node(function: Callable[..., Any], execution: Any) -> TemporalGraph:
+    async def act(ctx: StepContext[None, None, Any]) -> Any:
+        return function(ctx)
+
+    g = GraphBuilder(name="memory", input_type=Any, output_type=Any)
+    node = g.step(act, node_id="act")
+    g.add(g.edge_from(g.start_node).to(node), g.edge_from(node).to(g.end_node))
+    return TemporalGraph(g.build(), options=NodeOptions(execution=execution))

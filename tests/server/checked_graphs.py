@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -397,7 +398,7 @@ def _collecting() -> TemporalGraph:
 collecting = _collecting()
 
 
-SEEN: list[Any] = []
+NUMBERS = [itertools.count()]
 
 
 def _remembering() -> TemporalGraph:
@@ -407,8 +408,7 @@ def _remembering() -> TemporalGraph:
         return await interrupt("go on?", response_type=str)
 
     def is_first(value: Any) -> bool:
-        SEEN.append(value)
-        return len(SEEN) == 1
+        return next(NUMBERS[0]) == 0  # which its code does not show
 
     left, right = g.step(ask, node_id="left"), g.step(ask, node_id="right")
     g.add(
