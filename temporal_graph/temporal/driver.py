@@ -55,6 +55,7 @@ from ..messages import NodeInput, Question, asked, dump_input, dump_result, load
 from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
+from .collecting import without_collecting
 from .failures import is_unread
 from .judging import Judge
 from .kept import dump_error, load_error, told_by
@@ -118,6 +119,7 @@ class Driver:
         sent: What it sends to the server with the task at hand.
     """
 
+    @without_collecting
     def __init__(self, graph: RegisteredGraph, start: StartMessage, events: Events, *, was_taken: bool = False) -> None:
         self.graph = graph
         self.events = events
@@ -517,7 +519,7 @@ class Driver:
                 return False
             self._full_until = length + min(self._limit, RETRY)
             with contextlib.suppress(RunFailedError):  # it fails when it leaves
-                if self._shorter_text(snapshot.dump(self.engine)) is None:
+                if self._shorter_text(self._dump()) is None:
                     return False
         if not workflow.patched(f"{CONTINUES}-{self._fulls}-{length}"):
             return False
@@ -558,7 +560,7 @@ class Driver:
             self._running.pop(task_id).cancel()
         unsent = self.notifying.dump()
         try:
-            found = snapshot.dump(self.engine)
+            found = self._dump()
         except RunFailedError as error:
             self.engine.fail(error.failure)
             self.is_leaving = False
@@ -586,6 +588,12 @@ class Driver:
             self.events.fill()
             return None
 
+    @without_collecting
+    def _dump(self) -> dict[str, Any]:
+        """The run as it is; see `snapshot.dump`."""
+        return snapshot.dump(self.engine)
+
+    @without_collecting
     def _text(self, found: dict[str, Any], share: float | None, unsent: Sequence[Any] = ()) -> str:
         """What the run continues with.
 
@@ -608,6 +616,7 @@ class Driver:
         self.to_raw(text, "The snapshot of the run")
         return text
 
+    @without_collecting
     def _shorter_text(self, found: dict[str, Any]) -> str | None:
         """The same, compressed, with as much of what it remembers as there is room for; None where there is none."""
         short = shorten(found)
