@@ -26,11 +26,11 @@ from ..registry import Registry
 from .emitter import Emitter
 from .heartbeats import heartbeats
 from .kept import told, told_in
-from .local_nodes import LargeResults, Place
+from .local_nodes import SMALL, LargeResults, Place
 from .names import UNREADABLE, activity_name
 from .notifying import notify_activity
 from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw
-from .raising import sendable
+from .raising import failure_size, final, is_last, sendable, shortened
 
 Activity = Callable[[RawValue], Awaitable[RawValue]]
 
@@ -91,10 +91,13 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
         kept = Kept(text, local)
         place = kept.place
 
+        before = None if place is None else large.take(place)
+        if isinstance(before, Exception):
+            raise before
+        if before is not None:
+            return to_raw(before, "The result", None)
+
         async def run() -> RawValue:
-            before = None if place is None else large.take(place)
-            if before is not None:
-                return to_raw(before, "The result", None)
             given = load_input(text)
             given = dataclasses.replace(given, once={**given.once, **kept.so_far})
             async with heartbeats(kept.told), Emitter(node_id, given.task_id) as emitter:
@@ -104,7 +107,16 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
             raw = to_raw(dump_result(result), what, graph.payload_limit)
             return raw if place is None else to_raw(large.put(place, from_raw(raw)), what, None)
 
-        return await sendable(run(), options, kept.told if options.on_failure == "interrupt" else None)
+        try:
+            return await sendable(run(), options, kept.told if options.on_failure == "interrupt" else None)
+        except Exception as error:
+            size = 0 if place is None else failure_size(error)
+            if place is None or size <= SMALL:
+                raise
+            if is_last(error):
+                return to_raw(large.keep(place, final(error), size), "Why it failed", None)
+            made = shortened(error)
+        raise made
 
     return run_node
 

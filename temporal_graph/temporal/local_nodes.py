@@ -1,9 +1,9 @@
 """Local nodes, whose results go to the server with the workflow task at hand, as many of them as one message takes.
 
-How much a node returns, nobody knows before it ends, and then it is too late to let it wait: a workflow task ends when
-its local nodes have. So what is large stays with the worker, which says only how large it is, and the driver comes for
-it when there is room, by calling the node once more. A worker that does not have it any more runs the node again, as it
-would if it had died before the task ended.
+How much a node returns, or says when it fails, nobody knows before it ends, and then it is too late to let it wait: a
+workflow task ends when its local nodes have. So what is large stays with the worker, which says only how large it is,
+and the driver comes for it when there is room, by calling the node once more. A worker that does not have it any more
+runs the node again, as it would if it had died before the task ended.
 """
 
 from __future__ import annotations
@@ -35,24 +35,26 @@ Place = tuple[str | None, str | None, bytes]
 
 
 class LargeResults:
-    """What the local nodes of a worker have returned, and their runs have yet to come for."""
+    """What the local nodes of a worker have returned, or have failed with, and their runs have yet to come for."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Place, tuple[float, str]] = OrderedDict()
+        self._kept: OrderedDict[Place, tuple[float, str | Exception]] = OrderedDict()
 
     def put(self, place: Place, text: str) -> str:
         """What a node returns in place of its result, as JSON text."""
         size = size_of(text)
-        if size <= SMALL:
-            return text
+        return text if size <= SMALL else self.keep(place, text, size)
+
+    def keep(self, place: Place, result: str | Exception, size: int) -> str:
+        """What a node returns in place of its result, or error, of so many bytes."""
         now = time.monotonic()
         while self._kept and next(iter(self._kept.values()))[0] < now - KEPT:
             self._kept.popitem(last=False)
-        self._kept[place] = now, text
+        self._kept[place] = now, result
         return f"{LATER.decode()}{size}}}"
 
-    def take(self, place: Place) -> str | None:
-        """The result that a node has returned before."""
+    def take(self, place: Place) -> str | Exception | None:
+        """What a node has returned, or has failed with, before."""
         found = self._kept.pop(place, None)
         return None if found is None else found[1]
 

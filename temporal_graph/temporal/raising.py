@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic_core import to_jsonable_python
 from temporalio import activity
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import DefaultFailureConverter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError, FailureError
 
 from ..codec import DecodeError, EncodeError
@@ -156,6 +158,50 @@ def _is_short(trace: TracebackType | None) -> bool:
 def _short_trace(error: BaseException) -> TracebackType | None:
     trace = trimmed(error)
     return trace if _is_short(trace) else None
+
+
+# -- Errors of local nodes, which go to the server with the workflow task ---------------------------------------------
+
+
+def failure_size(error: Exception) -> int:
+    """How many bytes an error is that can be sent."""
+    failure = Failure()
+    DefaultFailureConverter().to_failure(error, activity.payload_converter(), failure)
+    return failure.ByteSize()
+
+
+def is_last(error: Exception) -> bool:
+    """Whether there is no attempt after the one that has ended with an error."""
+    info = activity.info()
+    policy = info.retry_policy
+    if getattr(error, "non_retryable", False) is True or policy is None:
+        return True
+    return type_of(error) in (policy.non_retryable_error_types or ()) or 0 < policy.maximum_attempts <= info.attempt
+
+
+def final(error: Exception) -> ApplicationError:
+    """An error that can be sent, so that it is not tried again."""
+    own = error if isinstance(error, ApplicationError) else None
+    found = ApplicationError(
+        message_of(error),
+        *(() if own is None else own.details),
+        type=type_of(error),
+        non_retryable=True,
+        category=_category(own),
+    ).with_traceback(error.__traceback__)
+    found.__cause__ = error.__cause__
+    return found
+
+
+def shortened(error: Exception) -> ApplicationError:
+    """A short error for one that is tried again, which nobody is told."""
+    own = error if isinstance(error, ApplicationError) else None
+    return ApplicationError(
+        clipped(message_of(error), LONGEST_CAUSE),
+        type=type_of(error),
+        next_retry_delay=None if own is None else _delay(own),
+        category=_category(own),
+    )
 
 
 # -- What only Temporal's errors have ---------------------------------------------------------------------------------

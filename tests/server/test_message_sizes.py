@@ -12,10 +12,12 @@ import pytest
 from pydantic_graph import GraphBuilder, StepContext, reduce_list_append
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
+from temporalio.common import RetryPolicy
 from temporalio.converter import DataConverter, PayloadCodec
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer, Worker
 
-from temporal_graph import GraphPlugin, GraphRunError, NodeOptions, TemporalGraph, interrupt, step
+from temporal_graph import GraphPlugin, GraphRunError, NodeOptions, Retry, TemporalGraph, interrupt, once, step
 from tests.replay.serving import chain, replay, serving, until, worker_options
 from tests.server.looking import COMPLETED, failures
 from tests.server.test_payloads import encrypting
@@ -190,6 +192,66 @@ async def test_what_nodes_in_the_workflow_give_to_step(server_address: str, task
     inputs = [1_000_000, 3, 2_000_000, 1_000_000, 1_500_000]
     # Each returns as many letters, but these do not leave the worker.
     await _goes_through(server_address, task_queue, of_steps, inputs, sum(inputs))
+
+
+async def fails(ctx: StepContext[None, None, int]) -> str:
+    """Does something once, and says much of why it has failed."""
+    await once("noted", noted, ctx.inputs)
+    try:
+        raise ValueError("漢" * 20_000)
+    except ValueError as error:
+        raise ApplicationError(f"{ctx.inputs}: {'漢' * 150_000}", "d" * 90_000, type="Odd") from error
+
+
+def noted(number: int) -> str:
+    """Notes that it has run."""
+    RUNS[f"{number}"] = RUNS.get(f"{number}", 0) + 1
+    return "o" * 30_000
+
+
+TWICE = RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=1))
+failing = _mapped("failing_local", fails, node_options={"node": dataclasses.replace(LOCAL, retry_policy=TWICE)})
+asking = _mapped(
+    "failing_local_asks",
+    fails,
+    node_options={"node": dataclasses.replace(LOCAL, retry_policy=TWICE, on_failure="interrupt")},
+)
+
+
+async def test_errors_of_local_nodes(server_address: str, task_queue: str) -> None:
+    """A hundred at once, each of some 200,000 bytes."""
+    async with serving(server_address, task_queue, failing) as client:
+        run = await failing.start(client, inputs=list(range(100)), id=task_queue, task_queue=task_queue)
+        with pytest.raises(GraphRunError, match=r"'node' failed with Odd: \d+: 漢{1000}") as caught:
+            await run.result()
+        causes = str(caught.value.__cause__)
+        assert "raise ApplicationError" in causes
+        histories = await chain(client, run.id)
+    assert not any(failures(history.events) for history in histories)
+    await replay(histories, failing)
+
+
+async def test_errors_of_local_nodes_that_are_questions(server_address: str, task_queue: str) -> None:
+    RUNS.clear()
+    async with serving(server_address, task_queue, asking) as client:
+        run = await asking.start(client, inputs=list(range(40)), id=task_queue, task_queue=task_queue)
+
+        async def all_ask() -> bool:
+            return len(await run.pending_interrupts()) == 40
+
+        await until(all_ask)
+        one = (await run.pending_interrupts())[0]
+        assert (one.value["error"]["type"], one.value["attempts"]) == ("Odd", 2)
+        await run.resume(Retry(), interrupt_id=one.interrupt_id)
+
+        async def asks_again() -> bool:
+            return any(found.interrupt_id.endswith(".failure-2") for found in await run.pending_interrupts())
+
+        await until(asks_again)
+        assert dict.fromkeys(map(str, range(40)), 1) == RUNS
+        histories = await chain(client, run.id)
+        assert not any(failures(history.events) for history in histories)
+        await run.cancel()
 
 
 async def test_large_nodes_do_not_wait_for_a_person_beside_them(server_address: str, task_queue: str) -> None:
