@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,6 +96,10 @@ class Asker(Protocol):
         """The same in a node that runs in the driver: as an activity of its own."""
         ...
 
+    def expect(self, called: str, work: Coroutine[Any, Any, Any]) -> None:
+        """Note a call that the node is to await."""
+        ...
+
     def answered(self) -> list[Answered]:
         """The answers to the question that was answered last."""
         ...
@@ -106,18 +110,20 @@ current_asker: ContextVar[Asker | None] = ContextVar("temporal_graph_asker", def
 
 
 @overload
-async def interrupt(value: Any = None, *, policy: InterruptPolicy | None = None, key: str | None = None) -> Any: ...
+def interrupt(
+    value: Any = None, *, policy: InterruptPolicy | None = None, key: str | None = None
+) -> Coroutine[Any, Any, Any]: ...
 @overload
-async def interrupt(
+def interrupt(
     value: Any = None, *, response_type: type[T], policy: InterruptPolicy | None = None, key: str | None = None
-) -> T: ...
+) -> Coroutine[Any, Any, T]: ...
 @overload
-async def interrupt(
+def interrupt(
     value: Any = None, *, response_type: Any, policy: InterruptPolicy | None = None, key: str | None = None
-) -> Any: ...
-async def interrupt(
+) -> Coroutine[Any, Any, Any]: ...
+def interrupt(
     value: Any = None, *, response_type: Any = Any, policy: InterruptPolicy | None = None, key: str | None = None
-) -> Any:
+) -> Coroutine[Any, Any, Any]:
     """Ask a person, from inside a node, and wait for the answer.
 
     The node ends here and is run again from its top once there is an answer; this time the call returns it. So what
@@ -150,7 +156,8 @@ async def interrupt(
             f"interrupt() got {key!r:.300} as its key; it takes a text of 1 to {LONGEST_KEY} "
             "characters that can be printed: await interrupt(..., key=f'delete {file}')."
         )
-    return await _asker("interrupt()").ask(value, response_type, policy, key)
+    asker = _asker("interrupt()")
+    return _expected(asker, "interrupt", asker.ask(value, response_type, policy, key))
 
 
 def _is_key(key: Any) -> bool:
@@ -158,10 +165,12 @@ def _is_key(key: Any) -> bool:
 
 
 @overload
-async def once(key: str, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+def once(
+    key: str, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+) -> Coroutine[Any, Any, T]: ...
 @overload
-async def once(key: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
-async def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def once(key: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]: ...
+def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
     """Do something in a node that must not be done again when the node runs again: after an answer, or as a retry.
 
     What the function returns is kept with the run until this visit of the node has ended; another call with the same
@@ -195,14 +204,15 @@ async def once(key: str, function: Callable[..., Any], *args: Any, **kwargs: Any
         raise InterruptError(f"once() got {key!r} as its key; it takes a text: await once('charge', charge, order).")
     if not callable(function):
         raise InterruptError(f"once() got {function!r}; give it the function, not what it returns: once(key, f, arg).")
-    return await _asker("once()").once(key, function, args, kwargs)
+    asker = _asker("once()")
+    return _expected(asker, "once", asker.once(key, function, args, kwargs))
 
 
 @overload
-async def step(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+def step(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]: ...
 @overload
-async def step(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
-async def step(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def step(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]: ...
+def step(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
     """Call a function from a node with `execution="workflow"`, as an activity of its own: retried, and done once.
 
     The function is one of those that the graph was given as `TemporalGraph(..., steps=[function])`; `node_options` has
@@ -222,7 +232,8 @@ async def step(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             and what it returned is lost: it is not what is declared, or too large.
         Exception: In a node in the workflow a `temporalio.exceptions.ActivityError`, else what the function raises.
     """
-    return await _asker("step()").step(function, args, kwargs)
+    asker = _asker("step()")
+    return _expected(asker, "step", asker.step(function, args, kwargs))
 
 
 def answers() -> list[Answered]:
@@ -234,6 +245,11 @@ def answers() -> list[Answered]:
         InterruptError: There is no node around the call.
     """
     return _asker("answers()").answered()
+
+
+def _expected(asker: Asker, called: str, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+    asker.expect(called, work)
+    return work
 
 
 def _asker(called: str) -> Asker:

@@ -6,8 +6,8 @@ import json
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING
-from types import NoneType, UnionType
-from typing import Annotated, Any, get_args, get_origin
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typing_extensions
 from pydantic_core import PydanticUndefined
@@ -47,10 +47,7 @@ def required_fields(node_type: type[Any], namespace: Namespace) -> dict[str, Any
 
 def _check_mark(node_type: type[Any], name: str, hint: Any) -> None:
     """What looks like a field that an answer brings, and would be none without a word."""
-    is_typings = any(
-        note in _TYPINGS or get_origin(note) in _TYPINGS
-        for note in (hint, *(get_args(hint)[1:] if get_origin(hint) is Annotated else ()))
-    )
+    is_typings = any(map(_is_typings, (hint, *(get_args(hint)[1:] if get_origin(hint) is Annotated else ()))))
     inside = hint if get_origin(hint) is not Annotated else get_args(hint)[0]
     if is_typings:
         what = "typing's Required, which is for the keys of a TypedDict; import temporal_graph's"
@@ -58,7 +55,7 @@ def _check_mark(node_type: type[Any], name: str, hint: Any) -> None:
         what = "Required for its type; it is a mark beside the type"
     elif _is_mark(_defaults(node_type).get(name)):
         what = "Required for its default; it is a mark beside the type"
-    elif any(_is_mark(note) or note in _TYPINGS for note in _notes_inside(inside)):
+    elif any(_is_mark(note) or _is_typings(note) for note in _notes_inside(inside)):
         what = "Required inside its type; it belongs around it"
     else:
         return
@@ -75,12 +72,18 @@ def _is_mark(note: Any) -> bool:
     return note is Required or isinstance(note, Required)
 
 
+def _is_typings(note: Any) -> bool:
+    return any(note is each or get_origin(note) is each for each in _TYPINGS)
+
+
 def _notes_inside(type_: Any) -> Iterator[Any]:
-    """What is noted beside the members of a union."""
-    members = get_args(type_) if get_origin(type_) in (typing.Union, UnionType) else ()
-    for member in members:
-        if get_origin(member) is Annotated:
-            yield from get_args(member)[1:]
+    """What stands within a type: its members and items, and what is noted beside these."""
+    type_ = getattr(type_, "__value__", type_)  # of a type alias
+    if get_origin(type_) is Literal:
+        return
+    for member in get_args(type_):
+        yield member
+        yield from _notes_inside(member)
 
 
 def _check_waiting(node_type: type[Any], name: str, type_: Any) -> None:

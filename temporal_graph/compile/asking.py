@@ -163,6 +163,7 @@ class NodeAsker:
         self._calls: dict[str, Call] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._doing: dict[asyncio.Task[BaseException | None], None] = {}
+        self._expected: list[tuple[str, Coroutine[Any, Any, Any]]] = []
         self._is_over = False
         self.is_swallowed = False
         _lane.set(_Lane(self._task))
@@ -171,6 +172,34 @@ class NodeAsker:
     def kept(self) -> Mapping[str, Json]:
         """What the node has done once."""
         return self._once
+
+    def expect(self, called: str, work: Coroutine[Any, Any, Any]) -> None:
+        """See `temporal_graph.interrupts.Asker`."""
+        if len(self._expected) >= 100:
+            self._expected = [each for each in self._expected if _is_new(each[1])]
+        self._expected.append((called, work))
+
+    def check_awaited(self) -> None:
+        """Look whether the node, which has ended, has awaited what it has called.
+
+        Raises:
+            InterruptError: It has not.
+        """
+        left = self._left()
+        if left:
+            raise InterruptError(
+                f"{left[0]}(...) was called without await, so that nothing has come of it: it is "
+                f"`await {left[0]}(...)`, or a task that the node waits for."
+            )
+
+    def _left(self) -> list[str]:
+        """What nobody has awaited, nor will: it is closed, or Python would warn of it."""
+        new = [(called, work) for called, work in self._expected if _is_new(work)]
+        held = [task.get_coro() for task in asyncio.all_tasks()] if new else []
+        left = [(called, work) for called, work in new if all(work is not each for each in held)]
+        for _, work in left:
+            work.close()
+        return [called for called, _ in left]
 
     # -- Questions --------------------------------------------------------------------------------------------------
 
@@ -466,6 +495,7 @@ class NodeAsker:
     async def finish(self, *, failed: bool = False) -> None:
         """Wait for what is being done once, where the node has ended without waiting for it; and let nothing begin."""
         self._is_over = True
+        self._left()
         await self._wait_for_the_rest()
         for key in [key for key, kept in self._once.items() if failed and _has_failed(kept)]:
             del self._once[key]
@@ -506,6 +536,10 @@ class NodeAsker:
         if get_origin(type_) in (Awaitable, Coroutine):
             type_ = get_args(type_)[-1]
         return self._codec.of(type_)
+
+
+def _is_new(work: Coroutine[Any, Any, Any]) -> bool:
+    return inspect.getcoroutinestate(work) == inspect.CORO_CREATED
 
 
 def _has_failed(kept: Json) -> bool:

@@ -150,6 +150,7 @@ class NodeRunner:
             output = await called
             if isinstance(output, AsyncIterable):
                 output = [item async for item in output]  # pyright: ignore[reportUnknownVariableType]
+            asker.check_awaited()
         except Interrupted as interrupted:
             await asker.finish()
             return interrupted.question

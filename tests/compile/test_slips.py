@@ -81,6 +81,30 @@ class OursInside(Review):
     ok: Annotated[bool, tg.Required] | None = None
 
 
+@dataclass
+class OursInAList(Review):
+    ok: list[Annotated[bool | None, tg.Required]] | None = None
+
+
+@dataclass
+class OursInADict(Review):
+    ok: Annotated[dict[str, tuple[Annotated[bool, tg.Required], ...]] | None, "a note"] = None
+
+
+@dataclass
+class OursInBoth(Review):
+    ok: Annotated[list[Annotated[bool, tg.Required]] | None, tg.Required] = None
+
+
+@dataclass
+class OursAsAnItem(Review):
+    ok: list[tg.Required] | None = None
+
+
+class OursInAModel(BaseModel, Review):
+    ok: list[Annotated[bool | None, tg.Required]] = []
+
+
 class OfAModel(BaseModel, Review):
     ok: Annotated[bool | None, typing.Required] = None
 
@@ -108,7 +132,8 @@ class NoInterruptNode(BaseNode[None, None, int]):
         (NoInterruptNode, "typing's Required"),
         (OursAsAType, "Required for its type"),
         (OursAsADefault, "Required for its default"),
-        (OursInside, "Required inside its type"),
+        *((node, "Required inside its type") for node in (OursInside, OursInAList, OursInADict, OursInBoth)),
+        *((node, "Required inside its type") for node in (OursAsAnItem, OursInAModel)),
     ],
 )
 def test_what_only_looks_like_a_required_field(node: Any, slip: str) -> None:
@@ -318,3 +343,68 @@ async def test_what_is_no_id(client: Client, given: Any) -> None:
             await call()
         what = "the name of the task queue of the workers that run it" if name == "task_queue" else "a run's id"
         assert str(caught.value).startswith(f"{name} is {given!r}; it must be {what}")
+
+
+# -- await ------------------------------------------------------------------------------------------------------------
+
+
+async def asks_and_goes_on(ctx: StepContext[None, None, int]) -> str:
+    return "yes" if interrupt("Sure?") else "no"
+
+
+async def gives_the_call(ctx: StepContext[None, None, int]) -> Any:
+    return interrupt("Sure?", response_type=str)
+
+
+async def asks_another(ctx: StepContext[None, None, int]) -> str:
+    interrupt("Sure?")
+    return await interrupt("Which?", response_type=str)
+
+
+async def charges(ctx: StepContext[None, None, int]) -> str:
+    tg.once("charge", str, 1)
+    return "charged"
+
+
+async def asks_in_turn(ctx: StepContext[None, None, int]) -> str:
+    calls = [interrupt(f"{number}?", response_type=str) for number in range(3)]
+    return " ".join([await call for call in calls])
+
+
+async def asks_together(ctx: StepContext[None, None, int]) -> str:
+    said = await asyncio.gather(*(interrupt(f"{number}?", response_type=str) for number in range(3)))
+    return " ".join(said)
+
+
+async def play(run: Any) -> str:
+    stop = await run.proceed(inputs=0)
+    while not stop.is_end:
+        stop = await run.proceed("so", interrupt_id=stop.interrupts[0].interrupt_id)
+    return stop.output
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("execution", ["activity", "workflow"])
+@pytest.mark.parametrize("node", [asks_and_goes_on, gives_the_call, asks_another, charges])
+async def test_a_call_without_await(node: Any, execution: Any) -> None:
+    called = "once" if node is charges else "interrupt"
+    graph = TemporalGraph(built(node), options=tg.NodeOptions(execution=execution))
+    if node is charges and execution == "workflow":
+        with pytest.raises(GraphRunError, match="once"):
+            await play(graph.local())
+        return
+    with pytest.raises(GraphRunError, match=rf"InterruptError: {called}\(...\) was called without await.*`await "):
+        await play(graph.local())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("node", [asks_in_turn, asks_together])
+async def test_a_call_that_is_awaited_later(node: Any) -> None:
+    assert await play(TemporalGraph(built(node)).local()) == "so so so"
+
+
+def built(node: Any) -> Any:
+    g = GraphBuilder(name="calls", input_type=int, output_type=str)
+    step = g.step(node, node_id="ask")
+    g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
+    return g.build()

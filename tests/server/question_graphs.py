@@ -98,6 +98,15 @@ async def reads_the_clock(ctx: Step) -> Asked:
     return {"day": day, "kind": kind, "hour": hour, "who": who, "by": [item.value for item in answers()]}
 
 
+async def forgets_await(ctx: Step) -> Asked:
+    return {"said": bool(interrupt("Sure?"))}
+
+
+async def forgets_await_here(ctx: Step) -> Asked:
+    """A node of the workflow."""
+    return {"said": bool(interrupt("Sure?"))}
+
+
 async def clock_in_a_loop(ctx: Step) -> Asked:
     return {what: await interrupt(f"{time.time()}: delete {what}?", response_type=str) for what in ctx.inputs}
 
@@ -192,6 +201,8 @@ needed_first_graph = graph("needed_first", needed_first)
 reads_the_clock_graph = graph("reads_the_clock", reads_the_clock)
 clock_in_a_loop_graph = graph("clock_in_a_loop", clock_in_a_loop)
 clock_here_graph = graph("clock_here", clock_here, NodeOptions(execution="workflow"))
+forgets_await_graph = graph("forgets_await", forgets_await)
+forgets_await_here_graph = graph("forgets_await_here", forgets_await_here, NodeOptions(execution="workflow"))
 clock_with_keys_graph = graph("clock_with_keys", clock_with_keys)
 one_key_for_all_graph = graph("one_key_for_all", one_key_for_all)
 other_words_graph = graph("other_words", other_words)

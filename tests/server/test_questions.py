@@ -96,6 +96,12 @@ async def test_questions_that_show_the_time_in_a_node_of_the_workflow() -> None:
     assert len(asked) == len(FILES)
 
 
+@pytest.mark.parametrize("name", ["forgets_await", "forgets_await_here"])
+async def test_a_question_that_nobody_awaits(play: Any, name: str) -> None:
+    with pytest.raises(GraphRunError, match=r"interrupt\(...\) was called without await"):
+        await play(name)
+
+
 async def test_keys(play: Any) -> None:
     asked, output = await play("clock_with_keys", answer=lambda question: question.interrupt_id)
     assert output == {what: f"clock_with_keys:1:delete: {what}." for what in FILES}
