@@ -149,13 +149,13 @@ class Walker:
         breakpoints: Where the run is to stop for people.
         forks: The runs of forks.
         next_number: The number of the next task.
-        is_anothers: Whether what it holds may have been written by another release of the graph: if it cannot be read,
-            `OutdatedError` is raised, and the run does not fail.
+        outlives_releases: Whether what it holds may have been written by another release of the graph: if it cannot be
+            read, `OutdatedError` is raised, and the run does not fail.
         is_found_blocked: Whether it was found that what waits cannot go on, and nothing has changed since.
         edits: How often people have changed the state.
     """
 
-    is_anothers = False
+    outlives_releases = False
     is_found_blocked = False
     edits: int = 0
 
@@ -504,7 +504,7 @@ class Walker:
             return function(*args)
         except BaseException as error:
             # Cancelled, too: by the function itself, for it awaits nothing that somebody else could have cancelled.
-            if is_the_runtimes(error) or (isinstance(error, OutdatedError) and self.is_anothers):
+            if is_the_runtimes(error) or (isinstance(error, OutdatedError) and self.outlives_releases):
                 raise
             cause = error.__cause__ if isinstance(error, OutdatedError) and error.__cause__ is not None else error
             if isinstance(error, BlamedError) and error.__cause__ is not None:

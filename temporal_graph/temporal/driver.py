@@ -152,8 +152,8 @@ class Driver:
         self._policies = compiled.policies.kept() if start.policies is None else start.policies.data
         functions = compiled.functions.keeping(start.policies)
         self.engine = RecordingEngine(compiled.spec, functions, compiled.plan, origin)
-        # What it holds may be another release's, whatever is known: not all that a release changes can be seen.
-        self.engine.is_anothers = True
+        # It always may: not all that a release changes can be seen.
+        self.engine.outlives_releases = True
         self.engine.judge = Judge(self._mark, lambda: self.turns.is_late)
         self._judge = Judge(self._mark, names=(NODES_JUDGE, NODES_REFUSE))
         self._numbers: bool | None = None
