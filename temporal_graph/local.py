@@ -14,6 +14,7 @@ from pydantic_graph import BaseNode
 from typing_extensions import TypeVar
 
 from . import sending
+from .codec import shown
 from .codec.text import compact
 from .commands import NOTHING
 from .compile.asking import Hooks
@@ -121,8 +122,8 @@ class LocalRun(Generic[OutputT, StateT]):
         if self._engine is None:
             if value is not NOTHING:
                 raise GraphInputError(
-                    f"This run has not been started, so it asks nothing that {value!r} could answer. Start it with "
-                    "proceed(inputs=..., state=...) or proceed(from_node=..., state=...)."
+                    f"This run has not been started, so it asks nothing that {shown(value)} could answer. Start it "
+                    "with proceed(inputs=..., state=...) or proceed(from_node=..., state=...)."
                 )
             self._start(from_node, inputs, state)
         elif inputs is not None or state is not None:

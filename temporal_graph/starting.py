@@ -69,7 +69,9 @@ def dump_given(graph: CompiledGraph, from_node: Any, inputs: Any, state: Any) ->
         message["inputs"] = _dump(graph.inputs, inputs, f"the inputs of graph {graph.name!r}")
     if state is not None:
         if graph.state is None:
-            raise GraphInputError(f"Graph {graph.name!r} has no state_type, so it takes no state; it got {state!r}.")
+            raise GraphInputError(
+                f"Graph {graph.name!r} has no state_type, so it takes no state; it got {shown(state)}."
+            )
         message["state"] = _dump(graph.state, state, f"the state of graph {graph.name!r}")
     return message
 
@@ -211,7 +213,7 @@ def node_ids(name: str, given: Any) -> tuple[str, ...]:
         elif isinstance(item, str):
             named.append(item)
         else:
-            raise GraphInputError(f"{name} has {item!r}; it must be a list of node ids, or '*' for all nodes.")
+            raise GraphInputError(f"{name} has {shown(item)}; it must be a list of node ids, or '*' for all nodes.")
     return tuple(named)
 
 
@@ -322,7 +324,7 @@ def _node_id(graph: CompiledGraph, node: Any) -> str:
     if isinstance(node, type):
         raise GraphInputError(f"from_node is the class {node.__name__}; give an instance: {node.__name__}(...).")
     if not isinstance(node, BaseNode):
-        raise GraphInputError(f"from_node is {node!r}; it must be an instance of a node class. Nodes: {known}.")
+        raise GraphInputError(f"from_node is {shown(node)}; it must be an instance of a node class. Nodes: {known}.")
     node_id = node.get_node_id()
     if node_id not in graph.nodes:
         raise GraphInputError(f"Graph {graph.name!r} has no node {node_id!r} to start at. Its nodes: {known}.")

@@ -167,6 +167,15 @@ async def test_what_a_run_cannot_be_started_with(words: Any, message: str) -> No
     assert (await run.proceed(inputs=1)).output == 2, "nothing was started"
 
 
+@pytest.mark.parametrize(
+    "words", [{"from_node": "x" * 10_000}, {"inputs": 1, "state": "x" * 10_000}, {"value": [0] * 10_000}]
+)
+async def test_what_is_long_is_not_told_whole(words: Any) -> None:
+    with pytest.raises(GraphInputError) as caught:
+        await doubling().local().proceed(**words)
+    assert len(str(caught.value)) < 500
+
+
 async def test_a_state_that_is_needed() -> None:
     @dataclass
     class Needs:

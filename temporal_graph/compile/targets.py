@@ -69,7 +69,7 @@ def _dump(codec: ValueCodec, node_id: str, value: Any) -> Json:
     try:
         return json.loads(codec.dump(value))
     except EncodeError as error:
-        raise GraphInputError(f"{value!r} does not fit node {node_id!r}: {error}") from error
+        raise GraphInputError(f"{shown(value)} does not fit node {node_id!r}: {error}") from error
 
 
 def dump_command(
