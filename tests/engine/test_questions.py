@@ -430,9 +430,11 @@ def test_early_answers_are_not_larger_than_a_snapshot_can_be() -> None:
     assert list(run.engine.questions.early) == ["q:3", "q:4"]
 
 
-def test_what_is_said_with_early_answers_counts_for_their_size() -> None:
+@pytest.mark.parametrize(("letter", "size"), [("x", 1), ("書", 3)])
+def test_what_is_said_with_early_answers_counts_for_their_size(letter: str, size: int) -> None:
+    """In bytes."""
     run = started(ONE)
-    run.answer({}, "q:2", comment="x" * (EARLY_SIZE - 100))
+    run.answer({}, "q:2", comment=letter * ((EARLY_SIZE - 100) // size))
     error = refused(lambda: run.answer({}, "q:3", comment="x" * 200))
     assert error.message == "'q:3' is not open, and no more answers are kept ahead."
 

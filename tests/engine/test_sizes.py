@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from temporal_graph.engine import snapshot
-from temporal_graph.engine.audit import Audit
+from temporal_graph.engine.audit import CARRIED_SIZE, SHORT, Audit
 from temporal_graph.engine.events import RunFailedError
 from temporal_graph.engine.questions import SAID_SIZE, Answer, Refused, check_names
 from temporal_graph.engine.shared import SharedState
@@ -83,6 +84,30 @@ def test_what_is_added_to_open_questions_has_a_room() -> None:
     for number in range(2, most + 1):
         engine.answer(Answer(f"q:{number}", {"text": "yes"}), NOW)
     assert engine.questions.open.said == 0
+
+
+def test_what_is_said_with_votes_has_a_room() -> None:
+    """In bytes: of letters a third as many would be counted."""
+    engine = begun(ASKING, [{}, {}])
+    engine.questions.open["q:1"].quorum = 1_000
+    said = Answer("q:1", {"text": "yes"}, comment="書" * 20_000)
+    count = SAID_SIZE // 60_000
+    assert engine.no_room([replace(said, actor=f"{n}") for n in range(count)]) is None
+    refused = engine.no_room([replace(said, actor=f"{n}") for n in range(count + 1)])
+    assert refused is not None
+    assert "No more than 1,250,000 are kept" in refused.message
+
+
+def test_what_is_said_goes_along_cut() -> None:
+    """An entry with it leaves room for others, also where a letter is three bytes."""
+    audit = Audit()
+    for number in range(1_000):
+        audit.add("answered", NOW, f"q:{number}", comment="書" * 19_000)
+    [*_, last] = entries = audit.dump(1.0)["entries"]
+    assert json_size(last) < SHORT + 500
+    assert last["comment"].endswith("(57,000 bytes)")
+    assert len(entries) > 100
+    assert sum(map(json_size, entries)) <= CARRIED_SIZE
 
 
 def test_a_state_that_grows_has_a_room() -> None:

@@ -20,6 +20,7 @@ from temporal_graph import (
     Stop,
     TemporalGraph,
 )
+from temporal_graph.temporal import past as pages
 from tests.replay.serving import chain
 from tests.server.conftest import Serve
 from tests.server.looking import is_unharmed, unless_stuck
@@ -283,6 +284,17 @@ async def test_from_any_checkpoint(
         assert await past(run) == found
         if not has_ended:
             await run.cancel()
+
+
+async def test_a_page_of_the_past_ends_in_time(serve: Serve, task_queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few bytes it has; and the next one goes on behind it."""
+    monkeypatch.setattr(pages, "LONGEST", 0)
+    async with serve(line) as client:
+        run = await line.start(client, inputs="x", id=task_queue, task_queue=task_queue)
+        await run.result()
+        found = await client.get_workflow_handle(run.id).query("history", 0)
+        assert (len(found["checkpoints"]), found["more"]) == (1, True)
+        assert len(await past(run)) == found["latest"]
 
 
 async def test_with_another_state(serve: Serve, task_queue: str) -> None:
