@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic_graph import End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
+from temporalio.exceptions import ApplicationError
 
-from temporal_graph import InterruptNode, NodeOptions, Required, TemporalGraph, interrupt, step
+from temporal_graph import InterruptNode, NodeOptions, Required, TemporalGraph, interrupt, once, step
+from tests.replay.release_0_3 import TWICE
 
 LOCAL, HERE = NodeOptions(execution="local"), NodeOptions(execution="workflow")
 
@@ -46,9 +48,20 @@ async def of_step(ctx: StepContext[None, None, int]) -> str:
     return "x" * await step(length, "x" * ctx.inputs)
 
 
+async def fail(ctx: StepContext[None, None, int]) -> str:
+    """Does something once, and says much of why it has failed."""
+    await once("noted", str, ctx.inputs)
+    raise ApplicationError("f" * ctx.inputs, "d" * ctx.inputs, type="Odd")
+
+
 local_letters = _mapped("release_3_local_letters", letters, node_options={"node": LOCAL})
 given_letters = _mapped("release_3_given_letters", of_step, node_options={"node": HERE}, steps=[length])
 few_letters = _mapped("release_3_few_letters", letters)
+failing_letters = _mapped(
+    "release_3_failing_letters",
+    fail,
+    node_options={"node": NodeOptions(execution="local", retry_policy=TWICE, on_failure="interrupt")},
+)
 
 # -- One after the other --------------------------------------------------------------------------------------------
 
@@ -120,4 +133,4 @@ _m = GraphBuilder(name="release_3_much_alike", input_type=list[Letter], output_t
 _m.add(_m.node(Letter), _m.edge_from(_m.start_node).map(fork_id="each").to(Letter))
 much_alike = TemporalGraph(_m.build(), max_history_events=30)
 
-GRAPHS = (local_letters, given_letters, few_letters, counting_down, beside, much_alike)
+GRAPHS = (local_letters, given_letters, few_letters, failing_letters, counting_down, beside, much_alike)

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from temporal_graph import Skip
 from temporal_graph.notify import Notification
 from temporal_graph.temporal import turns
 from tests.replay import release_0_3_bounds as release
 from tests.replay.release_0_3_bounds import Letter
-from tests.replay.serving import chain
+from tests.replay.serving import chain, until
 from tests.replay.stage import Script, Stage, continues, sdk
 
 
@@ -34,6 +35,21 @@ async def local_results_are_large(stage: Stage) -> None:
         ):
             run = await stage.start(client, release.local_letters, name, inputs=inputs, state=None)
             assert (await run.result()).output == sum(inputs)
+
+
+async def local_errors_are_large(stage: Stage) -> None:
+    """The driver comes for them as for results; then they are questions."""
+    async with stage.working() as client:
+        inputs = [90_000] * 30 + [5]
+        run = await stage.start(client, release.failing_letters, "local-fails", inputs=inputs, state=None)
+
+        async def all_ask() -> bool:
+            return len(await run.pending_interrupts()) == len(inputs)
+
+        await until(all_ask)
+        for question in await run.pending_interrupts():
+            await run.resume(Skip("skipped"), interrupt_id=question.interrupt_id)
+        assert (await run.result()).output == 7 * len(inputs)
 
 
 async def functions_are_given_much(stage: Stage) -> None:
@@ -91,6 +107,7 @@ async def much_is_alike(stage: Stage) -> None:
 
 PLAIN: Sequence[Script] = (
     local_results_are_large,
+    local_errors_are_large,
     functions_are_given_much,
     nodes_are_given_much,
     results_take_turns,
