@@ -18,7 +18,7 @@ from .codec import shown
 from .codec.text import compact
 from .commands import NOTHING
 from .compile.asking import Hooks
-from .compile.targets import dump_fields
+from .compile.targets import dump_fields, shown
 from .deps import Deps
 from .engine import snapshot
 from .engine.breakpoints import Breakpoints
@@ -37,6 +37,7 @@ from .engine.looking import standing, stopped
 from .engine.policies import moment
 from .engine.questions import Refused, check_names, to_answer
 from .engine.recording import RecordingEngine
+from .engine.snapshot import SnapshotError
 from .engine.state import Json
 from .errors import AnswerRefusedError, GraphError, GraphInputError, RefusedError, RunCancelledError
 from .messages import dump_input, dump_result, load_input, load_result, node_input
@@ -64,6 +65,10 @@ __all__ = ["LocalRun"]
 
 StateT = TypeVar("StateT", default=Any)
 OutputT = TypeVar("OutputT", default=Any)
+
+
+class UnfitSnapshotError(GraphInputError, SnapshotError):
+    """`restore` got what the graph cannot go on from."""
 
 
 class LocalRun(Generic[OutputT, StateT]):
@@ -209,8 +214,11 @@ class LocalRun(Generic[OutputT, StateT]):
             Where the run then stands.
 
         Raises:
+            GraphInputError: It is no duration, or a negative one.
             GraphRunError: The run failed.
         """
+        if not isinstance(duration, timedelta) or duration < timedelta(0):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise GraphInputError(f"pass_time() got {duration!r}; it takes a timedelta: pass_time(timedelta(hours=3)).")
         engine = self._started()
         until = self._clock() + duration
         async with self._deps.running(self._registry):
@@ -380,9 +388,17 @@ class LocalRun(Generic[OutputT, StateT]):
         """Go on from a snapshot.
 
         Raises:
-            SnapshotError: The graph cannot.
+            GraphInputError: The graph cannot, or it is no snapshot.
         """
-        self._engine = self._new(dict(data))
+        try:
+            self._engine = self._new(dict(data))
+        except SnapshotError as error:
+            raise UnfitSnapshotError(str(error)) from error
+        except Exception as error:  # whatever is missing in it, or of another kind
+            raise UnfitSnapshotError(
+                f"This is no snapshot ({type(error).__name__}: {error}): {shown(data)}. Give restore() what snapshot() "
+                "of a run of this graph has returned."
+            ) from error
 
     # -- Inside -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
@@ -495,6 +495,32 @@ async def test_a_snapshot_of_another_graph() -> None:
     await run.proceed(from_node=Greet())
     with pytest.raises(SnapshotError, match="is of graph 'my_graph', not of 'doubling'"):
         doubling().local().restore(run.snapshot())
+
+
+@pytest.mark.parametrize("data", [None, 5, "nope", [], {}, {"version": 1}, {"version": 1, "graph": "doubling"}])
+def test_what_is_no_snapshot(data: Any) -> None:
+    run = doubling().local()
+    with pytest.raises(GraphInputError, match="snapshot"):
+        run.restore(data)
+    with pytest.raises(GraphError, match="has not been started"):
+        run.get_state()
+
+
+async def test_a_snapshot_of_which_a_part_is_lost() -> None:
+    run = doubling().local()
+    await run.proceed(inputs=1)
+    for name in run.snapshot():
+        data = {**run.snapshot(), name: object()}
+        with suppress(GraphInputError):
+            doubling().local().restore(data)
+
+
+@pytest.mark.parametrize("duration", [None, 5, "1h", timedelta(seconds=-1)])
+async def test_time_that_cannot_pass(duration: Any) -> None:
+    run = doubling().local()
+    await run.proceed(inputs=1)
+    with pytest.raises(GraphInputError, match="it takes a timedelta"):
+        await run.pass_time(duration)
 
 
 # -- A caller that is cancelled ---------------------------------------------------------------------------------------
