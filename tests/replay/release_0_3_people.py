@@ -1,4 +1,4 @@
-"""More graphs of the histories of release 0.3: of what people answer and edit. Never change them."""
+"""More graphs of the histories of release 0.3: of what people answer and edit, and nodes count. Never change them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, FutureDatetime, PastDatetime
+from pydantic import AfterValidator, FutureDatetime, Json, PastDatetime
 from pydantic_graph import GraphBuilder, StepContext
 
-from temporal_graph import InterruptPolicy, NodeOptions, TemporalGraph, answers, interrupt
+from temporal_graph import InterruptPolicy, Merge, NodeOptions, TemporalGraph, answers, interrupt
 from tests.replay.release_0_3 import Book
 
 _make: Any = GraphBuilder
@@ -131,4 +131,52 @@ def _keeping(name: str, state: Any) -> TemporalGraph[Any, Any, Any, Any]:
 keeping_zoo = _keeping("release_3_keeping_zoo", Zoo)
 keeping_union = _keeping("release_3_keeping_union", Lent | Sold)
 
-GRAPHS = (signing, short_signing, choosing, short_choosing, keeping_zoo, keeping_union)
+# -- Numbers wherever they are ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Places:
+    pair: Any = (0, "a")
+    items: list[int] = field(default_factory=lambda: [0])
+    text: Json[dict[str, int]] = field(default_factory=lambda: {"a": 0})
+
+
+def _counting(name: str, **options: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    g = _make(name=name, state_type=Places, input_type=list[str], output_type=int)
+
+    @g.step
+    async def count(ctx: StepContext[Places, None, str]) -> int:
+        if ctx.inputs == "pair":
+            ctx.state.pair = (ctx.state.pair[0] + 1, "b")
+        elif ctx.inputs == "items":
+            ctx.state.items = [1, 0, 7]
+        else:
+            ctx.state.text["a"] += 1
+        return 1
+
+    counted = g.join(_plus, initial=0, node_id="counted")
+    g.add(
+        g.edge_from(g.start_node).map(fork_id="each").to(count),
+        g.edge_from(count).to(counted),
+        g.edge_from(counted).to(g.end_node),
+    )
+    return TemporalGraph(g.build(), **options)
+
+
+def _plus(one: int, other: int) -> int:
+    return one + other
+
+
+careless_places = _counting("release_3_careless_places")
+summed_places = _counting("release_3_summed_places", numbers=Merge.sum)
+
+GRAPHS = (
+    careless_places,
+    summed_places,
+    signing,
+    short_signing,
+    choosing,
+    short_choosing,
+    keeping_zoo,
+    keeping_union,
+)

@@ -1,4 +1,4 @@
-"""More scripts of the histories of release 0.3: what people answer and edit."""
+"""More scripts of the histories of release 0.3: what people answer and edit, and nodes count."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from temporal_graph import AnswerRefusedError, Command
+from temporal_graph import AnswerRefusedError, Command, StateConflictError
 from tests.replay import release_0_3_people as release
 from tests.replay.recording import QUEUE
-from tests.replay.release_0_3_people import Aquarium, Cat, Dog, Lent
+from tests.replay.release_0_3_people import Aquarium, Cat, Dog, Lent, Places
 from tests.replay.serving import until
 from tests.replay.stage import Run, Script, Stage, continues, sdk
 
@@ -126,4 +126,29 @@ async def edits_are_of_types(stage: Stage) -> None:
         assert stop.state == Lent("lent", 4, Cat("Tom"))
 
 
-PLAIN: Sequence[Script] = (others_may_answer, answers_come_in_time, edits_are_of_types)
+async def numbers_are_anywhere(stage: Stage) -> None:
+    """In a value that is set as a whole, in a list that has grown, in JSON in a text: a conflict, or added up."""
+    async with stage.working() as client:
+        for place in ("pair", "items", "text"):
+            careless = await stage.start(
+                client, release.careless_places, f"places-{place}", inputs=[place] * 3, state=Places()
+            )
+            try:
+                await careless.result()
+            except StateConflictError:
+                pass
+            else:
+                raise AssertionError(f"there was no conflict in {place}")
+        summed = await stage.start(
+            client, release.summed_places, "places-summed", inputs=["pair", "text"] * 2, state=Places()
+        )
+        result = await summed.result()
+        assert (result.output, result.state) == (4, Places(pair=(2, "b"), text={"a": 2}))
+
+
+PLAIN: Sequence[Script] = (
+    others_may_answer,
+    answers_come_in_time,
+    edits_are_of_types,
+    numbers_are_anywhere,
+)
