@@ -173,7 +173,9 @@ class _Planner:
             plan = self._inner(schema.get("schema"), around)
             return plan if plan.kind in ("number", "custom") else Plan("text", each=plan)
         inner = schema.get("schema") or schema.get("json_schema") or schema.get("lax_schema")
-        return self._inner(schema["steps"][-1] if kind == "chain" else inner, around)
+        plan = self._inner(schema["steps"][-1] if kind == "chain" else inner, around)
+        # A rule inside of what may be None does not know it.
+        return replace(plan, takes_none=False) if kind == "nullable" and plan.kind == "custom" and not around else plan
 
     def _inner(self, schema: Any, around: Schema | None = None) -> Plan:
         return self.plan(schema, around) if isinstance(schema, dict) else self._anything.plan

@@ -266,10 +266,13 @@ class Writes:
                 return None, False
             place = inside
         there = place.since(KINDS, since)
-        if plan.kind != "custom":
-            for found in there:
-                if not _get_along(op, found.op, plan, base, self.tells_numbers):
-                    return found, True
+        for found in there:
+            # What a rule of its own merges gets along; but where it does not take None, that is as anywhere else.
+            is_ruled = plan.kind == "custom" and (
+                op[0] != "set" or found.op[0] != "set" or plan.rule(op[2], found.op[2]) is not None
+            )
+            if not is_ruled and not _get_along(op, found.op, plan, base, self.tells_numbers):
+                return found, True
         return place.below(since) if op[0] in ("set", "delete") else None, bool(there)
 
 

@@ -43,6 +43,7 @@ class Plan:
         choose: Finds the plan of a value by what is in it, where it is not this one.
         optional: Keys of sets that are left out while they are empty.
         is_optional: It is such a set.
+        takes_none: Whether the function of `custom` takes None.
     """
 
     kind: Literal["auto", "set", "pairs", "atomic", "number", "text", "custom"] = "auto"
@@ -53,6 +54,7 @@ class Plan:
     choose: Callable[[Json], Plan | None] | None = None
     optional: tuple[str, ...] = ()
     is_optional: bool = False
+    takes_none: bool = True
 
     def at(self, key: Key, inside: Json) -> Plan:
         """The plan of what is under a key or index of a value that has this plan."""
@@ -95,7 +97,9 @@ class Plan:
 
     def rule(self, one: Json, other: Json) -> Callable[[Json, Json, Json], Json] | None:
         """How two values of this place merge, if anything says so."""
-        return self.merge if self.kind == "custom" or (self.counts(one) and self.counts(other)) else None
+        if self.kind == "custom":
+            return None if (one is None or other is None) and not self.takes_none else self.merge
+        return self.merge if self.counts(one) and self.counts(other) else None
 
 
 AUTO = Plan()

@@ -315,6 +315,19 @@ def test_rules_deep_inside() -> None:
     ) == Nested(Decimal(6), Inner(12), Inner(13), [Inner(14)], {"a": 12, "b": 11})
 
 
+def test_a_rule_inside_of_what_may_be_none() -> None:
+    type_ = dict[str, Annotated[int, Merge.sum] | None]
+    base: dict[str, int | None] = {"a": 1}
+    assert merged(type_, base, {"a": 2}, {"a": 4}) == {"a": 5}
+    assert merged(type_, {"a": None}, {"a": 2}, {"a": 4}) == {"a": 6}
+    assert merged(type_, base, {"a": None}, {"a": None}) == {"a": None}
+    for one, other in ((None, 2), (2, None)):
+        with pytest.raises(Conflict):
+            merged(type_, base, {"a": one}, {"a": other})
+    longest = Merge(lambda base, current, mine: current if mine is None else mine)
+    assert merged(dict[str, Annotated[int | None, longest]], base, {"a": 2}, {"a": None}) == {"a": 2}
+
+
 def test_a_rule_for_what_was_not_there() -> None:
     seen: list[Any] = []
 
