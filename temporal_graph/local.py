@@ -18,7 +18,7 @@ from .codec import shown
 from .codec.text import compact
 from .commands import NOTHING
 from .compile.asking import Hooks
-from .compile.targets import dump_fields, shown
+from .compile.targets import dump_fields
 from .deps import Deps
 from .engine import snapshot
 from .engine.breakpoints import Breakpoints
