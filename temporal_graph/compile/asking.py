@@ -27,6 +27,7 @@ from ..interrupts import Answered
 from ..messages import NodeInput, Question
 from ..policies import InterruptPolicy
 from .calls import Call, name_of
+from .editing import IsRight
 from .matching import Mark, Matching, settled, who_answers
 from .places import place, wording
 from .policies import never
@@ -57,6 +58,7 @@ class Hooks:
         load_error: Makes it again.
         is_in_workflow: Whether the node is one that goes on from its own line; a local run checks only that it could.
         judge: Says of an answer, by whether it fits, whether it is taken, where that may have been judged before.
+        is_right: The same of what the node has made.
     """
 
     ask: Ask | None = None
@@ -66,6 +68,7 @@ class Hooks:
     load_error: Callable[[Json], Exception] | None = None
     is_in_workflow: bool = False
     judge: Callable[[bool], bool] | None = None
+    is_right: IsRight | None = None
 
 
 NO_HOOKS = Hooks()
@@ -130,6 +133,7 @@ class NodeAsker:
 
     Attributes:
         is_swallowed: Whether it has raised what ends the node, for a node that goes on nevertheless.
+        is_right: Says whether what the node has made is right.
     """
 
     def __init__(
@@ -152,6 +156,7 @@ class NodeAsker:
         }
         self._dump_policy = dump_policy
         self._hooks = hooks
+        self.is_right = hooks.is_right
         self._code = code
         self._task = asyncio.current_task()
         self._matching = Matching(message.answers, message.marks, is_deterministic=hooks.is_in_workflow)

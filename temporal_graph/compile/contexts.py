@@ -12,7 +12,7 @@ from ..codec import ValueCodec
 from ..codec.text import compact
 from ..engine.state import Json, Plan, diff
 from ..errors import DepsError
-from .editing import check_state
+from .editing import IsRight, check_state
 from .reading import reading
 
 
@@ -41,7 +41,8 @@ class NoDeps:
 class StateCell:
     """The state for user code in the driver: read when it is asked for, written back when it was changed."""
 
-    def __init__(self, data: Json, codec: ValueCodec | None, plan: Plan) -> None:
+    def __init__(self, data: Json, codec: ValueCodec | None, plan: Plan, is_right: IsRight | None = None) -> None:
+        self._is_right = is_right
         self._data = data
         self._codec = codec
         self._plan = plan
@@ -65,7 +66,7 @@ class StateCell:
         data = json.loads(text)
         if not diff(self._data, data, self._plan):
             return self._data
-        check_state(self._codec, text, compact(self._data))
+        check_state(self._codec, text, compact(self._data), is_right=self._is_right)
         return data
 
 

@@ -56,7 +56,35 @@ def _keeping(before: dict[str, Json], after: dict[str, Json]) -> dict[str, Json]
     return {name: kept.get(name, item) for name, item in after.items()}
 
 
-def check_state(codec: ValueCodec, data: str, before: str, known: Callable[[], list[dict[str, Any]]] = list) -> None:
+IsRight = Callable[[str, str, bool], bool]
+"""Says of what user code has made, by its type's name, as JSON, and by whether it fits, whether it is right."""
+
+
+def still_wrong(
+    codec: ValueCodec, data: str, wrong: list[dict[str, Any]], is_right: IsRight | None
+) -> list[dict[str, Any]]:
+    """What is wrong with what user code has made, where that may have been judged before.
+
+    Args:
+        codec: The type of it.
+        data: It as JSON.
+        wrong: What is wrong with it by now.
+        is_right: Knows what it was then; None where it is made only once.
+    """
+    if is_right is None or not codec.has_rules:
+        return wrong
+    if is_right(codec.name, data, not wrong):
+        return []
+    return wrong or [_wrong([], "it was wrong when it was made")]
+
+
+def check_state(
+    codec: ValueCodec,
+    data: str,
+    before: str,
+    known: Callable[[], list[dict[str, Any]]] = list,
+    is_right: IsRight | None = None,
+) -> None:
     """Look whether a state that code of the graph has changed can be read.
 
     Args:
@@ -64,6 +92,7 @@ def check_state(codec: ValueCodec, data: str, before: str, known: Callable[[], l
         data: The state.
         before: The one that the code has got.
         known: What was wrong already with what else it has got.
+        is_right: See `still_wrong`.
 
     Raises:
         EncodeError: It breaks a rule that it did not break before.
@@ -71,6 +100,7 @@ def check_state(codec: ValueCodec, data: str, before: str, known: Callable[[], l
     wrong = codec.wrong(data)
     if wrong:
         wrong = new_errors(wrong, [*codec.wrong(before), *known()])
+    wrong = still_wrong(codec, data, wrong, is_right)
     if wrong:
         said = "; ".join(f"{listed([error])}{_it_is(data, error['loc'])}" for error in wrong)
         raise EncodeError(f"The state that was left is not what is declared, {codec.name}: {said}.")

@@ -27,7 +27,7 @@ from ..engine.spec import END, Path
 from ..engine.state import Json, Plan
 from .answers import AnswerForm
 from .contexts import DriverReducerContext, DriverStepContext, StateCell
-from .editing import edited
+from .editing import IsRight, edited, still_wrong
 from .failures import failure_schema
 from .policies import KeptPolicies, Policies, after, own_method
 from .reading import reading
@@ -106,6 +106,7 @@ class CompiledFunctions:
         self._outputs = outputs
         self._policies = policies
         self._kept: KeptPolicies | None = None
+        self._is_right: IsRight | None = None
         self._read: tuple[Json] | None = None
         self._state = state
         self._plan = plan
@@ -152,7 +153,7 @@ class CompiledFunctions:
     def walk(self, path: Path, value: Value, state: Json) -> tuple[Value, Json]:
         """See `Functions.walk`."""
         transform, codec = self._transforms[path.id]
-        cell = StateCell(state, self._state, self._plan)
+        cell = StateCell(state, self._state, self._plan, self._is_right)
         with _blaming(value):
             result, maker = transform(f"The transform on {path.id!r}", cell, self._load(value))
         if codec is not None and isinstance(result, Iterator):  # which can be read but once
@@ -170,12 +171,14 @@ class CompiledFunctions:
         Raises:
             EncodeError: It is not.
         """
-        wrong = codec.wrong(codec.dump(made).decode())
+        data = codec.dump(made).decode()
+        wrong = codec.wrong(data)
         if wrong and isinstance(source, Live):
             writer = source.codec
             wrong = [] if writer is None else new_errors(wrong, writer.wrong(writer.dump(source.value).decode()))
         elif wrong:
             wrong = new_errors(wrong, self._codec.named(source.type).wrong(source.data))
+        wrong = still_wrong(codec, data, wrong, self._is_right)
         if wrong:
             raise EncodeError(f"{shown(made)} is not what is declared, {codec.name}: {listed(wrong)}")
 
@@ -229,7 +232,7 @@ class CompiledFunctions:
     def _reduce(self, join_id: str, join: JoinCode, current: Any, loaded: Any, state: Json) -> tuple[Any, bool, Json]:
         if not join.takes_context:
             return join.reducer(current, loaded), False, state
-        cell = StateCell(state, self._state, self._plan)
+        cell = StateCell(state, self._state, self._plan, self._is_right)
         context = DriverReducerContext(f"The reducer of join {join_id!r}", cell, current)
         reduced = join.reducer(context, current, loaded)
         return reduced, context.cancels, cell.result()
@@ -309,10 +312,15 @@ class CompiledFunctions:
         is_for_some = kept.get("only_assignees") or kept.get("not_by") or "not_by" in kept.get("finds", ())
         return None if is_for_some else kept.get("quorum", 1)
 
-    def keeping(self, kept: KeptPolicies | None) -> CompiledFunctions:
-        """The same functions for a run that has kept the policies with which it began; None for one that has not."""
+    def keeping(self, kept: KeptPolicies | None, is_right: IsRight | None = None) -> CompiledFunctions:
+        """The same functions for a run.
+
+        Args:
+            kept: The policies with which it began; None for one that has not kept them.
+            is_right: Says whether what it has made is right, which it may have said before.
+        """
         functions = copy.copy(self)
-        functions._kept = kept
+        functions._kept, functions._is_right = kept, is_right
         return functions
 
     def after(self, calendar: Json, since: str, seconds: float) -> str:

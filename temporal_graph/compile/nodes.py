@@ -29,7 +29,7 @@ from ..messages import NodeDone, NodeInput, NodeResult, Question
 from .asking import NO_HOOKS, Hooks, Interrupted, NodeAsker, OwnCode
 from .checks import not_awaitable
 from .code import closures_of, code_of
-from .editing import check_state, edited
+from .editing import check_state, edited, still_wrong
 from .policies import Policies
 from .reading import reading
 from .step_functions import StepFunction
@@ -194,6 +194,7 @@ class NodeRunner:
         wrong = writer.wrong(made.data)
         if wrong:
             wrong = new_errors(wrong, [*self._wrong_before(code, message), *asker.wrong_by_now()])
+        wrong = still_wrong(writer, made.data, wrong, asker.is_right)
         if wrong:
             cure = " Is a return missing?" if output is None else ""
             raise EncodeError(
@@ -302,7 +303,7 @@ class NodeRunner:
         if update is not None:
             now = None if self._state is None else json.loads(self._state.dump(state))
             if self._state is not None and before is not None:
-                check_state(self._state, compact(now), before, asker.wrong_by_now)
+                check_state(self._state, compact(now), before, asker.wrong_by_now, asker.is_right)
             after, errors = edited(self._state, now, dump_fields(self._state, update))
             if errors:
                 listed = "; ".join(
@@ -315,7 +316,7 @@ class NodeRunner:
         text = self._state.dump(state).decode()
         if text == before:
             return []
-        check_state(self._state, text, before, asker.wrong_by_now)
+        check_state(self._state, text, before, asker.wrong_by_now, asker.is_right)
         return diff(json.loads(before), json.loads(text), self._plan)
 
 

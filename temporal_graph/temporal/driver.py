@@ -57,7 +57,7 @@ from ..registry import RegisteredGraph
 from ..starting import load_start
 from .collecting import without_collecting
 from .failures import is_unread
-from .judging import Judge
+from .judging import Judge, Made
 from .kept import dump_error, load_error, told_by
 from .local_nodes import LocalNodes
 from .messages import Extension, Reassignment, StartMessage, StateUpdate, check_sent
@@ -150,7 +150,8 @@ class Driver:
         compiled = graph.compiled
         origin = whole(json.loads(start.snapshot)) if start.snapshot is not None else None
         self._policies = compiled.policies.kept() if start.policies is None else start.policies.data
-        functions = compiled.functions.keeping(start.policies)
+        self._made = Made(self._mark)
+        functions = compiled.functions.keeping(start.policies, self._made)
         self.engine = RecordingEngine(compiled.spec, functions, compiled.plan, origin)
         # It always may: not all that a release changes can be seen.
         self.engine.outlives_releases = True
@@ -870,6 +871,7 @@ class Driver:
             load_error,
             is_in_workflow=True,
             judge=functools.partial(self._judge, "node"),
+            is_right=self._made,
         )
         try:
             return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, hooks, emit))

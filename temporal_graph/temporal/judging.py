@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from temporalio import workflow
 
-from .names import JUDGES, REFUSES
+from .names import JUDGES, MADE_WRONG, REFUSES
 
 
 class Judge:
@@ -48,3 +49,26 @@ class Judge:
         if not fits or workflow.unsafe.is_replaying():
             return not self._mark(f"{self._names[1]}-{self._count}")
         return True
+
+
+class Made:
+    """Says whether what a transform, a reducer or a node in the workflow has made is right; see `IsRight`.
+
+    That is judged once as well: a rule may look at the clock, which is another one when this is done again. What was
+    wrong has a mark in the history, and what has none was right.
+
+    Args:
+        mark: As of `Judge`.
+    """
+
+    def __init__(self, mark: Callable[[str], bool]) -> None:
+        self._mark = mark
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, type_: str, data: str, fits: bool) -> bool:
+        """See `IsRight`."""
+        digest = hashlib.sha256(f"{type_} {data}".encode(errors="surrogatepass")).hexdigest()[:16]
+        if digest not in self._known:
+            has_doubt = not fits or workflow.unsafe.is_replaying()
+            self._known[digest] = not (has_doubt and self._mark(f"{MADE_WRONG}-{digest}"))
+        return self._known[digest]

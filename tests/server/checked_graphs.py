@@ -421,3 +421,43 @@ def _remembering() -> TemporalGraph:
 
 
 remembering = _remembering()
+
+
+class Until(BaseModel):
+    """What is valid until then."""
+
+    at: FutureDatetime
+
+
+@dataclass
+class Latest:
+    until: Until | None = None
+
+
+def _making(who: str) -> TemporalGraph[Any, Any, Any, Any]:
+    """What runs in the workflow makes something that is valid for a while, as its output or in the state."""
+    g = GraphBuilder(name=f"making_{who}", state_type=Latest, input_type=str, output_type=str)
+
+    def until(ctx: StepContext[Latest, None, str]) -> Until:
+        return Until.model_construct(at=datetime.fromisoformat(ctx.inputs))
+
+    def until_in_the_state(ctx: StepContext[Latest, None, str]) -> None:
+        ctx.state.until = until(ctx)
+
+    async def make(ctx: StepContext[Latest, None, str]) -> Until:
+        return until(ctx)
+
+    async def ask(ctx: StepContext[Latest, None, Any]) -> str:
+        return await interrupt("go on?", response_type=str)
+
+    asks = g.step(ask, node_id="ask")
+    if who == "node":
+        makes = g.step(make, node_id="make")
+        g.add(g.edge_from(g.start_node).to(makes), g.edge_from(makes).to(asks))
+    else:
+        g.add(g.edge_from(g.start_node).transform(until if who == "transform" else until_in_the_state).to(asks))
+    g.add(g.edge_from(asks).to(g.end_node))
+    return TemporalGraph(g.build(), node_options={"make": NodeOptions(execution="workflow")} if who == "node" else None)
+
+
+making_graphs = {who: _making(who) for who in ("transform", "state", "node")}

@@ -181,6 +181,24 @@ async def test_an_accepted_answer_is_judged_once(serve: Serve, task_queue: str, 
     # The runs are replayed now, when it is late.
 
 
+@pytest.mark.parametrize("who", graphs.making_graphs)
+async def test_what_the_workflow_has_made_is_judged_once(serve: Serve, task_queue: str, who: str) -> None:
+    """A worker that keeps nothing makes it again with each answer, and later."""
+    graph = graphs.making_graphs[who]
+    async with serve(graph, max_cached_workflows=0) as client:
+        given = {"state": graphs.Latest(), "task_queue": task_queue}
+        until = datetime.now(UTC) + timedelta(seconds=6)
+        run = await graph.start(client, inputs=until.isoformat(), id=task_queue, **given)
+        await run.wait()
+        late = await graph.start(client, inputs="2020-01-01T00:00:00Z", id=f"{task_queue}-late", **given)
+        with pytest.raises(GraphRunError, match="Input should be in the future"):
+            await late.result()
+        await asyncio.sleep((until - datetime.now(UTC)).total_seconds() + 0.1)
+        assert (await run.proceed("yes")).output == "yes"
+        assert [each.next async for each in run.history()][-1] == []
+    # The runs are replayed now, when it is late.
+
+
 # -- Looking ----------------------------------------------------------------------------------------------------------
 
 
