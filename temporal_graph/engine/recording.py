@@ -16,7 +16,7 @@ from .functions import Functions
 from .policies import Due
 from .questions import Accepted, Answer, Refused, parts_of
 from .spec import GraphSpec
-from .state import AUTO, Json, Op, Plan, diff
+from .state import AUTO, Json, Op, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +261,7 @@ class Past:
                 _KINDS[function] if function is not Engine.apply else _EVENTS[type(args[0])],
                 node_id,
                 None if function is Engine.fail else self.engine.now or None,
-                diff(self.state, self.engine.state, self._merges),
+                self.engine.shared.changes(self.state),
                 self.engine.next_nodes,
                 list(self.engine.questions.open),
                 self.engine.standing,

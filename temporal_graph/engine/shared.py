@@ -50,6 +50,7 @@ class SharedState:
         self._writes = Writes(lambda: self.tells_numbers())
         self._bases = 0
         self._edited: dict[str, int] = {}
+        self._told: tuple[Json, Json, list[Op]] | None = None
 
     def load(self, value: Json, version: int) -> None:
         """Begin with a state that there was before."""
@@ -89,7 +90,17 @@ class SharedState:
             raise RunFailedError(replace(failure_of(node_id, error), message=message)) from error
         self._check_size(node_id, merged, delta)
         self._note(node_id, delta)
+        self._told = (self.value, merged, delta) if self._writes.are_as_told else None
         self._replace(merged)
+
+    def changes(self, before: Json) -> list[Op]:
+        """What has changed since the state was another one.
+
+        What a node has told of that need not be found once more, which takes long for a large state.
+        """
+        if self._told is not None and self._told[0] is before and self._told[1] is self.value:
+            return self._told[2]
+        return diff(before, self.value, self._plan)
 
     def _merged(self, value: Json, delta: list[Op], base: Base) -> Json:
         try:
@@ -102,10 +113,13 @@ class SharedState:
         for op in delta:
             fields.setdefault(op[1][0] if op[1] else None, []).append(op)
         if len(fields) == 1 or not isinstance(value, dict):
-            return self._over(value, delta, base)
-        for ops in fields.values():
-            value = self._merged(value, ops, base)
-        return cast("Json", value)
+            merged = self._over(value, delta, base)
+        else:
+            merged = cast("Json", value)
+            for ops in fields.values():
+                merged = self._merged(merged, ops, base)
+        self._writes.are_as_told = False
+        return merged
 
     def too_large(self, value: Json) -> str | None:
         """Why a state cannot be sent; None where it can."""

@@ -202,11 +202,13 @@ class Writes:
         number: How often something was written.
         tells_numbers: Whether two branches that make the same of a number are a conflict. It is asked only where there
             are two.
+        are_as_told: Whether the changes that were merged last have become those of the state, just as they are.
     """
 
     def __init__(self, tells_numbers: Callable[[], bool] = lambda: True) -> None:
         self.number = 0
         self.tells_numbers = tells_numbers
+        self.are_as_told = True
         self._root = _Place()
         self._read: list[tuple[Json, dict[str, list[Json]]]] = []
 
@@ -309,11 +311,13 @@ def apply(
     """
     before = current if base is MISSING else base
     root = _Opened([current], [before], (None, None), Plan(each=plan), writes)
+    are_as_told = True
     for op in ops:
         if op[0] not in KINDS or not isinstance(op[1], list):
             raise ValueError(f"{op!r} is no change of a state.")
         path: list[Key] = [0, *cast("list[Key]", op[1])]
         if op[0] == "order" and not root.has(path):
+            are_as_told = False
             continue
         place = root.plan_at(path)
         rival, is_contested = None, False
@@ -328,8 +332,10 @@ def apply(
         around, key = root.around(path), path[-1]
         around.close(key)
         there, was = around.there(key), around.was(key)
+        are_as_told &= op[0] == "append" or (op[0] != "order" and not is_contested and was is there)
         around.put(key, _changed(there, op, place, was, writes.tells_numbers if is_contested else None))
     root.write()
+    writes.are_as_told = are_as_told
     return root.container[0]
 
 

@@ -164,7 +164,7 @@ class Driver:
         self.engine.shared.most = graph.payload_limit
         self.engine.shared.refuses_large = self._refuses_large
         events.on_read = self.see_message
-        self._tell = Teller(self.engine, events, compiled.plan)
+        self._tell = Teller(self.engine, events)
         self._timers = Timers(self.engine, self._on_due)
         self._showing = Showing(graph.shows)
         self.trials = Trials(self.engine, compiled)

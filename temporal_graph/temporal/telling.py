@@ -11,7 +11,7 @@ from ..engine.engine import Engine
 from ..engine.events import CloseInterrupt, Command, Event, NodeFailed, NodeFinished, OpenInterrupt, Start
 from ..engine.questions import Accepted, parts_of
 from ..engine.sizes import size_of
-from ..engine.state import Json, Plan, diff
+from ..engine.state import Json
 from ..engine.walker import Task
 from .streaming import LONGEST, NOTHING, Events, changes
 
@@ -19,10 +19,9 @@ from .streaming import LONGEST, NOTHING, Events, changes
 class Teller:
     """Tells what happens to an engine."""
 
-    def __init__(self, engine: Engine, events: Events, plan: Plan) -> None:
+    def __init__(self, engine: Engine, events: Events) -> None:
         self._engine = engine
         self._events = events
-        self._plan = plan
         self._audited = engine.questions.audit.latest
 
     def began(self) -> None:
@@ -51,8 +50,8 @@ class Teller:
         """Something has led to another state than the one before, and to commands."""
         engine = self._engine
         if engine.state is not before:
-            ops = diff(before, engine.state, self._plan)
-            self._events.add("state_changed", node_id, {"changes": changes(ops), "version": engine.shared.version})
+            told = {"changes": changes(engine.shared.changes(before)), "version": engine.shared.version}
+            self._events.add("state_changed", node_id, told)
         for command in commands:
             if type(command) is OpenInterrupt and command.interrupt_id in engine.questions.open:
                 interrupt = engine.questions.open[command.interrupt_id]

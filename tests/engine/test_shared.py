@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from temporal_graph.engine.events import RunFailedError
 from temporal_graph.engine.shared import Base, SharedState
-from temporal_graph.engine.state import AUTO, Json, Op, Plan, diff, same
+from temporal_graph.engine.state import AUTO, Json, Op, Plan, Writes, apply, diff, same
+from tests.engine import test_state as trees
 from tests.engine.machine import RecordedRun, Run, TheRuntimes, fork, graph, raising, start, step
 
 PLAN = Plan(
@@ -657,3 +658,40 @@ def test_a_sum_is_what_it_began_with_and_all_that_was_added(data: st.DataObject)
             state.merge("node", diff(base.value, node, RULED), base)
             state.give_back()
         assert {tuple(place): at(state.value, place) for place in SUMS} == wanted
+
+
+# -- What has changed -------------------------------------------------------------------------------------------------
+
+
+@given(trees.states, st.data())
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+def test_what_is_told_of_a_change_makes_it(base: Json, data: st.DataObject) -> None:
+    state = shared(base, trees.PLAN)
+    bases = [state.take() for _ in range(3)]
+    for one in bases:
+        if data.draw(st.booleans()):
+            state.edit(data.draw(trees.edited(base)))
+        before = state.value
+        try:
+            state.merge("n", diff(base, data.draw(trees.edited(base)), trees.PLAN), one)
+        except RunFailedError:
+            continue
+        told = apply(before, state.changes(before), trees.PLAN, writes=Writes())
+        assert same(trees.normal(told), trees.normal(state.value))
+
+
+def test_what_a_node_tells_is_not_looked_for_again() -> None:
+    """That takes long for a large state, and there are thousands of nodes."""
+    state = shared({"pairs": [[[1], 1]], "log": []}, PLAN)
+    bases = [state.take(), state.take()]
+    for number, base in enumerate(bases, 2):
+        before = state.value
+        delta: list[Op] = [["create", ["pairs", f"[{number}]"], 1], ["append", ["log"], [number]]]
+        state.merge("n", delta, base)
+        assert state.changes(before) is delta
+    assert state.changes(bases[0].value) is not delta
+    assert state.changes(bases[0].value) == [
+        ["create", ["pairs", "[2]"], 1],
+        ["create", ["pairs", "[3]"], 1],
+        ["append", ["log"], [2, 3]],
+    ]
