@@ -180,6 +180,7 @@ class Matching:
         self._answered = {key for key in answered if isinstance(key, str)}
         self.outdated: set[Position] = set()
         self._again: dict[Position, int] = {}
+        self._readings: list[Mark] = []
         self._calls = 0
         self.met: list[Position] = []
 
@@ -246,6 +247,8 @@ class Matching:
     def _numbered(self, mark: Mark, value: Any) -> int:
         call, self._calls = self._calls, self._calls + 1
         found = self._same(mark)
+        if found is None:
+            self._check_readings(mark, value)
         if found is None and call in self._left and self._left[call] is None:
             found = call
         if found is None:
@@ -298,7 +301,19 @@ class Matching:
         if self._is_deterministic and known is not None:
             others[call] = known
         readings = (n for n, other in others.items() if mark.is_reading_of(other) or other.edited)
-        return max((n for n in readings if others[n].may_be(mark)), default=None)
+        found = max((n for n in readings if others[n].may_be(mark)), default=None)
+        if found is not None and others[found].shown != mark.shown and not others[found].edited:
+            self._readings.append(others[found])
+        return found
+
+    def _check_readings(self, mark: Mark, value: Any) -> None:
+        """Refuse to go on where what another one was taken for is asked as well: no clock told them apart."""
+        if any(known.is_same(mark) for known in self._readings):
+            raise InterruptError(
+                f"interrupt({shown(value)}): it was answered, and its answer was taken for that of another question, "
+                "which reads the same but for a time, and was asked before it this time. Give both keys that stay the "
+                "same, interrupt(..., key='...')."
+            )
 
     def _asked_at(self, place: str | None) -> dict[int, Mark]:
         return {number: known for number, known in self._left.items() if known is not None and known.place == place}

@@ -293,6 +293,14 @@ def test_a_clock_beside_a_date_that_stays() -> None:
     assert not is_asked_again(asked(face(0), 0), asked(face(90), 90))
 
 
+def test_two_questions_that_differ_by_as_much_as_has_passed_are_told_apart_when_both_are_asked() -> None:
+    first = asked("wait 1 second?", 0, "there")
+    matching = Matching([0], {0: json.loads(json.dumps(first.dump()))})
+    assert matching.find(None, asked("wait 2 seconds?", 1.1, "there"), "") == 0
+    with pytest.raises(InterruptError, match="taken for that of another question"):
+        matching.find(None, asked("wait 1 second?", 1.1, "here"), "wait 1 second?")
+
+
 def test_in_a_loop_a_clock_is_in_doubt_and_another_date_is_not() -> None:
     first, later = asked("21:49:15 pay?", 0, None), asked("21:50:15 pay?", 60, None)
     with pytest.raises(InterruptError, match="but for the time"):
