@@ -216,6 +216,7 @@ class Writes:
         """The pairs of a list by their keys, which nobody changes; None where it is no list of pairs."""
         for known, found in self._read:
             if known is items:
+                self.keep(items, found)  # it is the last that was read
                 return found
         if not isinstance(items, list) or not is_pairs(items):
             return None
@@ -381,8 +382,9 @@ class _Opened:
             opened = opened._inside[path[depth]]
             depth += 1
         plan, value = opened.plan.at(path[depth], opened.container), opened.there(path[depth])
-        for key in path[depth + 1 :]:
-            plan, value = plan.at(key, value), child_of(value, plan, key)
+        for place, key in enumerate(path[depth + 1 :], depth + 2):
+            child = MISSING if place == len(path) else child_of(value, plan, key)  # to read all keys takes long
+            plan, value = plan.at(key, value), child
         return plan
 
     def around(self, path: list[Key]) -> _Opened:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from temporal_graph.engine.state import Plan, Writes, apply, diff, over_edit, same
+from temporal_graph.engine import state, trees
+from temporal_graph.engine.state import Plan, Writes, apply, diff, over_edit, same, text_of
 from tests.engine.growing import MOST, growth
 
 SET, PAIRS = Plan("set"), Plan("pairs")
@@ -114,3 +115,24 @@ def test_changes_of_what_a_person_has_edited_are_merged(name: str) -> None:
         return lambda: over_edit(base, edited, new, PLAN)
 
     assert growth(make, 300) < MOST
+
+
+def test_nodes_at_the_same_state_read_its_keys_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of many nodes that add one entry to tens of thousands would else take as long as all of them."""
+    read = 0
+
+    def counted(value: Any) -> str:
+        nonlocal read
+        read += 1
+        return text_of(value)
+
+    for module in (state, trees):
+        monkeypatch.setattr(module, "text_of", counted)
+    base: dict[str, Any] = {"pairs": _pairs(1_000)}
+    current, writes = base, Writes()
+    for number in range(20):
+        ops = [["create", ["pairs", f'["new", {number}]'], 1]]
+        current = apply(current, ops, PLAN, base=base, writes=writes)
+        writes.note("n", ops)
+    assert len(current["pairs"]) == 1_020
+    assert read < 2_000
