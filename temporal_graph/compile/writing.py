@@ -7,6 +7,7 @@ import contextvars
 import dis
 import functools
 import inspect
+import io
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
@@ -142,7 +143,7 @@ class Reader:
         self._read(code, frozenset(code.co_freevars), call.given)
         for each in [*self._cells.values(), *self._used.values()]:
             value: Any = each.value
-            if isinstance(value, Iterator) and not isinstance(value, type):
+            if isinstance(value, Iterator) and not isinstance(value, type | io.IOBase):
                 self.found.append(f"uses up {each.name!r}, an iterator")
 
     def _read(self, code: CodeType, free: frozenset[str], given: Mapping[str, Outer]) -> None:
@@ -209,7 +210,7 @@ class _Flow:
                 self._stack = [None] * len(self._stack)
             is_counting = before is not None and before.opname == "BINARY_OP" and before.argrepr.endswith("=")
             self._look(each, before, "counts in" if is_counting else "writes to")
-            self._step(each)
+            self._step(each, is_sliced=before is not None and _makes_slice(before))
             if each.opname not in ("SWAP", "CACHE"):
                 before = each
 
@@ -253,7 +254,7 @@ class _Flow:
 
     # -- The stack ----------------------------------------------------------------------------------------------------
 
-    def _step(self, each: dis.Instruction) -> None:
+    def _step(self, each: dis.Instruction, *, is_sliced: bool) -> None:
         name, stack = each.opname, self._stack
         if name == "COPY":
             stack.append(self._at(each.arg or 0))
@@ -277,7 +278,8 @@ class _Flow:
         elif name == "BINARY_SUBSCR" or (name == "BINARY_OP" and each.argrepr == "[]"):
             base = self._at(2)
             self._drop(each)
-            stack[-1] = None if base is None else replace(base, value=_UNKNOWN)
+            # A slice of a list is another list.
+            stack[-1] = None if base is None or is_sliced else replace(base, value=_UNKNOWN)
         elif name in ("STORE_FAST", "STORE_DEREF", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST"):
             self._store(each)
         else:
@@ -341,6 +343,10 @@ _KEEPS = frozenset(
     }
 )
 """Instructions that leave what is on top of the stack afterwards as it was."""
+
+
+def _makes_slice(instruction: dis.Instruction) -> bool:
+    return instruction.opname == "BUILD_SLICE" or isinstance(instruction.argval, slice)
 
 
 def _names(instruction: dis.Instruction) -> tuple[str, ...]:

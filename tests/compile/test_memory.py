@@ -8,6 +8,7 @@ import heapq
 import itertools
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ COUNT = 0
 NUMBERS = itertools.count()
 CACHE: dict[Any, Any] = {}
 SEEN: list[Any] = []
+STDERR = sys.stderr
 LOGGER = logging.getLogger(__name__)
 CURRENT: contextvars.ContextVar[Any] = contextvars.ContextVar("current")
 
@@ -372,6 +374,12 @@ def with_objects_of_its_own(ctx: Any, *more: Any) -> Any:
     """Changes copies, what it is given, and what is made anew."""
     seen, counts = list(SEEN), dict(CACHE)
     seen.append(ctx)
+    copied, rest, inner = SEEN[:], SEEN[1:], CACHE["seen"][:-1]
+    copied.append(ctx)
+    rest.append(ctx)
+    inner.append(ctx)
+    SEEN[:].append(ctx)
+    print(copied, file=STDERR)
     counts["last"] = ctx
     part = SEEN
     part = [*part, ctx]
