@@ -302,7 +302,7 @@ class Matching:
             others[call] = known
         readings = (n for n, other in others.items() if mark.is_reading_of(other) or other.edited)
         found = max((n for n in readings if others[n].may_be(mark)), default=None)
-        if found is not None and others[found].shown != mark.shown and not others[found].edited:
+        if found is not None and mark.when is not None and mark.is_another_time_of(others[found]):
             self._readings.append(others[found])
         return found
 

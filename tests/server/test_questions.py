@@ -6,8 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from temporalio.client import Client
+from temporalio.worker import Replayer
 
-from temporal_graph import Command, GraphRunError, Interrupt, Retry, TemporalGraph
+from temporal_graph import Command, GraphPlugin, GraphRunError, Interrupt, Retry, TemporalGraph
+from temporal_graph.compile.asking import NodeAsker
 from tests.server import question_graphs
 from tests.server.conftest import Serve
 from tests.server.question_graphs import Payment, Runs
@@ -100,6 +103,19 @@ async def test_questions_that_show_the_time_in_a_node_of_the_workflow() -> None:
 async def test_a_question_that_nobody_awaits(play: Any, name: str) -> None:
     with pytest.raises(GraphRunError, match=r"interrupt\(...\) was called without await"):
         await play(name)
+
+
+async def test_a_run_from_before_that_was_looked_at(
+    serve: Serve, client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = graph_of("forgets_await_here")
+    with monkeypatch.context() as before:
+        before.setattr(NodeAsker, "check_awaited", NodeAsker._left)  # pyright: ignore[reportPrivateUsage]
+        async with serve(graph, deps=Runs()) as connected:
+            run = await graph.start(connected, inputs=FILES, state=Payment(), id=task_queue, task_queue=task_queue)
+            assert (await run.result()).output == {"said": True}
+    history = await client.get_workflow_handle(task_queue).fetch_history()
+    await Replayer(workflows=[], plugins=[GraphPlugin(graph)]).replay_workflow(history)
 
 
 async def test_keys(play: Any) -> None:
