@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import builtins
 import collections
+import enum
 import functools
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn, Protocol, cast
 
 from pydantic_core import (
@@ -355,7 +357,10 @@ class Rewriter:
     def _tagged_union(self, schema: Schema) -> Any:
         if "serialization" in schema:
             return schema
-        kin = _ChoicesKin(list(schema["choices"].values()), self._definitions, self._types, self._tags)
+        choices: dict[Any, Any] = schema["choices"]
+        kin = _ChoicesKin(list(choices.values()), self._definitions, self._types, self._tags)
+        written = {name: choice for tag, choice in choices.items() for name in _tags_in_json(tag)}
+        schema = {**schema, "choices": {**choices, **written}}
         if not kin.may_be:
             return schema
         fields = {
@@ -403,9 +408,10 @@ class Rewriter:
         return _by_name({member.name: member for member in cls}, schema)
 
     def _literal(self, schema: Schema) -> Any:
-        if all(type(value) in (int, str, bool) or value is None for value in schema["expected"]):
+        expected: list[Any] = schema["expected"]
+        if not any(isinstance(value, enum.Enum | bytes) for value in expected):
             return schema
-        return _by_name({repr(value): value for value in schema["expected"]}, schema)
+        return _by_name({repr(value): value for value in expected}, schema, _plain_values(expected))
 
     def _decimal(self, schema: Schema) -> Any:
         if schema.get("max_digits") is not None or schema.get("decimal_places") is not None:
@@ -706,13 +712,45 @@ def _without_labels(place: list[Any]) -> list[Any]:
     return found
 
 
-def _by_name(values: dict[str, Any], schema: Schema) -> Any:
-    """A schema whose values are written as one of some names."""
-    names = {value: name for name, value in values.items()}
-    reader = core_schema.no_info_after_validator_function(values.__getitem__, core_schema.literal_schema(list(values)))
+def _by_name(values: dict[str, Any], schema: Schema, plain: Mapping[Any, Any] = MappingProxyType({})) -> Any:
+    """A schema whose values are written as one of some names, but for those that are told apart by plain JSON."""
+    written = {_exact(value): name for name, value in values.items()}
+    written.update({_exact(value): name for name, value in plain.items()})
+    found = {**values, **plain}
+    reader = core_schema.no_info_after_validator_function(found.__getitem__, core_schema.literal_schema(list(found)))
     union = core_schema.union_schema([cast("Any", _without_ref(schema)), reader], mode="left_to_right")
-    union["serialization"] = core_schema.plain_serializer_function_ser_schema(lambda value: names[value])
+    union["serialization"] = core_schema.plain_serializer_function_ser_schema(lambda value: written[_exact(value)])
     return _with_ref(union, schema)
+
+
+def _exact(value: Any) -> Any:
+    """What tells apart what is equal: the member of a `StrEnum` and its text."""
+    return type(value), value
+
+
+def _plain_values(expected: list[Any]) -> dict[Any, Any]:
+    """The values of a literal by their JSON, where that tells them apart."""
+    found = [_plain_value(value) for value in expected]
+    return {
+        plain: value
+        for plain, value in zip(found, expected, strict=True)
+        if type(plain) in _LITERALS and found.count(plain) == 1
+    }
+
+
+_LITERALS = (int, str, bool, type(None))
+
+
+def _plain_value(value: Any) -> Any:
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def _tags_in_json(tag: Any) -> Iterator[Any]:
+    """What stands in JSON for a tag that tells the members of a union apart; pydantic looks for the tag alone."""
+    if isinstance(tag, enum.Enum):
+        yield repr(tag)
+        if type(tag.value) in _LITERALS:
+            yield tag.value
 
 
 class UnknownTagError(Exception):
