@@ -85,7 +85,7 @@ class GraphRunError(GraphError, RuntimeError):
     """
 
     def __init__(self, node_id: str, error_type: str, error_message: str) -> None:
-        super().__init__(f"{node_id!r} failed with {error_type}: {error_message}")
+        super().__init__(f"{node_id!r} failed with {_said(error_type, error_message)}")
         self.node_id = node_id
         self.error_type = error_type
         self.error_message = error_message
@@ -115,7 +115,7 @@ class NodeError(GraphError):
     """
 
     def __init__(self, type: str, message: str, stack_trace: str = "") -> None:
-        super().__init__(f"{type}: {message}" + (f"\n{stack_trace.rstrip()}" if stack_trace else ""))
+        super().__init__(_said(type, message) + (f"\n{stack_trace.rstrip()}" if stack_trace else ""))
         self.type = type
         self.message = message
         self.stack_trace = stack_trace
@@ -178,3 +178,7 @@ class DepsError(GraphError):
 
 class InterruptError(GraphError):
     """`interrupt()`, `once()` or `step()` was called where, or with what, it cannot be done; the message says why."""
+
+
+def _said(type: str, message: str) -> str:
+    return f"{type}: {message}" if message else type

@@ -64,7 +64,7 @@ class Hooks:
     ask: Ask | None = None
     remember: Remember | None = None
     do: Do | None = None
-    dump_error: Callable[[Exception], Json] | None = None
+    dump_error: Callable[[BaseException], Json] | None = None
     load_error: Callable[[Json], Exception] | None = None
     is_in_workflow: bool = False
     judge: Callable[[bool], bool] | None = None
@@ -478,7 +478,7 @@ class NodeAsker:
         except BaseException as error:
             if is_the_runtimes(error):
                 raise
-            if self._hooks.dump_error is not None and isinstance(error, Exception):
+            if self._hooks.dump_error is not None:
                 failed = self._hooks.dump_error(error)
                 if failed is not None:
                     await self._keep(key, {"error": failed})

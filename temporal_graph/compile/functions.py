@@ -23,6 +23,7 @@ from ..codec.text import compact, elements
 from ..commands import Send, SendsTo
 from ..engine.events import BlamedError, Encoded, OutdatedError, clipped, listed, message_of, type_of
 from ..engine.functions import Value
+from ..engine.raised import is_a
 from ..engine.spec import END, Path
 from ..engine.state import Json, Plan
 from .answers import AnswerForm
@@ -436,7 +437,7 @@ def _blaming(value: Value | None, unless: Callable[[], bool] = lambda: False) ->
     except Exception as error:
         if not isinstance(value, Live) or value.value is not None or not value.maker:
             raise
-        if isinstance(error, BlamedError | OutdatedError) or unless():
+        if is_a(error, BlamedError, OutdatedError) or unless():
             raise
         message = (
             f"{value.maker} returned None. Has it forgotten its return? What gets that cannot take it: "

@@ -8,7 +8,7 @@ import functools
 import inspect
 import json
 from collections import ChainMap
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any, cast, get_origin
@@ -21,6 +21,7 @@ from ..codec.text import compact
 from ..commands import Command, Send
 from ..emitting import Emit, current_emit
 from ..engine.events import listed
+from ..engine.raised import in_group, is_a
 from ..engine.spec import END
 from ..engine.state import Plan, diff
 from ..errors import GraphInputError, InterruptError
@@ -327,15 +328,14 @@ def _author_of(code: NodeCode) -> Any:
 
 def _asked_in(group: BaseExceptionGroup[BaseException]) -> Question | None:
     """The first question in an exception group, as task groups make them, where nothing else went wrong."""
-    asked, others = group.split(Interrupted)
-    if asked is None or (others is not None and others.split(asyncio.CancelledError)[1] is not None):
-        return None
-    return min(_leaves(asked), key=lambda found: found.call).question
-
-
-def _leaves(group: BaseExceptionGroup[Interrupted]) -> Iterator[Interrupted]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+    found: list[Interrupted] = []
+    waiting: list[BaseException] = [group]
+    while waiting:
+        for error in in_group(waiting.pop()):
+            if is_a(error, BaseExceptionGroup):
+                waiting.append(error)
+            elif is_a(error, Interrupted):
+                found.append(error)
+            elif not is_a(error, asyncio.CancelledError):
+                return None
+    return min(found, key=lambda asked: asked.call).question if found else None

@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Any, cast
+from typing import Any, TypeGuard, TypeVar, cast
+
+E = TypeVar("E", bound=BaseException)
 
 LONGEST_MESSAGE = 10_000
 """Characters of an error's message that are kept: the server takes no more than 2 MiB of a failure."""
@@ -65,12 +67,8 @@ def clipped(text: str, limit: int = LONGEST_MESSAGE) -> str:
 def type_of(error: BaseException) -> str:
     """The name of an exception's class; what Temporal's `ApplicationError` gives for it, where it does."""
     if _is_application_error(error):
-        try:
-            named = cast("Any", error).type
-        except BaseException as other:
-            _let_pass(other)
-            named = None
-        if isinstance(named, str) and named:
+        named = asked(error, "type")
+        if issubclass(type(named), str) and str.__len__(named):
             return clipped(named, LONGEST_NAME)
     names = (_of_class(cls, "__name__") for cls in type.mro(type(error)))
     return clipped(next(name for name in names if name), LONGEST_NAME)
@@ -79,11 +77,28 @@ def type_of(error: BaseException) -> str:
 def message_of(error: BaseException) -> str:
     """What an exception says; whatever it does when it is asked."""
     try:
-        # Temporal's would begin with its type.
-        return str(cast("Any", error).message) if _is_application_error(error) else str(error)
+        if not _is_application_error(error):
+            return str(error)
+        # Temporal's would begin with its type; and one that came from elsewhere makes words of none.
+        sent = asked(error, "failure")
+        return str(cast("Any", error).message if sent is None else sent.message)
     except BaseException as other:
         _let_pass(other)
         return f"(it has no message: its __str__ raised {type_of(other)})"
+
+
+def is_a(error: BaseException, *kinds: type[E]) -> TypeGuard[E]:
+    """Whether an exception is of a class; `isinstance` would ask the exception itself, too."""
+    return issubclass(type(error), kinds)
+
+
+def asked(error: object, name: str) -> Any:
+    """An attribute of an exception, whatever its class makes of it; None where there is none."""
+    try:
+        return getattr(error, name, None)
+    except BaseException as other:
+        _let_pass(other)
+        return None
 
 
 def causes_of(error: BaseException) -> tuple[Cause, ...]:
@@ -156,10 +171,10 @@ def is_the_runtimes(error: BaseException) -> bool:
     Who closes a coroutine, or interrupts the process, lets the exception appear where the code happens to be; what a
     `raise` of the graph's has raised ends nothing but its node.
     """
-    cls = type(error)  # not `isinstance`, which asks the exception
-    if issubclass(cls, GeneratorExit | KeyboardInterrupt):
+    cls = type(error)
+    if is_a(error, GeneratorExit, KeyboardInterrupt):
         return not _is_raised(error)
-    if issubclass(cls, Exception):
+    if is_a(error, Exception):
         return False
     if _of_class(cls, "__module__").partition(".")[0] == "temporalio":
         return not any(_of_class(each, "__name__") in _SLIPS for each in type.mro(cls))
@@ -172,11 +187,13 @@ def _let_pass(error: BaseException) -> None:
 
 
 def _is_raised(error: BaseException) -> bool:
-    """Whether a statement has raised an exception, and not asyncio's for a signal."""
+    """Whether a statement has raised an exception, or put it into a group; and not asyncio's for a signal."""
     step: TracebackType | None = _slot(error, "__traceback__")
-    while step is not None and step.tb_next is not None:
+    if step is None:
+        return True
+    while step.tb_next is not None:
         step = step.tb_next
-    if step is None or _module(step.tb_frame) == "asyncio":
+    if _module(step.tb_frame) == "asyncio":
         return False
     code = step.tb_frame.f_code.co_code
     return 0 <= step.tb_lasti < len(code) and code[step.tb_lasti] == _RAISE
@@ -190,12 +207,14 @@ def _members(error: BaseException) -> list[BaseException]:
         if not waiting:
             break
         group = waiting.pop()
-        if issubclass(type(group), BaseExceptionGroup):
-            inside = cast("tuple[BaseException, ...]", BaseExceptionGroup.__dict__["exceptions"].__get__(group))
-            for each in inside[:_MOST_GROUPS]:
-                is_group = issubclass(type(each), BaseExceptionGroup)
-                (waiting if is_group else found).append(each)
+        for each in in_group(group)[:_MOST_GROUPS]:
+            (waiting if is_a(each, BaseExceptionGroup) else found).append(each)
     return found
+
+
+def in_group(error: BaseException) -> tuple[BaseException, ...]:
+    """The exceptions in a group, whatever its class makes of it; none in what is no group."""
+    return BaseExceptionGroup.__dict__["exceptions"].__get__(error) if is_a(error, BaseExceptionGroup) else ()
 
 
 def _is_application_error(error: BaseException) -> bool:
@@ -208,10 +227,7 @@ def _is_application_error(error: BaseException) -> bool:
 def _trace_from_elsewhere(error: BaseException) -> str:
     if not any(_of_class(cls, "__module__") == "temporalio.exceptions" for cls in type.mro(type(error))):
         return ""
-    try:
-        text = cast("Any", error).failure.stack_trace
-    except Exception:
-        return ""
+    text = asked(asked(error, "failure"), "stack_trace")
     return text if isinstance(text, str) else ""
 
 

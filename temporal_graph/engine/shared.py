@@ -8,6 +8,7 @@ from math import inf
 from typing import cast
 
 from .events import Failure, RunFailedError, failure_of, is_the_runtimes, message_of
+from .raised import is_a
 from .sizes import json_size
 from .state import AUTO, Conflict, Json, Key, Op, Plan, Writes, apply, diff, over_edit
 
@@ -106,7 +107,7 @@ class SharedState:
         try:
             return apply(value, delta, self._plan, base=base.value, since=base.since, writes=self._writes)
         except BaseException as error:
-            if isinstance(error, Conflict) or is_the_runtimes(error) or not self._is_edited(delta, base):
+            if is_a(error, Conflict) or is_the_runtimes(error) or not self._is_edited(delta, base):
                 raise
         # A person has edited the state meanwhile, and what the node changed in one of the fields is not there any more.
         fields: dict[Key | None, list[Op]] = {}

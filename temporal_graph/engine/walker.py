@@ -37,6 +37,7 @@ from .forks import ForkRuns, Joining, Runs
 from .functions import Functions, Value
 from .policies import Policy, schedule
 from .questions import Interrupt, Questions
+from .raised import is_a
 from .shared import Base, SharedState
 from .spec import END, DecisionSpec, EndSpec, ForkSpec, GraphSpec, JoinSpec, Path, StartSpec, StepSpec
 from .state import AUTO, Json, Plan
@@ -504,10 +505,10 @@ class Walker:
             return function(*args)
         except BaseException as error:
             # Cancelled, too: by the function itself, for it awaits nothing that somebody else could have cancelled.
-            if is_the_runtimes(error) or (isinstance(error, OutdatedError) and self.outlives_releases):
+            if is_the_runtimes(error) or (is_a(error, OutdatedError) and self.outlives_releases):
                 raise
-            cause = error.__cause__ if isinstance(error, OutdatedError) and error.__cause__ is not None else error
-            if isinstance(error, BlamedError) and error.__cause__ is not None:
+            cause = error.__cause__ if is_a(error, OutdatedError) and error.__cause__ is not None else error
+            if is_a(error, BlamedError) and error.__cause__ is not None:
                 failure = replace(failure_of(error.where, error.__cause__), message=str(error))
                 raise RunFailedError(failure) from error.__cause__
             raise RunFailedError(failure_of(where, cause)) from cause

@@ -24,7 +24,7 @@ from ..engine.state import Json
 from ..messages import dump_result, load_input
 from ..registry import Registry
 from .emitter import Emitter
-from .heartbeats import heartbeats
+from .heartbeats import Heartbeats
 from .kept import told, told_in
 from .local_nodes import SMALL, LargeResults, Place
 from .names import UNREADABLE, activity_name
@@ -67,7 +67,7 @@ def _step(registry: Registry, name: str, function: StepFunction) -> Activity:
         text = _read(message)
 
         async def run() -> RawValue:
-            async with heartbeats():
+            with Heartbeats():
                 result = await function.call(text)
             try:
                 return to_raw(result, f"What function {function.name!r} returned", graph.payload_limit)
@@ -100,16 +100,17 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
         async def run() -> RawValue:
             given = load_input(text)
             given = dataclasses.replace(given, once={**given.once, **kept.so_far})
-            async with heartbeats(kept.told), Emitter(node_id, given.task_id) as emitter:
-                hooks = Hooks(remember=kept.remember)
-                result = await graph.compiled.runner.run(node_id, given, deps.value, hooks, emitter.emit)
+            hooks = Hooks(remember=kept.remember)
+            with Heartbeats(kept.told):
+                async with Emitter(node_id, given.task_id) as emitter:
+                    result = await graph.compiled.runner.run(node_id, given, deps.value, hooks, emitter.emit)
             what = f"The result of node {node_id!r} (its output and changes to the state)"
             raw = to_raw(dump_result(result), what, graph.payload_limit)
             return raw if place is None else to_raw(large.put(place, from_raw(raw)), what, None)
 
         try:
             return await sendable(run(), options, kept.told if options.on_failure == "interrupt" else None)
-        except Exception as error:
+        except ApplicationError as error:
             size = 0 if place is None else failure_size(error)
             if place is None or size <= SMALL:
                 raise

@@ -44,6 +44,7 @@ from ..engine.events import (
 )
 from ..engine.policies import Due
 from ..engine.questions import Accepted, Answer, Interrupt, Refused, invalid
+from ..engine.raised import is_a
 from ..engine.recording import RecordingEngine
 from ..engine.shortened import shorten, whole
 from ..engine.sizes import json_size, size_of
@@ -718,7 +719,7 @@ class Driver:
                 self._running[task_id] = later
                 return None
             if isinstance(result, Failure):
-                return NodeFailed(task_id, result)
+                return self._failed(task_id, result)
             text = from_raw(result) if isinstance(result, RawValue) else result
             return load_result(task_id, text, self.graph.compiled.runner.types(node_id))
         except (ActivityError, ApplicationError) as error:  # a local node's error comes without one around it
@@ -728,10 +729,10 @@ class Driver:
             if is_cancelled_exception(error):
                 # Not by the engine: the run itself is being cancelled, and the loop is about to hear of it.
                 return NodeFailed(task_id, Failure(node_id, "CancelledError", "The node was cancelled."))
-            return self._failed(task_id, node_id, error)
+            return self._failed(task_id, _failure(node_id, error), error)
         except asyncio.CancelledError:
-            # Nobody waits here: it is the node's own, from something that it had cancelled itself.
-            return NodeFailed(task_id, Failure(node_id, "CancelledError", "Something in the node was cancelled."))
+            # Nobody waits here, and the engine has not: it is the node itself that has cancelled its own task.
+            return NodeFailed(task_id, Failure(node_id, "CancelledError", "The node cancelled itself."))
         except (UnreadableError, OutdatedError):
             raise  # this fails the task, not the run: another worker, or release, can read it
         except Exception as error:
@@ -750,13 +751,13 @@ class Driver:
         self._command()
         self._await(task_id, waiting)
 
-    def _failed(self, task_id: str, node_id: str, error: ActivityError | ApplicationError) -> Event:
-        failure = _failure(node_id, error)
+    def _failed(self, task_id: str, failure: Failure, error: ActivityError | ApplicationError | None = None) -> Event:
         if failure.type == OUTDATED or _is_unknown(failure):
             return NodeBlocked(task_id, failure)
-        options = self.graph.options[node_id]
-        attempts, once = _attempts(error, options), None
-        if options.execution != "workflow" and (told := told_by(error)) is not None:
+        if error is None:
+            return NodeFailed(task_id, failure)
+        attempts, once = _attempts(error, self.graph.options[failure.node_id]), None
+        if (told := told_by(error)) is not None:
             attempts, once = max(attempts, told.attempt), told.once
         return NodeFailed(task_id, failure, attempts, once)
 
@@ -875,12 +876,12 @@ class Driver:
         )
         try:
             return dump_result(await self.graph.compiled.runner.run(work.node_id, message, deps, hooks, emit))
-        except (Exception, asyncio.CancelledError):
-            raise
+        except (UnreadableError, OutdatedError):
+            raise  # this fails the task, not the run: another worker, or release, can read it
         except BaseException as error:
-            if is_the_runtimes(error):
+            if is_the_runtimes(error) or (is_a(error, asyncio.CancelledError) and _is_being_cancelled()):
                 raise
-            # It would leave the event loop, and end the worker: sys.exit(), or an exception of the user's own.
+            # As it may be anything, here: it would leave the event loop (sys.exit()), or not say what it is.
             return _failure(work.node_id, error)
 
     async def _emit(self, work: Work, data: Json) -> None:
@@ -946,16 +947,21 @@ class Driver:
 
 def _attempts(error: ActivityError | ApplicationError, options: NodeOptions) -> int:
     """How often a node was tried; 1 where nobody knows."""
-    if options.execution == "workflow":
-        return 1  # what has failed is a function that it has called
     if isinstance(error, ActivityError) and error.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED:
         return (options.retry_policy or DEFAULT_RETRIES).maximum_attempts
     return 1
 
 
 def _failure(node_id: str, error: BaseException) -> Failure:
-    cause = error.cause if isinstance(error, ActivityError) else None
-    return replace(failure_of(node_id, cause or error), error=None)  # which would keep all that it has seen
+    cause = error.cause if type(error) is ActivityError else None
+    found = failure_of(node_id, error if cause is None else cause)
+    return replace(found, error=None)  # which would keep all that it has seen
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody cancels the task that runs this."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _is_unknown(failure: Failure) -> bool:

@@ -62,9 +62,9 @@ def told_by(error: BaseException | None) -> Told | None:
     return None
 
 
-def dump_error(error: Exception) -> Json:
+def dump_error(error: BaseException) -> Json:
     """The error of an activity, so that it can be raised again in another history; None for another error."""
-    if not isinstance(error, ActivityError) or is_cancelled_exception(error):
+    if type(error) is not ActivityError or is_cancelled_exception(error):
         return None
     failure = Failure()
     DefaultFailureConverter().to_failure(error, workflow.payload_converter(), failure)

@@ -16,16 +16,16 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from ..codec.text import compact
 from ..engine.audit import Entry, kept
-from ..engine.events import clipped, is_the_runtimes, message_of
 from ..engine.policies import moment
 from ..engine.questions import shortened
+from ..engine.raised import asked, clipped, is_a, is_the_runtimes, message_of, type_of
 from ..engine.sizes import size_of
 from ..engine.state import Json
 from ..notify.errors import NotifyError
 from ..notify.notification import Notification
 from ..notify.several import call
 from ..registry import Registry
-from .heartbeats import heartbeats
+from .heartbeats import Heartbeats
 from .names import DELIVER, NOTIFIES, notify_name
 from .payloads import NOTHING, from_raw, to_raw
 from .sent import Sent
@@ -393,12 +393,13 @@ def notify_activity(registry: Registry, graph: str) -> Callable[[RawValue], Any]
         notification = Notification.from_json(json.loads(from_raw(message)))
         limit = asyncio.timeout(ATTEMPT.total_seconds() - 1)
         try:
-            async with limit, heartbeats():
-                await call(notifier, notification)
+            with Heartbeats():
+                async with limit:
+                    await call(notifier, notification)
         except BaseException as error:
-            if is_the_runtimes(error) or (isinstance(error, asyncio.CancelledError) and activity.is_cancelled()):
+            if is_the_runtimes(error) or (is_a(error, asyncio.CancelledError) and activity.is_cancelled()):
                 raise
-            if isinstance(error, TimeoutError) and limit.expired():
+            if is_a(error, TimeoutError) and limit.expired():
                 error = NotifyError(f"The notifier took longer than {ATTEMPT.total_seconds():.0f} s.")
             # Without what led to it, which may be too long for a server, or not what everybody should read.
             raise _failure(error) from None
@@ -407,7 +408,7 @@ def notify_activity(registry: Registry, graph: str) -> Callable[[RawValue], Any]
 
 
 def _failure(error: BaseException) -> ApplicationError:
-    is_final = isinstance(error, NotifyError) and not error.retry
-    is_final = is_final or (isinstance(error, ApplicationError) and error.non_retryable)
-    text = clipped(message_of(error), 2_000) or type(error).__name__
-    return ApplicationError(text, type=type(error).__name__, non_retryable=is_final)
+    is_final = is_a(error, NotifyError) and asked(error, "retry") is False
+    is_final = is_final or (is_a(error, ApplicationError) and asked(error, "non_retryable") is True)
+    name = type_of(error)
+    return ApplicationError(clipped(message_of(error), 2_000) or name, type=name, non_retryable=is_final)

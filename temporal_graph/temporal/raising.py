@@ -21,8 +21,9 @@ from ..engine.events import OutdatedError
 from ..engine.raised import (
     LONGEST_CAUSE,
     LONGEST_TRACE,
-    cause_of,
+    asked,
     clipped,
+    is_a,
     is_the_runtimes,
     led,
     message_of,
@@ -54,40 +55,37 @@ async def sendable(work: Coroutine[Any, Any, T], options: NodeOptions, told: Tol
     try:
         return await work
     except BaseException as error:
-        if issubclass(type(error), asyncio.CancelledError | CancelledError) and activity.is_cancelled():
+        if is_a(error, asyncio.CancelledError, CancelledError) and activity.is_cancelled():
             raise
         if is_the_runtimes(error):
             raise
         made = _made(error, options, None if told is None else told())
-        if made is error:
-            raise
     raise made  # not while the other one is on its way: it would come along
 
 
-def _made(error: BaseException, options: NodeOptions, told: Mapping[str, Json] | None) -> BaseException:
-    """The error itself, for whoever intercepts activities, where the SDK can send it as it is."""
-    is_final = _is_final(error, options)
-    if told is None and not is_final and _is_plain(error):
-        return error
+def _made(error: BaseException, options: NodeOptions, told: Mapping[str, Json] | None) -> ApplicationError:
+    """An error of the SDK's for one that may be anything.
+
+    The SDK follows causes for ever, asks each what it is and says, and for that whatever its class has made of it.
+    """
     made: ApplicationError | None = None
     for one in reversed(list(led(error))):
         later, made = made, _sent(one)
         made.__cause__ = later
     assert made is not None
     type_ = made.type
-    if isinstance(error, PayloadTooLargeError):
+    if is_a(error, PayloadTooLargeError):
         type_ = PAYLOAD_TOO_LARGE
-    elif isinstance(error, OutdatedError):
+    elif is_a(error, OutdatedError):
         type_ = OUTDATED
-    own = error if isinstance(error, ApplicationError) else None
     found = ApplicationError(
         clipped(_message(error)),
-        *_details(own),
+        *_details(error),
         *(() if told is None else (told,)),
         type=type_,
-        non_retryable=is_final,
-        next_retry_delay=None if own is None else _delay(own),
-        category=_category(own),
+        non_retryable=_is_final(error, options),
+        next_retry_delay=_delay(error),
+        category=_category(error),
     ).with_traceback(made.__traceback__)
     found.__cause__ = made.__cause__
     return found
@@ -104,42 +102,14 @@ def _message(error: BaseException) -> str:
 
 def _is_final(error: BaseException, options: NodeOptions) -> bool:
     """Whether another attempt would only repeat an error."""
-    if isinstance(error, EncodeError | DecodeError | GraphError | PayloadTooLargeError | OutdatedError):
+    if is_a(error, EncodeError, DecodeError, GraphError, PayloadTooLargeError, OutdatedError):
         return True
-    if isinstance(error, MISTAKES):
+    if is_a(error, *MISTAKES):
         return options.retry_policy is None
-    if isinstance(error, FailureError):
-        return getattr(error, "non_retryable", False) is True
+    if is_a(error, FailureError):
+        return asked(error, "non_retryable") is True
     # What is no Exception would leave the event loop, and end the worker: sys.exit(), or one of the user's own.
-    return not isinstance(error, Exception | asyncio.CancelledError)
-
-
-def _is_plain(error: BaseException) -> bool:
-    """Whether the SDK can make a failure of an exception and of those that led to it, just as they are.
-
-    It follows causes for ever, asks each what it says, writes all of its traceback, and takes the details of its own.
-    """
-    known = list(led(error))
-    for one in known:
-        if isinstance(one, FailureError | BaseExceptionGroup) or not isinstance(one, Exception):
-            return False
-        said = message_of(one)
-        if clipped(said) != said or type_of(one) != type(one).__name__ or _is_unprintable(one):
-            return False
-        if not _is_short(one.__traceback__):
-            return False
-    before = [cause_of(one) for one in known]
-    return before[-1] is None and all(later is one for later, one in zip(before, known[1:], strict=False))
-
-
-def _is_unprintable(error: BaseException) -> bool:
-    try:
-        str(error)
-    except BaseException as other:
-        if is_the_runtimes(other):
-            raise
-        return True
-    return False
+    return not is_a(error, Exception, asyncio.CancelledError)
 
 
 def _is_short(trace: TracebackType | None) -> bool:
@@ -163,56 +133,50 @@ def _short_trace(error: BaseException) -> TracebackType | None:
 # -- Errors of local nodes, which go to the server with the workflow task ---------------------------------------------
 
 
-def failure_size(error: Exception) -> int:
+def failure_size(error: ApplicationError) -> int:
     """How many bytes an error is that can be sent."""
     failure = Failure()
     DefaultFailureConverter().to_failure(error, activity.payload_converter(), failure)
     return failure.ByteSize()
 
 
-def is_last(error: Exception) -> bool:
+def is_last(error: ApplicationError) -> bool:
     """Whether there is no attempt after the one that has ended with an error."""
     info = activity.info()
     policy = info.retry_policy
-    if getattr(error, "non_retryable", False) is True or policy is None:
+    if error.non_retryable or policy is None:
         return True
-    return type_of(error) in (policy.non_retryable_error_types or ()) or 0 < policy.maximum_attempts <= info.attempt
+    return error.type in (policy.non_retryable_error_types or ()) or 0 < policy.maximum_attempts <= info.attempt
 
 
-def final(error: Exception) -> ApplicationError:
+def final(error: ApplicationError) -> ApplicationError:
     """An error that can be sent, so that it is not tried again."""
-    own = error if isinstance(error, ApplicationError) else None
     found = ApplicationError(
-        message_of(error),
-        *(() if own is None else own.details),
-        type=type_of(error),
-        non_retryable=True,
-        category=_category(own),
+        error.message, *error.details, type=error.type, non_retryable=True, category=error.category
     ).with_traceback(error.__traceback__)
     found.__cause__ = error.__cause__
     return found
 
 
-def shortened(error: Exception) -> ApplicationError:
+def shortened(error: ApplicationError) -> ApplicationError:
     """A short error for one that is tried again, which nobody is told."""
-    own = error if isinstance(error, ApplicationError) else None
     return ApplicationError(
-        clipped(message_of(error), LONGEST_CAUSE),
-        type=type_of(error),
-        next_retry_delay=None if own is None else _delay(own),
-        category=_category(own),
+        clipped(error.message, LONGEST_CAUSE),
+        type=error.type,
+        next_retry_delay=error.next_retry_delay,
+        category=error.category,
     )
 
 
 # -- What only Temporal's errors have ---------------------------------------------------------------------------------
 
 
-def _details(error: ApplicationError | None) -> Iterable[Any]:
+def _details(error: BaseException) -> Iterable[Any]:
     """The details of an error, each as far as it can be sent."""
-    if error is None:
-        return ()
+    given: Any = asked(error, "details") if is_a(error, ApplicationError) else ()
+    details: list[Any] = list(given) if type(given) in (tuple, list) else []
     room, found = MOST_DETAILS, list[Any]()
-    for detail in list(error.details)[:100]:
+    for detail in details[:100]:
         sent = _detail(detail, room)
         room -= len(sent[1])
         found.append(sent[0])
@@ -233,7 +197,7 @@ def _detail(detail: Any, room: int) -> tuple[Any, bytes]:
             continue
         if len(written) <= room:
             return made, written
-    return f"({type(detail).__name__})", b""
+    return f"({type_of(detail)})", b""
 
 
 def _as_json(detail: Any) -> Any:
@@ -242,11 +206,11 @@ def _as_json(detail: Any) -> Any:
     )
 
 
-def _delay(error: ApplicationError) -> timedelta | None:
-    delay = error.next_retry_delay
-    return delay if isinstance(delay, timedelta) else None
+def _delay(error: BaseException) -> timedelta | None:
+    delay = asked(error, "next_retry_delay") if is_a(error, ApplicationError) else None
+    return delay if type(delay) is timedelta else None
 
 
-def _category(error: ApplicationError | None) -> ApplicationErrorCategory:
-    category = None if error is None else error.category
-    return category if isinstance(category, ApplicationErrorCategory) else ApplicationErrorCategory.UNSPECIFIED
+def _category(error: BaseException) -> ApplicationErrorCategory:
+    category = asked(error, "category") if is_a(error, ApplicationError) else None
+    return category if type(category) is ApplicationErrorCategory else ApplicationErrorCategory.UNSPECIFIED

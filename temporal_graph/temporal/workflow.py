@@ -17,7 +17,7 @@ from ..compile.shape import differs
 from ..engine import looking
 from ..engine.questions import Answer, Refused
 from ..engine.raised import is_the_runtimes, message_of, type_of
-from ..errors import GraphInputError
+from ..errors import GraphInputError, GraphRunError
 from ..registry import RegisteredGraph
 from ..starting import is_another, other_start
 from . import past
@@ -175,7 +175,7 @@ class GraphWorkflow:
         if driver.engine.output is not None:
             return driver.result()
         assert failure is not None
-        message = f"{failure.node_id!r} failed with {failure.type}: {failure.message}"
+        message = str(GraphRunError(failure.node_id, failure.type, failure.message))
         raise ApplicationError(message, failure.dump(), type=GRAPH_RUN_ERROR, non_retryable=True)
 
     # -- Answers ----------------------------------------------------------------------------------------------------

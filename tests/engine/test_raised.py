@@ -8,6 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import DefaultFailureConverter, DefaultPayloadConverter
+from temporalio.exceptions import ApplicationError
 
 from temporal_graph.engine.raised import LONGEST_TRACE, causes_of, clipped, is_the_runtimes, message_of, type_of
 from tests.support.errors import deep, grouped, in_a_ring, of_itself, without_end
@@ -100,6 +103,14 @@ def test_an_error_that_answers_nothing() -> None:
     assert "raise Sulky" in cause.stack_trace
 
 
+def test_nothing_said_is_nothing() -> None:
+    sent = ApplicationError("", type="ValueError")
+    failure = Failure()
+    DefaultFailureConverter().to_failure(sent, DefaultPayloadConverter(), failure)
+    came = DefaultFailureConverter().from_failure(failure, DefaultPayloadConverter())
+    assert [message_of(error) for error in (ValueError(), sent, came)] == ["", "", ""]
+
+
 def test_a_message_that_answers_nothing() -> None:
     assert clipped(Text("x" * 30), 20) == "x" * 20 + "... (30 characters)"
     assert clipped("\ud800") == "\\ud800"
@@ -114,6 +125,13 @@ def test_what_a_statement_has_raised_is_the_graphs(kind: type[BaseException]) ->
     error = raised(stop)
     assert not is_the_runtimes(error)
     assert not is_the_runtimes(BaseExceptionGroup("so", [error]))
+
+
+def test_what_is_put_into_a_group_is_the_graphs() -> None:
+    def stop() -> None:
+        raise BaseExceptionGroup("so", [KeyboardInterrupt(), BaseExceptionGroup("so", [GeneratorExit()])])
+
+    assert not is_the_runtimes(raised(stop))
 
 
 def test_what_a_signal_has_raised_ends_the_process() -> None:

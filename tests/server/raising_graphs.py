@@ -27,6 +27,54 @@ class Sulky(Exception):
         raise SystemExit(3)
 
 
+@dataclass(frozen=True)
+class OutOfStock(Exception):
+    """An error that nothing can be set of, nor its traceback."""
+
+    sku: str
+
+
+class Touchy(Exception):
+    """An error that raises whatever it is asked, or told, or compared with."""
+
+    def _no(self, *args: Any) -> Any:
+        raise RuntimeError("no")
+
+    __cause__: Any = property(_no)
+    __context__: Any = property(_no)
+    __traceback__: Any = property(_no)
+    __suppress_context__: Any = property(_no)
+    __class__: Any = property(_no)
+    __bool__ = __len__ = __eq__ = __setattr__ = __delattr__ = __repr__ = __str__ = __hash__ = _no  # type: ignore[assignment]
+
+
+class TouchySeats(ApplicationError):
+    """The same, of Temporal's kind."""
+
+    def _no(self, *args: Any) -> Any:
+        raise RuntimeError("no")
+
+    __cause__: Any = property(_no)
+    __class__: Any = property(_no)
+    type: Any = property(_no)
+    details: Any = property(_no)
+    category: Any = property(_no)
+    next_retry_delay: Any = property(_no)
+    failure: Any = property(_no)
+    __bool__ = _no
+
+
+class TouchyGroup(ExceptionGroup[Exception]):
+    """A group that cannot be taken apart."""
+
+    exceptions: Any = property(lambda self: 1 / 0)
+
+    def derive(self, excs: Any) -> Any:
+        raise RuntimeError("no")
+
+    split = subgroup = derive  # type: ignore[assignment]
+
+
 class NoSeats(ApplicationError):
     """An error of Temporal's kind, of the user's own class."""
 
@@ -86,6 +134,13 @@ def not_final(type_: str, message: str, *given: Any) -> Callable[[], BaseExcepti
     return lambda: ApplicationError(message, *given, type=type_)
 
 
+def touched() -> BaseException:
+    """An error that answers nothing, after another one."""
+    error = ValueError("so")
+    error.__cause__ = Touchy("before")
+    return error
+
+
 def final(type_: str | None, message: Any, *given: Any) -> Callable[[], BaseException]:
     """The same, which is not to be tried again."""
     return lambda: ApplicationError(message, *given, type=type_, non_retryable=True)
@@ -116,6 +171,19 @@ RAISES: dict[str, tuple[Callable[[], Any], str, str, bool]] = {
     "keyboard": (lambda: KeyboardInterrupt("so"), "KeyboardInterrupt", "so", False),
     "generator": (lambda: GeneratorExit("so"), "GeneratorExit", "so", False),
     "loud_group": (lambda: BaseExceptionGroup("so", [Loud()]), "BaseExceptionGroup", "so (1 sub-exception)", False),
+    "keyboard_group": (
+        lambda: BaseExceptionGroup("so", [ValueError("so"), KeyboardInterrupt("so")]),
+        "BaseExceptionGroup",
+        "so (2 sub-exceptions)",
+        False,
+    ),
+    "frozen": (lambda: OutOfStock("apples"), "OutOfStock", "apples", True),
+    "touchy": (lambda: Touchy("so"), "Touchy", "(it has no message: its __str__ raised RuntimeError)", True),
+    "touched": (touched, "ValueError", "so", True),
+    "touchy_seats": (lambda: TouchySeats("so", non_retryable=True), "TouchySeats", "so", False),
+    "touchy_group": (lambda: TouchyGroup("so", [ValueError("so")]), "TouchyGroup", "so (1 sub-exception)", True),
+    "silent": (ValueError, "ValueError", "", True),
+    "silent_assertion": (AssertionError, "AssertionError", "", True),
     "terminated": (lambda: exceptions.TerminatedError("by hand"), "TerminatedError", "by hand", True),
     "timeout": (
         lambda: exceptions.TimeoutError("too slow", type=None, last_heartbeat_details=details()),
