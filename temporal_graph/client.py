@@ -197,6 +197,7 @@ class GraphRun(Generic[OutputT, StateT]):
             GraphRunError: The run failed.
             RunCancelledError: It was cancelled, terminated or timed out.
             RunNotFoundError: There is no such run.
+            GraphError: The run has finished, and this release of the graph cannot read what it returned.
         """
         outcome = await self._looks.result(self._handle)
         return read_result(self._graph, outcome.output, outcome.state)

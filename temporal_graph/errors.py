@@ -126,8 +126,8 @@ class RefusedError(GraphError, ValueError):
 
     Attributes:
         reason: `invalid`, `already_answered`, `expired`, `unknown_interrupt`, `ambiguous`, `not_authorized`, `closed`
-            (the run, or the question), `conflict` (the state, or the question, is not what the sender saw), or `paused`
-            (by Temporal itself).
+            (the run, or the question), `conflict` (the state, or the question, is not what the sender saw), `paused`
+            (by Temporal itself), or `blocked` (this release of the graph cannot go on with the run).
         errors: For `invalid`, what is wrong by field: `loc`, `msg`, `type`, as pydantic has them.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic_graph import BaseNode, Graph, GraphBuilder, GraphSetupError
@@ -52,7 +52,11 @@ def _check(nodes: Any, name: str) -> None:
         )
     if inspect.isclass(nodes):
         raise GraphDefinitionError(f"InterruptibleGraph takes a list of node classes: [{nodes.__name__}].")
-    listed = list(cast("Sequence[Any]", nodes))
+    if isinstance(nodes, str) or not isinstance(nodes, Iterable):
+        raise GraphDefinitionError(
+            f"InterruptibleGraph takes a list of node classes, nodes=[First, Second], and got {nodes!r}."
+        )
+    listed = list(cast("Iterable[Any]", nodes))
     if not listed:
         raise GraphDefinitionError(f"InterruptibleGraph {name!r} has no nodes; give it a list of BaseNode classes.")
     for node in listed:

@@ -16,7 +16,7 @@ from .codec.text import compact
 from .compile import CompiledGraph
 from .engine.events import message_of
 from .engine.state import Json, Op, Writes, apply
-from .errors import GraphRunError, NodeError, StateConflictError
+from .errors import GraphError, GraphRunError, NodeError, StateConflictError
 
 __all__ = ["Accepted", "AuditEntry", "Checkpoint", "GraphResult", "Interrupt", "RunEvent", "RunState", "Stop"]
 
@@ -350,10 +350,16 @@ def read_result(graph: CompiledGraph, output: str, state: str) -> GraphResult[An
     """What a run has ended with, from JSON texts.
 
     Raises:
-        DecodeError: This release of the graph cannot read the output.
+        GraphError: This release of the graph cannot read the output.
     """
+    value, wrong = _read(graph.output, json.loads(output), "the output")
+    if wrong is not None:
+        raise GraphError(
+            f"The run has finished with another release of graph {graph.name!r}: {wrong}. wait() has it as JSON: "
+            "(await run.wait()).output."
+        )
     values, unreadable = _read(graph.state, json.loads(state), "the state")
-    return GraphResult(graph.output.load_kept(output), values, unreadable)
+    return GraphResult(value, values, unreadable)
 
 
 def read_run_state(graph: CompiledGraph, data: Mapping[str, Any]) -> RunState[Any]:

@@ -248,6 +248,7 @@ class NodeAsker:
                 question = Question(position, shown, schema, errors, rules, self._once, mark.dump(), met)
                 if self._hooks.ask is None:
                     self.is_swallowed = True  # unless it ends the node
+                    _expect_to_end()
                     raise Interrupted(question, call)
                 answer, votes = await self._wait(self._hooks.ask, question)
                 self._answers = {**self._answers, position: answer}
@@ -542,6 +543,13 @@ class NodeAsker:
         if get_origin(type_) in (Awaitable, Coroutine):
             type_ = get_args(type_)[-1]
         return self._codec.of(type_)
+
+
+def _expect_to_end() -> None:
+    """Let asyncio not log how the task at hand ends, where another one ends the node first: it is no fault."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 def _is_new(work: Coroutine[Any, Any, Any]) -> bool:

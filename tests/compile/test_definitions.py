@@ -487,6 +487,12 @@ def test_what_is_no_graph(thing: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("thing", [None, 5, "First"])
+def test_what_is_no_list_of_nodes(thing: Any) -> None:
+    message = f"InterruptibleGraph takes a list of node classes, nodes=[First, Second], and got {thing!r}."
+    assert refused(lambda: InterruptibleGraph(thing, name="none")) == message
+
+
 def test_a_list_without_nodes() -> None:
     message = "InterruptibleGraph 'empty' has no nodes; give it a list of BaseNode classes."
     assert refused(lambda: InterruptibleGraph([], name="empty")) == message

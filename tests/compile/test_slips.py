@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import sys
 import typing
 from collections.abc import AsyncIterable, Callable
@@ -376,6 +377,11 @@ async def asks_together(ctx: StepContext[None, None, int]) -> str:
     return " ".join(said)
 
 
+async def asks_in_tasks(ctx: StepContext[None, None, int]) -> str:
+    tasks = [asyncio.create_task(interrupt(f"{number}?", response_type=str)) for number in range(3)]
+    return " ".join([await task for task in tasks])
+
+
 async def play(run: Any) -> str:
     stop = await run.proceed(inputs=0)
     while not stop.is_end:
@@ -408,3 +414,9 @@ def built(node: Any) -> Any:
     step = g.step(node, node_id="ask")
     g.add(g.edge_from(g.start_node).to(step), g.edge_from(step).to(g.end_node))
     return g.build()
+
+
+async def test_questions_in_tasks_beside_the_one_that_is_awaited_are_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    assert await play(TemporalGraph(built(asks_in_tasks)).local()) == "so so so"
+    gc.collect()
+    assert not caplog.records

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic_graph import Graph, GraphBuilder, StepContext, reduce_list_append
 
-from temporal_graph import GraphRunError, TemporalGraph
+from temporal_graph import GraphError, GraphRunError, TemporalGraph
 from tests.server.conftest import Serve
 
 
@@ -83,3 +83,36 @@ async def test_what_fits_comes_to_the_end(serve: Serve, task_queue: str) -> None
     async with serve(wrapped) as client:
         result = await wrapped.run(client, inputs=[1], id=task_queue, task_queue=task_queue)
     assert result.output == Found(1)
+
+
+async def double(ctx: StepContext[None, None, int]) -> int:
+    return 2 * ctx.inputs
+
+
+def doubling(output: Any) -> TemporalGraph[Any, Any, Any, Any]:
+    """A graph whose output is declared as something."""
+    g: GraphBuilder[Any, Any, Any, Any] = GraphBuilder(name="doubling", input_type=int, output_type=output)
+    node = g.step(double, node_id="double")
+    g.add(g.edge_from(g.start_node).to(node), g.edge_from(node).transform(as_it_is).to(g.end_node))
+    return TemporalGraph(g.build())
+
+
+def as_it_is(ctx: StepContext[None, None, int]) -> Any:
+    return ctx.inputs
+
+
+async def test_an_output_that_another_release_cannot_read(serve: Serve, task_queue: str) -> None:
+    graph = doubling(int)
+    async with serve(graph) as client:
+        run = await graph.start(client, inputs=4, id=task_queue, task_queue=task_queue)
+        assert (await run.result()).output == 8
+        later = doubling(list[str]).get_run(client, run.id)
+        stop = await later.wait()
+        with pytest.raises(
+            GraphError, match=r"^The run has finished with another release of graph 'doubling': the output"
+        ) as unread:
+            await later.result()
+    assert type(unread.value) is GraphError
+    assert stop.output == 8
+    assert stop.unreadable
+    assert stop.unreadable in str(unread.value)
