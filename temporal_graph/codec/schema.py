@@ -36,6 +36,7 @@ from .exact import (
     pattern_schema,
 )
 from .forms import is_named
+from .late import LATE, late_in, late_reader, looking
 from .text import compact
 
 Schema = dict[str, Any]
@@ -241,6 +242,10 @@ class Rewriter:
         writer = core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain)
         if schema["type"] == "model" and "serialization" not in schema:
             kin.fields = fields_with_defaults(schema)
+        late = late_in(fields)
+        if late:
+            plain = late_reader(plain, late)
+            plain["metadata"][CLASS] = cls
         if kin.fields:
             self.has_quick = True
             plain = model_reader(plain)
@@ -265,7 +270,10 @@ class Rewriter:
                 f"field {schema['name']!r} is an InitVar, which is gone once the object is made; store it in a field"
             )
         # Fields that __init__ does not take come back too.
-        return {**self._field(schema), "init": True}
+        metadata: Schema = schema.get("metadata") or {}
+        if not schema.get("init", True):
+            metadata = {**metadata, LATE: True}
+        return {**self._field(schema), "init": True, "metadata": metadata}
 
     def _fields(self, schema: Schema) -> Any:
         return {**schema, "computed_fields": []}
@@ -624,10 +632,13 @@ class _Members:
             return own[0] if len(own) == 1 else self._find_by_trying(value, own)
         best, fits = 0, -1
         for index in self._order:
+            token = looking.set(True)
             try:
                 read = self._tool(index)[0].validate_python(value, strict=True)
             except (ValidationError, TypeError):  # a typed dict raises TypeError for keys that are no strings
                 continue
+            finally:
+                looking.reset(token)
             # A typed dict takes any dict, and drops what it does not know; a named tuple takes plain ones.
             quality = 1 + (type(read) is type(value)) + (read == value)
             if quality > best:

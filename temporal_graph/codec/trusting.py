@@ -8,34 +8,43 @@ from typing import Any, cast
 from pydantic_core import core_schema
 
 from ..engine.raised import is_the_runtimes
-from .schema import BY_NAME, NOT_SCHEMAS, Schema
+from .schema import BY_NAME, CLASS, NOT_SCHEMAS, Schema
+from .written import Written
 
 _FUNCTIONS = ("function-after", "function-before", "function-wrap")
 _CLASSES = ("model", "dataclass")
 _CLOCKS = ("now_op", "now_utc_offset")
 
 
-def trusting(schema: Any) -> Any:
-    """A copy of a core schema whose validators may not refuse, and whose dates may have passed.
+def trusting(schema: Any, *, is_written: bool = False) -> Any:
+    """A copy of a core schema whose validators may neither refuse nor change, and whose dates may have passed.
 
     What has validators and a writer of its own may need them to be read: see `may_convert`.
+
+    Args:
+        schema: The schema, or a part of one.
+        is_written: It is in something that is written by a function.
     """
     if isinstance(schema, list | tuple):
-        items = [trusting(item) for item in cast("list[Any]", schema)]
+        items = [trusting(item, is_written=is_written) for item in cast("list[Any]", schema)]
         return items if isinstance(schema, list) else tuple(items)
     if not isinstance(schema, dict):
         return schema
     old = cast("Schema", schema)
     kind = old.get("type")
-    new: Schema = {key: _member(key, value) for key, value in old.items()}
+    is_written = is_written or "serialization" in old
+    new: Schema = {key: _member(key, value, is_written) for key, value in old.items()}
     if kind in ("date", "datetime"):
         new = {key: value for key, value in new.items() if key not in _CLOCKS}
+    if kind == "str":
+        new = {key: value for key, value in new.items() if key not in _TRANSFORMS}
     function: Any = new.get("function")
     if not isinstance(function, dict):  # that of a writer stands there by itself
         return _after_init(new, str(kind)) if kind in _CLASSES and new.get("post_init") else new
     function = cast("Schema", function)
     if kind in _FUNCTIONS:
-        new["function"] = {**function, "function": _heard[kind](function["function"])}
+        made = _heard if is_written else _kept
+        new["function"] = {**function, "function": made[kind](function["function"])}
     if kind == "function-plain":
         return _or_as_written(new)
     return new
@@ -55,6 +64,36 @@ def has_rules(schema: Any) -> bool:
 
 _CODED = frozenset({*_FUNCTIONS, "function-plain", "call"})
 _MAKING = ("default_factory", "post_init", *_CLOCKS)
+_TRANSFORMS = frozenset({"strip_whitespace", "to_lower", "to_upper"})
+_CONFIGURED = frozenset(f"str_{name}" for name in _TRANSFORMS)
+
+
+def may_change(schema: Any) -> bool:
+    """Whether what is read may be another value than what was written: by functions, or what is done to texts."""
+    if isinstance(schema, list | tuple):
+        return any(map(may_change, cast("list[Any]", schema)))
+    if not isinstance(schema, dict):
+        return False
+    known = cast("Schema", schema)
+    kind, config = str(known.get("type")), cast("Schema", known.get("config") or {})
+    if kind in _CODED and not _is_pydantics(known.get("function")):
+        return True
+    if (
+        kind in _CLASSES
+        and known.get("post_init")
+        and not _is_pydantics(getattr(known["cls"], "model_post_init", None))
+    ):
+        return True
+    if (kind == "str" and any(map(known.get, _TRANSFORMS))) or any(map(config.get, _CONFIGURED)):
+        return True
+    return any(map(may_change, _parts(known)))
+
+
+def _is_pydantics(function: Any) -> bool:
+    """Whether a function is one of pydantic's own, that changes no value; what calls one of the user's is not."""
+    if isinstance(function, dict):
+        function = cast("Schema", function)["function"]
+    return str(getattr(function, "__module__", "")).startswith("pydantic.") and not hasattr(function, "__wrapped__")
 
 
 def may_convert(schema: Any, *, is_written: bool = False) -> bool:
@@ -96,12 +135,15 @@ def _or_as_written(schema: Schema) -> Any:
     return {**schema, "type": "function-wrap", "function": around, "schema": writer["schema"]}
 
 
-def _member(key: str, value: Any) -> Any:
-    if key in NOT_SCHEMAS:
+def _member(key: str, value: Any, is_written: bool) -> Any:
+    if key == "config" and isinstance(value, dict):
+        return {name: item for name, item in cast("Schema", value).items() if name not in _CONFIGURED}
+    if key in NOT_SCHEMAS or key == "serialization":
         return value
     if key in BY_NAME and isinstance(value, dict):
-        return {name: trusting(item) for name, item in cast("dict[Any, Any]", value).items()}
-    return trusting(value)
+        named = cast("dict[Any, Any]", value)
+        return {name: trusting(item, is_written=is_written) for name, item in named.items()}
+    return trusting(value, is_written=is_written)
 
 
 def _after_init(schema: Schema, kind: str) -> Any:
@@ -109,10 +151,12 @@ def _after_init(schema: Schema, kind: str) -> Any:
     inside = {key: value for key, value in schema.items() if key not in ("post_init", "ref", "serialization")}
 
     def finish(value: Any) -> Any:
+        written = Written(value)
         _unheard(value.__post_init__) if kind == "dataclass" else _unheard(value.model_post_init, None)
-        return value
+        return written.kept_in(value)
 
-    new: Any = core_schema.no_info_after_validator_function(finish, cast("Any", inside))
+    marks: Schema = {**(schema.get("metadata") or {}), CLASS: schema["cls"]}  # it is known by the same name as before
+    new: Any = core_schema.no_info_after_validator_function(finish, cast("Any", inside), metadata=marks)
     return {**new, **{key: schema[key] for key in ("ref", "serialization") if key in schema}}
 
 
@@ -140,6 +184,49 @@ def _instead(function: Callable[..., Any]) -> Callable[..., Any]:
     return read
 
 
+def _after_kept(function: Callable[..., Any]) -> Callable[..., Any]:
+    def check(value: Any, *info: Any) -> Any:
+        written = Written(value)
+        found = _unheard(function, value, *info)
+        return written.kept_in(value if found is None else found[0])
+
+    return check
+
+
+def _before_kept(function: Callable[..., Any]) -> Callable[..., Any]:
+    heard = _after(function)
+
+    def check(value: Any, *info: Any) -> Any:
+        found = heard(value, *info)
+        return value if type(value) in _SCALARS and type(found) is type(value) else found
+
+    return check
+
+
+def _around_kept(function: Callable[..., Any]) -> Callable[..., Any]:
+    heard = _around(function)
+
+    def check(value: Any, handler: Callable[[Any], Any], *info: Any) -> Any:
+        written: list[Written] = []
+
+        def read(given: Any, *rest: Any) -> Any:
+            made = handler(given, *rest)
+            if given is value:
+                written[:] = [Written(made)]
+            return made
+
+        found = heard(value, read, *info)
+        return written[0].kept_in(found) if written else found
+
+    return check
+
+
+_SCALARS = frozenset({int, float, str, bool})
+_kept: dict[Any, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    "function-after": _after_kept,
+    "function-before": _before_kept,
+    "function-wrap": _around_kept,
+}
 _heard: dict[Any, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
     "function-after": _after,
     "function-before": _after,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import math
 import re
 import typing
 from collections.abc import (
@@ -28,10 +29,12 @@ from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .exact import is_marked, quick
 from .fields import FieldWriters
 from .forms import json_schema
+from .late import with_late_fields
 from .names import unique_name
 from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
 from .text import compact
-from .trusting import has_rules, may_convert, trusting
+from .trusting import has_rules, may_change, may_convert, trusting
+from .written import lost
 
 _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
 """What can be read only once crosses as a list."""
@@ -60,7 +63,10 @@ class ValueCodec:
         try:
             self._adapter: TypeAdapter[Any] = TypeAdapter(actual)
             rewriter = Rewriter(codec)
-            self.schema: dict[str, Any] = rewriter.rewrite(reveal_secrets(self._adapter.core_schema))
+            self._core_schema = with_late_fields(
+                self._adapter.core_schema, lambda inside: TypeAdapter(inside).core_schema
+            )
+            self.schema: dict[str, Any] = rewriter.rewrite(reveal_secrets(self._core_schema))
             self._validator, self._serializer = tools(self.schema)
             self._quick_validator = tools(quick(self.schema))[0] if rewriter.has_quick else None
         except UnsupportedTypeError as error:
@@ -141,7 +147,7 @@ class ValueCodec:
             value = validator.validate_json(data, by_alias=True, by_name=True)
             if _is_trusting.get() == "kept" and self._may_convert:
                 self._check_written(value, data)
-            return value
+            return self._as_written(value, data) if _is_written.get() and self._may_change else value
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             errors = readable([{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found])
@@ -168,7 +174,38 @@ class ValueCodec:
         Raises:
             DecodeError: It does not fit the type.
         """
-        return self._load_trusting(data, "kept")
+        token = _is_written.set(True)
+        try:
+            return self._load_trusting(data, "kept")
+        finally:
+            _is_written.reset(token)
+
+    def _as_written(self, value: Any, data: bytes | str) -> Any:
+        """A value that was read of JSON; where its own code has made another one of it, what had been written."""
+        if _is_trusting.get():
+            return value  # it is already
+        missing = self._lost(value, data)
+        if not missing:
+            return value
+        token = _is_trusting.set("written")
+        try:
+            kept = self._trusting.validate_json(data, by_alias=True, by_name=True)
+            return kept if self._lost(kept, data) < missing else value
+        except Exception:  # older than the type: its code may be what reads it
+            return value
+        finally:
+            _is_trusting.reset(token)
+
+    def _lost(self, value: Any, data: bytes | str) -> float:
+        try:
+            written = self.dump(value)
+            return (
+                0
+                if written == (data if isinstance(data, bytes) else data.encode())
+                else lost(json.loads(data), json.loads(written))
+            )
+        except (EncodeError, RecursionError):
+            return math.inf
 
     def _load_trusting(self, data: bytes | str, how: str) -> Any:
         try:
@@ -211,24 +248,28 @@ class ValueCodec:
 
     @functools.cached_property
     def _may_convert(self) -> bool:
-        return may_convert(self._adapter.core_schema)
+        return may_convert(self._core_schema)
+
+    @functools.cached_property
+    def _may_change(self) -> bool:
+        return may_change(self._core_schema)
 
     @functools.cached_property
     def has_rules(self) -> bool:
         """Whether what is read may be another value later, or none: by validators, clocks, defaults that are made."""
-        return has_rules(self._adapter.core_schema)
+        return has_rules(self._core_schema)
 
     def steady(self, value: Any) -> str | None:
         """A value as JSON that comes back as the same one; None where its own code makes another one of it."""
         try:
             data = self.dump(value).decode()
-            return data if self.dump(self.load(data)).decode() == data else None
+            return data if self.dump(self.load_kept(data)).decode() == data else None
         except (EncodeError, DecodeError):
             return None
 
     @functools.cached_property
     def _trusting(self) -> SchemaValidator:
-        schema = trusting(reveal_secrets(self._adapter.core_schema))
+        schema = trusting(reveal_secrets(self._core_schema))
         return tools(Rewriter(self._codec).rewrite(schema))[0]
 
     def load_python(self, value: Any) -> Any:
@@ -357,10 +398,12 @@ _CALLS = re.compile(
 
 
 _is_trusting: ContextVar[str | None] = ContextVar("temporal_graph_is_trusting", default=None)
-"""Whether what is read was valid when it was written, and is `kept` as it was, or has been `changed`.
+"""Whether what is read was valid when it was written, and is `kept` as it was, `written`, or has been `changed`.
 
 It goes for the values inside of others, too.
 """
+_is_written: ContextVar[bool] = ContextVar("temporal_graph_is_written", default=False)
+"""Whether what is read was written by this, and not given by somebody."""
 
 
 def new_errors(errors: Iterable[dict[str, Any]], before: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
