@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
+from functools import cache
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from pydantic_core import core_schema
 
-from ..engine.state import AUTO, Json, Key, Plan
+from ..engine.state import AUTO, MISSING, Json, Key, Plan
 from ..merge import MERGE, Merge
 from .dynamic import BUILTINS
 from .exact import UNSET
@@ -27,6 +31,10 @@ _NAMES = frozenset({"enum", "literal", "bool"})
 """What may be written as a number, and counts nothing."""
 _OWN = frozenset({"function-before", "function-wrap", "json-or-python", "lax-or-strict", "chain"})
 """What may read a value from another form than the schema inside."""
+_AROUND = frozenset({"function-before", "function-wrap", "function-after"})
+"""What may be around a default."""
+_MAKERS = (int, float, complex, Decimal, Fraction, timedelta)
+"""Functions that make the same number each time."""
 _LISTS = frozenset({"list", "deque"})
 _DICTS = frozenset({"dict", "ordered-dict", "frozendict"})
 
@@ -151,16 +159,17 @@ class _Planner:
         if kind == "tuple":
             return self._tuple(schema["items_schema"], schema.get("variadic_item_index"))
         if kind == "named-tuple":  # which is written as a list
-            return Plan(fields={index: self.plan(item["schema"]) for index, item in enumerate(schema["fields"])})
+            return self._places(schema["fields"])
         if kind in ("model-fields", "typed-dict", "dataclass-args"):
             extras, fields = schema.get("extras_schema"), self._fields(schema["fields"])
             each = None if extras is None else self.plan(extras)
+            defaults = self._defaults(_named(schema["fields"]))
             if kind != "model-fields":
-                return Plan(fields=fields, each=each)
-            return Plan(fields={**fields, UNSET: _UNSET}, each=each, optional=(UNSET,))
+                return Plan(fields=fields, each=each, defaults=defaults)
+            return Plan(fields={**fields, UNSET: _UNSET}, each=each, optional=(UNSET,), defaults=defaults)
         if kind == "call":
             arguments: list[Any] = schema["arguments_schema"].get("arguments_schema", [])
-            return Plan(fields={index: self.plan(item["schema"]) for index, item in enumerate(arguments)})
+            return self._places(arguments)
         if kind == "tagged-union":
             return self._chosen(schema["choices"], schema["discriminator"])
         if kind in ("model", "dataclass"):
@@ -200,14 +209,31 @@ class _Planner:
 
         return Plan(tags=tags, choose=choose)
 
+    def _places(self, items: Sequence[Schema]) -> Plan:
+        """The plan of what is written as a list with a place for each."""
+        fields: dict[Key, Plan] = {index: self.plan(item["schema"]) for index, item in enumerate(items)}
+        return Plan(fields=fields, defaults=self._defaults(dict(enumerate(items))))
+
     def _fields(self, fields: Any) -> dict[Key, Plan]:
-        # Those of a dataclass are a list.
-        named: list[tuple[str, Any]] = (
-            list(cast("dict[str, Any]", fields).items())
-            if isinstance(fields, dict)
-            else [(item["name"], item) for item in fields]
-        )
-        return {name: self.plan(item["schema"]) for name, item in named}
+        return {name: self.plan(item["schema"]) for name, item in _named(fields).items()}
+
+    def _defaults(self, fields: Mapping[Any, Schema]) -> dict[Key, Callable[[], Json]]:
+        found = {name: _default_of(item["schema"]) for name, item in fields.items()}
+        return {name: self._written(schema) for name, schema in found.items() if schema is not None}
+
+    def _written(self, schema: Schema) -> Callable[[], Json]:
+        """What writes a default, once it is asked for."""
+
+        @cache
+        def write() -> Json:
+            try:
+                value = schema["default"] if "default" in schema else schema["default_factory"]()
+                _, serializer = tools({"type": "definitions", "schema": schema, "definitions": self._definitions})
+                return json.loads(serializer.to_json(value, warnings=False, by_alias=False))
+            except Exception:  # it is none that can be written: as if there were none
+                return MISSING
+
+        return write
 
     def _reference(self, ref: str, around: Schema | None) -> Plan:
         found = next((item for item in self._definitions if item.get("ref") == ref), None)
@@ -238,6 +264,21 @@ class _Planner:
             return json.loads(serializer.to_json(merged, warnings="error", by_alias=False))
 
         return Plan(kind, merge=merge)
+
+
+def _named(fields: Any) -> dict[str, Schema]:
+    """Fields by their names; those of a dataclass are a list."""
+    return cast("dict[str, Schema]", fields) if isinstance(fields, dict) else {item["name"]: item for item in fields}
+
+
+def _default_of(schema: Schema) -> Schema | None:
+    """The schema with the default of a field, where it always is the same."""
+    while schema.get("type") != "default" and isinstance(schema.get("schema"), dict):
+        if schema["type"] not in _AROUND:
+            return None
+        schema = schema["schema"]
+    is_known = "default" in schema or schema.get("default_factory") in _MAKERS
+    return schema if is_known else None
 
 
 def _along(path: list[Any], value: Json) -> Json:

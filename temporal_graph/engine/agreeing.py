@@ -37,11 +37,19 @@ def _agree(base: Json, one: Json, other: Json, plan: Plan) -> bool:
         return same(one, other) and not _has_counted(base, one, plan)
     was = _parts_before(base, one, plan)
     return list(mine) == list(others) and all(
-        _agree(was.get(key, MISSING), item, others[key], plan.at(key, one)) for key, item in mine.items()
+        _agree(_was(was, key, one, plan), item, others[key], plan.at(key, one)) for key, item in mine.items()
     )
 
 
-def met(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
+def met(
+    base: Json,
+    current: Json,
+    mine: Json,
+    plan: Plan,
+    tells_numbers: Callable[[], bool],
+    *,
+    default: Json = MISSING,
+) -> Json:
     """What becomes of a place where two branches agree.
 
     Args:
@@ -49,9 +57,13 @@ def met(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
         current: What it is now.
         mine: What the later one made of it, which stands where a person has made something else of it.
         plan: The plan of the place.
+        tells_numbers: Whether defaults count; it is asked only where that makes a difference.
+        default: What both began with where it was nothing, if anything says so.
     """
     rule = plan.rule(current, mine)
     if rule is not None:
+        if base is MISSING:
+            return from_nothing(rule, default, current, mine, tells_numbers)
         if same(base, mine):
             return current
         return mine if same(base, current) else rule(began(base, plan), current, mine)
@@ -63,10 +75,51 @@ def met(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
         mine,
         plan,
         {
-            key: met(was.get(key, MISSING), there[key], item, plan.at(key, mine)) if key in there else item
+            key: met(
+                was.get(key, MISSING),
+                there[key],
+                item,
+                plan.at(key, mine),
+                tells_numbers,
+                default=default_at(default, key, mine, plan),
+            )
+            if key in there
+            else item
             for key, item in parts.items()
         },
     )
+
+
+def from_nothing(
+    rule: Callable[[Json, Json, Json], Json],
+    default: Json,
+    current: Json,
+    mine: Json,
+    tells_numbers: Callable[[], bool],
+) -> Json:
+    """Merge by a rule what two branches have made where there was nothing: each began with the default, if any.
+
+    Args:
+        rule: The rule.
+        default: The default; MISSING where there is none.
+        current: What one has made.
+        mine: What the other has.
+        tells_numbers: Whether the default counts; it is asked only where that makes a difference.
+    """
+    if default is MISSING:
+        return rule(None, current, mine)
+    merged = current if same(default, mine) else mine if same(default, current) else rule(default, current, mine)
+    try:
+        if same(rule(None, current, mine), merged):
+            return merged
+    except Exception:  # a rule may not know None, and then only the default will do
+        pass
+    return merged if tells_numbers() else rule(None, current, mine)
+
+
+def default_at(default: Json, key: Any, value: Json, plan: Plan) -> Json:
+    """The default of a part of a value: what the whole has there that is its default, else that of its field."""
+    return _was(_parts_before(default, value, plan), key, value, plan)
 
 
 def began(base: Json, plan: Plan) -> Json:
@@ -85,7 +138,7 @@ def _has_counted(base: Json, value: Json, plan: Plan) -> bool:
         # What has numbers in it, and is written as a text by a function of the user's.
         return isinstance(value, str) and plan.has_numbers() and not same(base, value)
     was = _parts_before(base, value, plan)
-    return any(_has_counted(was.get(key, MISSING), item, plan.at(key, value)) for key, item in parts.items())
+    return any(_has_counted(_was(was, key, value, plan), item, plan.at(key, value)) for key, item in parts.items())
 
 
 def _is_by_part(base: Json, one: Json, other: Json, plan: Plan) -> bool:
@@ -114,6 +167,10 @@ def _parts(value: Json, plan: Plan) -> Mapping[Any, Json] | None:
 
 def _parts_before(base: Json, value: Json, plan: Plan) -> Mapping[Any, Json]:
     return (_parts(base, plan) if is_alike(base, value) else None) or {}
+
+
+def _was(parts: Mapping[Any, Json], key: Any, value: Json, plan: Plan) -> Json:
+    return parts[key] if key in parts else plan.default(key, value)
 
 
 def _whole(value: Json, plan: Plan, parts: Mapping[Any, Json]) -> Json:

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii
 from operator import is_
 from typing import Any, cast
 
-from .agreeing import agree, began, met
+from .agreeing import agree, began, default_at, from_nothing, met
 from .trees import (
     AUTO,
     MISSING,
@@ -514,8 +514,8 @@ def _changed(current: Json, op: Op, plan: Plan, base: Json, tells_numbers: Calla
         if rule is not None:
             return rule(began(base, plan), current, mine)
         if kind == "create":
-            return _unite(current, mine, plan, op[1], tells_numbers)
-        return met(base, current, mine, plan)
+            return _unite(MISSING, current, mine, plan, op[1], tells_numbers)
+        return met(base, current, mine, plan, tells_numbers)
     if kind == "order":
         return _ordered(current, plan, mine)
     if current is MISSING and plan.is_optional:
@@ -588,30 +588,38 @@ def over_edit(base: Json, current: Json, mine: Json, plan: Plan) -> Json:
     return cast("Json", mine)
 
 
-def _unite(current: Json, mine: Json, plan: Plan, path: list[Key], tells_numbers: Callable[[], bool]) -> Json:
-    """Merge what two branches have created at one place."""
+def _unite(
+    default: Json, current: Json, mine: Json, plan: Plan, path: list[Key], tells_numbers: Callable[[], bool]
+) -> Json:
+    """Merge what two branches have created at one place, where the default is what both began with, if there is one."""
     rule = plan.rule(current, mine)
     if rule is not None:
-        return rule(None, current, mine)
+        return from_nothing(rule, default, current, mine, tells_numbers)
     if plan.kind not in ("atomic", "number") and is_alike(current, mine):
         tag = tag_of(current)
         if tag is not None:
-            inside = _unite(current["value"], mine["value"], plan.at("value", mine), [*path, "value"], tells_numbers)
+            within = default_at(default, "value", mine, plan)
+            inside = _unite(
+                within, current["value"], mine["value"], plan.at("value", mine), [*path, "value"], tells_numbers
+            )
             return {**current, "value": inside}
         if isinstance(current, dict):
             members, others = cast("dict[str, Json]", current), cast("dict[str, Json]", mine)
-            return _unite_members(members, others, current, plan, path, tells_numbers)
+            return _unite_members(default, members, others, current, plan, path, tells_numbers)
         if isinstance(current, list):
             items, more = cast("list[Json]", current), cast("list[Json]", mine)
             if plan.kind == "set":
                 return _sorted({**_keys(items), **_keys(more)})
             if plan.kind == "pairs" and is_pairs(items) and is_pairs(more):
-                united = _unite_members(by_key(items), by_key(more), current, plan, path, tells_numbers)
+                united = _unite_members(MISSING, by_key(items), by_key(more), current, plan, path, tells_numbers)
                 return [[json.loads(name), value] for name, value in united.items()]
             if not (plan.is_fixed and tells_numbers()):  # earlier releases made a tuple longer than it may be
-                return [*items, *more]
-    if agree(MISSING, current, mine, plan, tells_numbers):
-        return met(MISSING, current, mine, plan)
+                known = cast("list[Json]", default) if isinstance(default, list) else []
+                size = len(known)
+                is_known = size and same(items[:size], known) and same(more[:size], known) and tells_numbers()
+                return [*items, *more[size if is_known else 0 :]]
+    if agree(default, current, mine, plan, tells_numbers):
+        return met(MISSING, current, mine, plan, tells_numbers, default=default)
     raise _conflict(path, "", None, current, mine, plan, equal=same(current, mine))
 
 
@@ -623,6 +631,7 @@ def _conflict(
 
 
 def _unite_members(
+    default: Json,
     current: Mapping[str, Json],
     mine: Mapping[str, Json],
     whole: Json,
@@ -634,7 +643,8 @@ def _unite_members(
     for key, value in mine.items():
         there = united.get(key, MISSING)
         if there is not MISSING:
-            value = _unite(there, value, plan.at(key, whole), [*path, key], tells_numbers)
+            began_with = default_at(default, key, whole, plan)
+            value = _unite(began_with, there, value, plan.at(key, whole), [*path, key], tells_numbers)
         united[key] = value
     return united
 

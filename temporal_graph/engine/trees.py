@@ -44,6 +44,7 @@ class Plan:
         optional: Keys of sets that are left out while they are empty.
         is_optional: It is such a set.
         takes_none: Whether the function of `custom` takes None.
+        defaults: What tells the defaults of known keys, and of known indices.
     """
 
     kind: Literal["auto", "set", "pairs", "atomic", "number", "text", "custom"] = "auto"
@@ -55,6 +56,7 @@ class Plan:
     optional: tuple[str, ...] = ()
     is_optional: bool = False
     takes_none: bool = True
+    defaults: Mapping[Key, Callable[[], Json]] = field(default_factory=dict[Key, Callable[[], "Json"]])
 
     def at(self, key: Key, inside: Json) -> Plan:
         """The plan of what is under a key or index of a value that has this plan."""
@@ -68,6 +70,13 @@ class Plan:
         if key in self.fields:
             return self.fields[key]
         return self.each or AUTO
+
+    def default(self, key: Key, inside: Json) -> Json:
+        """What is under a key or index of a value as it is made; MISSING where nobody can tell."""
+        if tag_of(inside) is not None:
+            return MISSING
+        default = self.of(inside).defaults.get(key)
+        return MISSING if default is None else default()
 
     def of(self, value: Json) -> Plan:
         """The plan that a value has, of those that this one chooses from."""

@@ -430,6 +430,20 @@ def test_two_branches_that_create_the_same_whole_with_a_number(mine: Any, expect
         assert merged({}, mine, mine, counting(WHOLES)) == expected
 
 
+def test_what_two_branches_made_with_a_default() -> None:
+    item = Plan(fields={"n": counting(Plan()), "s": Plan("custom", merge=SUM.merge)}, defaults={})
+    item.defaults = {"n": lambda: 5, "s": lambda: 5}
+    plan, base = Plan(each=item), {"x": {"n": 5, "s": 5}}
+    one, other = {"x": {"n": 6, "s": 7}}, {"x": {"n": 5, "s": 8}}
+    for began in ({}, {"x": None}, base):
+        assert merged(began, one, other, plan) == {"x": {"n": 6, "s": 10}}
+        assert merged(began, base, base, plan) == base
+    earlier = Writes(lambda: False)  # as in runs that began with an earlier release
+    ops = diff({}, one, plan)
+    earlier.note("first", ops)
+    assert apply(one, ops, plan, base={}, writes=earlier) == {"x": {"n": 12, "s": 14}}
+
+
 def test_two_branches_that_create_a_tuple_without_numbers() -> None:
     assert merged({}, {"pair": ["a", "b"]}, {"pair": ["a", "b"]}, WHOLES) == {"pair": ["a", "b"]}
     with pytest.raises(Conflict):

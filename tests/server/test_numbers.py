@@ -12,6 +12,7 @@ import pytest
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    Field,
     Json,
     PlainSerializer,
     RootModel,
@@ -351,6 +352,77 @@ async def test_many_branches_that_make_an_object_around_a_number() -> None:
 
     stop = await TemporalGraph(squares("numbers_deep", Deep, edit), numbers=Merge.sum).local().proceed(state=Deep())
     assert stop.state == Deep(Inner(count=5, cost=Decimal("0.00")))
+
+
+class Started(BaseModel):
+    """One whose numbers do not begin at 0."""
+
+    left: int = 100
+    price: Annotated[Decimal, Merge.sum] = Decimal("0.50")
+    least: Annotated[int | None, Merge.sum] = None
+    named: Named = Named(7, "a")
+    inner: Inner = Inner(count=3)
+    other: Inner = Field(default_factory=Inner)
+    made: float = Field(default_factory=lambda: 0.5)
+    zero: Decimal = Field(default_factory=Decimal)
+    names: list[str] = ["first"]
+
+
+@dataclass
+class Starting:
+    maybe: Started | None = None
+    by_name: dict[str, Started] = field(default_factory=dict[str, Started])
+    untyped: dict[Any, Any] = field(default_factory=dict[Any, Any])
+
+
+STARTS = {
+    "set where there was None": ("maybe = state.maybe or Started()", lambda state: state.maybe),
+    "in a dict": ("by_name.setdefault('a', Started())", lambda state: state.by_name["a"]),
+    "untyped": ("untyped.setdefault(1, Started())", lambda state: state.untyped[1]),
+}
+
+
+@pytest.mark.parametrize(("make", "found"), STARTS.values(), ids=STARTS)
+async def test_many_branches_that_make_an_object_with_defaults(make: str, found: Any) -> None:
+    def edit(state: Starting) -> None:
+        exec(f"state.{make}", {"state": state, "Started": Started})
+        it = found(state)
+        it.left -= 1
+        it.price += 1
+        it.inner.count += 1
+        it.other.count += 1
+        it.zero += 1
+        it.named = it.named._replace(count=it.named.count + 1)
+        it.made = 0.0
+
+    graph = squares("numbers_started", Starting, edit)
+    stop = await TemporalGraph(graph, numbers=Merge.sum).local().proceed(state=Starting())
+    assert found(stop.state) == Started(
+        left=95,
+        price=Decimal("5.50"),
+        inner=Inner(count=8),
+        other=Inner(count=5),
+        zero=Decimal(5),
+        named=Named(12, "a"),
+        made=0.0,
+    )
+
+
+@dataclass
+class Plainly:
+    maybe: Inner | None = None
+    by_name: dict[str, Inner] = field(default_factory=dict[str, Inner])
+    untyped: dict[Any, Any] = field(default_factory=dict[Any, Any])
+
+
+async def test_what_is_as_it_began_has_not_been_counted() -> None:
+    def keep(state: Plainly) -> None:
+        state.maybe = state.maybe or Inner()
+        state.by_name.setdefault("a", Inner())
+        state.untyped.setdefault(1, Inner())
+
+    stop = await TemporalGraph(squares("numbers_kept", Plainly, keep)).local().proceed(state=Plainly())
+    assert stop.state == Plainly(Inner(), {"a": Inner()}, {1: Inner()})
 
 
 async def test_a_field_with_a_rule_of_its_own() -> None:
