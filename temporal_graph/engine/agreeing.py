@@ -10,9 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from .trees import MISSING, Json, Key, Plan, by_key, is_alike, is_pairs, same, tag_of
+from .trees import MISSING, Json, Key, Plan, by_key, is_alike, is_pairs, same, tag_of, text_of
 
 _write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+MOST = 100
+"""Places that items are taken to have moved by, at the most."""
 
 
 def agree(base: Json, one: Json, other: Json, plan: Plan, tells_numbers: Callable[[], bool]) -> bool:
@@ -147,7 +150,52 @@ def _is_by_part(base: Json, one: Json, other: Json, plan: Plan) -> bool:
         return False
     if not isinstance(one, list) or plan.is_fixed or (plan.kind == "pairs" and is_pairs(one)):
         return True
-    return isinstance(base, list) and len(cast("list[Json]", base)) == len(cast("list[Json]", one)) == len(other)
+    is_as_long = isinstance(base, list) and len(cast("list[Json]", base)) == len(cast("list[Json]", one)) == len(other)
+    return is_as_long and not has_moved(base, one) and not has_moved(base, other)
+
+
+def is_by_place(base: Json, one: Json, other: Json, plan: Plan, *, is_merged: bool) -> bool:
+    """Whether two changes of items of a list, or of what is in them, are those of the same items.
+
+    They are not where items have moved, nor in a deque that is full: who appends to it moves all of them.
+
+    Args:
+        base: What is around the items, before.
+        one: What one has made of it.
+        other: What the other has.
+        plan: Its plan.
+        is_merged: Whether anything else has become of them than one has made.
+    """
+    if tag_of(base) == "deque" and is_alike(base, one) and is_alike(base, other):
+        was, mine, others = (value["value"] for value in (base, one, other))
+        if not isinstance(was, dict) or len(cast("list[Json]", was["items"])) < cast("int", was["maxlen"]):
+            return True
+        return same(mine, others) and not _has_counted(was, mine, plan.at("value", one))
+    if not is_merged or not isinstance(base, list) or plan.is_fixed or plan.kind == "pairs":
+        return True
+    return not has_moved(base, one) and not has_moved(base, other)
+
+
+def has_moved(base: Json, new: Json) -> bool:
+    """Whether items of a list have moved: in another order, or most of those that changed have made place for others.
+
+    A number that counts stays at its place.
+    """
+    if not isinstance(base, list) or not isinstance(new, list) or base is new:
+        return False
+    before, after = cast("list[Json]", base), cast("list[Json]", new)
+    changed = [index for index, (old, item) in enumerate(zip(before, after, strict=False)) if not same(old, item)]
+    if len(before) != len(after) or not changed:
+        return False
+    old, now = ([text_of(items[index]) for index in changed] for items in (before, after))
+    if sorted(old) == sorted(now):
+        return True
+    start, end = changed[0], changed[-1] + 1
+    old, now = ([text_of(item) for item in items[start:end]] for items in (before, after))
+    size = len(old)
+    return any(
+        old[by:] == now[: size - by] or old[: size - by] == now[by:] for by in range(1, min(size // 2, MOST) + 1)
+    )
 
 
 def _parts(value: Json, plan: Plan) -> Mapping[Any, Json] | None:

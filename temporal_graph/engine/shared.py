@@ -211,7 +211,7 @@ def _describe(node_id: str, conflict: Conflict) -> Failure:
         if conflict.is_whole:
             what = "numbers in"
             cure = (
-                "TemporalGraph(..., numbers=Merge.sum) adds up the numbers of what keeps its type and its length; "
+                "TemporalGraph(..., numbers=Merge.sum) adds up the numbers of what keeps its type, length and order; "
                 "Annotated[..., Merge.last] on the field takes one for both, Merge(function) makes one of both."
             )
         message = (

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii
 from operator import is_
 from typing import Any, cast
 
-from .agreeing import agree, began, default_at, from_nothing, met
+from .agreeing import agree, began, default_at, from_nothing, is_by_place, met
 from .trees import (
     AUTO,
     MISSING,
@@ -313,6 +313,7 @@ def apply(
     before = current if base is MISSING else base
     root = _Opened([current], [before], (None, None), Plan(each=plan), writes)
     are_as_told = True
+    places = _Places(current, before, ops, plan, writes)
     for op in ops:
         if op[0] not in KINDS or not isinstance(op[1], list):
             raise ValueError(f"{op!r} is no change of a state.")
@@ -334,10 +335,50 @@ def apply(
         around.close(key)
         there, was = around.there(key), around.was(key)
         are_as_told &= op[0] == "append" or (op[0] != "order" and not is_contested and was is there)
-        around.put(key, _changed(there, op, place, was, writes.tells_numbers if is_contested else None))
+        made = _changed(there, op, place, was, writes.tells_numbers if is_contested else None)
+        if is_contested and op[0] == "set":
+            places.check(path, is_merged=not (same(there, made) and same(op[2], made)))
+        around.put(key, made)
     root.write()
     writes.are_as_told = are_as_told
     return root.container[0]
+
+
+class _Places:
+    """Tells whether the items of lists that two branches changed are the same ones."""
+
+    def __init__(self, current: Json, base: Json, ops: list[Op], plan: Plan, writes: Writes) -> None:
+        self._current = current
+        self._base = base
+        self._ops = ops
+        self._plan = plan
+        self._writes = writes
+        self._checked: set[tuple[Path, bool]] = set()
+        self._mine: Json = MISSING
+
+    def check(self, path: list[Key], *, is_merged: bool) -> None:
+        """Look at what is around a place that both changed.
+
+        Args:
+            path: The place.
+            is_merged: Whether something else has become of it than both have made.
+
+        Raises:
+            Conflict: Items of a list around it are others than they were.
+        """
+        if not any(isinstance(key, int) for key in path[1:]):
+            return
+        if self._mine is MISSING:
+            self._mine = apply(self._base, self._ops, self._plan, writes=Writes())
+        plan, base, current, mine = self._plan, self._base, self._current, self._mine
+        for depth, key in enumerate(path[1:], 1):
+            known = (tuple(path[1:depth]), is_merged)
+            is_good = known in self._checked or is_by_place(base, mine, current, plan, is_merged=is_merged)
+            self._checked.add(known)
+            if not is_good and self._writes.tells_numbers():
+                raise _conflict(path[1:depth], "", base, current, mine, plan, equal=same(current, mine))
+            base, current = child_of(base, plan, key), child_of(current, plan, key)
+            plan, mine = plan.at(key, mine), child_of(mine, plan, key)
 
 
 class _Opened:

@@ -444,6 +444,63 @@ def test_what_two_branches_made_with_a_default() -> None:
     assert apply(one, ops, plan, base={}, writes=earlier) == {"x": {"n": 12, "s": 14}}
 
 
+@pytest.mark.parametrize(
+    ("base", "one", "other"),
+    [
+        pytest.param([3, 1, 2], [1, 2, 3], [1, 2, 3], id="sorted"),
+        pytest.param([3, 1, 2, 9], [1, 2, 3, 9], [4, 1, 2, 9], id="sorted, and counted"),
+        pytest.param([1, 5, 9], [5, 9, 1], [9, 1, 5], id="turned round"),
+        pytest.param([1, 2, 3, 4], [2, 3, 4, 7], [2, 3, 4, 9], id="the first has made place for a last"),
+        pytest.param([1, 2, 3, 4], [9, 1, 2, 3], [9, 1, 2, 3], id="the last has made place for a first"),
+        pytest.param([1, 2, 3, 4], [1, 3, 4, 9], [1, 3, 4, 9], id="one in the middle has gone"),
+        pytest.param([{"n": 1}, {"n": 2}], [{"n": 2}, {"n": 1}], [{"n": 2}, {"n": 1}], id="objects"),
+        pytest.param(tagged("tuple", [3, 1]), tagged("tuple", [1, 3]), tagged("tuple", [1, 3]), id="a tuple"),
+    ],
+)
+def test_numbers_that_have_moved_are_not_counted(base: Any, one: Any, other: Any) -> None:
+    base, one, other = {"x": base}, {"x": one}, {"x": other}
+    for first, second in ((one, other), (other, one)):
+        with pytest.raises(Conflict) as caught:
+            merged(base, first, second, counting(WHOLES))
+        assert (caught.value.path[0], caught.value.is_number) == ("x", same(one, other))
+        earlier = Writes(lambda: False)  # as in runs that began with an earlier release
+        ops = diff(base, first, counting(WHOLES))
+        earlier.note("first", ops)
+        apply(first, diff(base, second, counting(WHOLES)), counting(WHOLES), base=base, writes=earlier)
+
+
+@pytest.mark.parametrize(
+    ("base", "one", "other", "expected"),
+    [
+        ([0, 0, 0, 0], [0, 0, 1, 1], [0, 1, 1, 0], [0, 1, 2, 1]),
+        ([4, 2, 7], [5, 3, 8], [5, 3, 8], [6, 4, 9]),
+        ([1, 2, 3], [1, 2, 4], [2, 2, 3], [2, 2, 4]),
+        (["b", "a"], ["a", "b"], ["a", "b"], ["a", "b"]),
+    ],
+)
+def test_numbers_in_a_list_that_stay_where_they_are(base: Any, one: Any, other: Any, expected: Any) -> None:
+    assert merged({"x": base}, {"x": one}, {"x": other}, COUNTING) == {"x": expected}
+
+
+def test_two_branches_that_append_to_a_deque_that_is_full() -> None:
+    def full(items: Any, most: int = 3) -> Any:
+        return {"x": tagged("deque", {"maxlen": most, "items": list(items)})}
+
+    for base, one, other in (("aab", "abb", "aba"), ("abc", "bcd", "bce"), ("aaa", "aab", "aac")):
+        for first, second in ((one, other), (other, one)):
+            with pytest.raises(Conflict) as caught:
+                merged(full(base), full(first), full(second))
+            assert caught.value.path[0] == "x"
+        assert merged(full(base), full(one), full(one)) == full(one)
+    plan = Plan(tags={"deque": Plan(each=WHOLES)})
+    for summing in (plan, counting(plan)):
+        for one, other in (([2, 3, 9], [2, 3, 7]), ([1, 2, 4], [1, 2, 4])):
+            with pytest.raises(Conflict):
+                merged(full([1, 2, 3]), full(one), full(other), Plan(each=summing))
+    summed = merged(full([1, 2], 3), full([2, 2], 3), full([2, 2], 3), Plan(each=counting(plan)))
+    assert summed == full([3, 2], 3), "it is not full"
+
+
 def test_two_branches_that_create_a_tuple_without_numbers() -> None:
     assert merged({}, {"pair": ["a", "b"]}, {"pair": ["a", "b"]}, WHOLES) == {"pair": ["a", "b"]}
     with pytest.raises(Conflict):
