@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from .trees import MISSING, Json, Key, Plan, by_key, is_alike, is_pairs, same, tag_of, text_of
+from .trees import MISSING, Json, Key, Plan, by_key, child_of, is_alike, is_pairs, same, tag_of, text_of
 
 _write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -168,7 +168,8 @@ def is_by_place(base: Json, one: Json, other: Json, plan: Plan, *, is_merged: bo
     """
     if tag_of(base) == "deque" and is_alike(base, one) and is_alike(base, other):
         was, mine, others = (value["value"] for value in (base, one, other))
-        if not isinstance(was, dict) or len(cast("list[Json]", was["items"])) < cast("int", was["maxlen"]):
+        items, most = (child_of(was, plan, key) for key in ("items", "maxlen"))
+        if not isinstance(items, list) or len(cast("list[Json]", items)) != most:
             return True
         return same(mine, others) and not _has_counted(was, mine, plan.at("value", one))
     if not is_merged or not isinstance(base, list) or plan.is_fixed or plan.kind == "pairs":

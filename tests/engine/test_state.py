@@ -499,6 +499,12 @@ def test_two_branches_that_append_to_a_deque_that_is_full() -> None:
                 merged(full([1, 2, 3]), full(one), full(other), Plan(each=summing))
     summed = merged(full([1, 2], 3), full([2, 2], 3), full([2, 2], 3), Plan(each=counting(plan)))
     assert summed == full([3, 2], 3), "it is not full"
+    for base in ({"n": [1]}, [[1]], {"items": {"n": 1}, "maxlen": 1}):  # another class of that name
+        assert merged(*({"x": tagged("deque", value)} for value in (base, base, base))) == {"x": tagged("deque", base)}
+    one, other = ({"x": tagged("deque", {"n": ["a", *more]})} for more in ("b", "c"))
+    assert merged({"x": tagged("deque", {"n": ["0", "0"]})}, one, one) == one
+    with pytest.raises(Conflict):
+        merged({"x": tagged("deque", {"n": ["0", "0"]})}, one, other)
 
 
 def test_two_branches_that_create_a_tuple_without_numbers() -> None:
