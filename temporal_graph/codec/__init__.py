@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
-from .values import Codec, ValueCodec, new_errors, shown
+from .trusting import Refusal, of_any_rule
+from .values import Codec, ValueCodec, shown
 
-__all__ = ["Codec", "DecodeError", "EncodeError", "UnsupportedTypeError", "ValueCodec", "new_errors", "shown"]
+__all__ = [
+    "Codec",
+    "DecodeError",
+    "EncodeError",
+    "Refusal",
+    "UnsupportedTypeError",
+    "ValueCodec",
+    "of_any_rule",
+    "shown",
+]

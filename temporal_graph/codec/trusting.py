@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any, cast
 
-from pydantic_core import core_schema
+from pydantic_core import PydanticOmit, PydanticUseDefault, SchemaValidator, ValidationError, core_schema
 
-from ..engine.raised import is_the_runtimes
+from ..engine.raised import is_the_runtimes, message_of, type_of
 from .schema import BY_NAME, CLASS, NOT_SCHEMAS, Schema
 from .written import Written
+
+Refusal = tuple[int | None, str, str, Any]
+"""What a rule has against a value: which rule, None for any; the kind of error, its text, and the value.
+
+Of a value that has others in it, such as a model, only that it is one is known: None.
+"""
+
+
+def of_any_rule(refusals: Iterable[Refusal]) -> frozenset[Refusal]:
+    """Refusals, to be compared with those that another type's rules have."""
+    return frozenset((None, *refusal[1:]) for refusal in refusals)
+
+
+@dataclass(slots=True)
+class Trust:
+    """How a value is read whose rules may refuse it by now.
+
+    Attributes:
+        known: The refusals that are not heard; None for all.
+        found: Those that were not heard.
+        is_kept: Whether it is as it was when it was written.
+    """
+
+    known: frozenset[Refusal] | None = None
+    found: set[Refusal] = field(default_factory=set[Refusal])
+    is_kept: bool = False
+
+    def is_heard(self, refusal: Refusal) -> bool:
+        """Whether a refusal counts."""
+        if self.known is not None and refusal not in self.known and (None, *refusal[1:]) not in self.known:
+            return True
+        self.found.add(refusal)
+        return False
+
+
+trust: ContextVar[Trust | None] = ContextVar("temporal_graph_trust", default=None)
+"""How what is read now is read; it goes for the values inside of others, too."""
 
 _FUNCTIONS = ("function-after", "function-before", "function-wrap")
 _CLASSES = ("model", "dataclass")
@@ -17,7 +58,7 @@ _CLOCKS = ("now_op", "now_utc_offset")
 
 
 def trusting(schema: Any, *, is_written: bool = False) -> Any:
-    """A copy of a core schema whose validators may neither refuse nor change, and whose dates may have passed.
+    """A copy of a core schema whose validators, also those of dates, neither refuse nor change; see `Trust`.
 
     What has validators and a writer of its own may need them to be read: see `may_convert`.
 
@@ -34,8 +75,8 @@ def trusting(schema: Any, *, is_written: bool = False) -> Any:
     kind = old.get("type")
     is_written = is_written or "serialization" in old
     new: Schema = {key: _member(key, value, is_written) for key, value in old.items()}
-    if kind in ("date", "datetime"):
-        new = {key: value for key, value in new.items() if key not in _CLOCKS}
+    if kind in ("date", "datetime") and "now_op" in new:
+        return _by_clock(new)
     if kind == "str":
         new = {key: value for key, value in new.items() if key not in _TRANSFORMS}
     function: Any = new.get("function")
@@ -43,8 +84,8 @@ def trusting(schema: Any, *, is_written: bool = False) -> Any:
         return _after_init(new, str(kind)) if kind in _CLASSES and new.get("post_init") else new
     function = cast("Schema", function)
     if kind in _FUNCTIONS:
-        made = _heard if is_written else _kept
-        new["function"] = {**function, "function": made[kind](function["function"])}
+        made = _heard[kind](function["function"])
+        new["function"] = {**function, "function": made if is_written else _kept(kind, function["function"], made)}
     if kind == "function-plain":
         return _or_as_written(new)
     return new
@@ -146,14 +187,26 @@ def _member(key: str, value: Any, is_written: bool) -> Any:
     return trusting(value, is_written=is_written)
 
 
+def _by_clock(schema: Schema) -> Schema:
+    """A date that must be in the past, or in the future."""
+    inside = {key: value for key, value in schema.items() if key not in (*_CLOCKS, "ref", "serialization")}
+    rule: Any = {key: schema[key] for key in ("type", *_CLOCKS) if key in schema}
+    check = _after(SchemaValidator(rule).validate_python)
+    new: Any = core_schema.no_info_after_validator_function(check, cast("Any", inside))
+    return {**new, **{key: schema[key] for key in ("ref", "serialization") if key in schema}}
+
+
 def _after_init(schema: Schema, kind: str) -> Any:
     """A class whose `__post_init__`, or `model_post_init`, may not refuse either."""
     inside = {key: value for key, value in schema.items() if key not in ("post_init", "ref", "serialization")}
 
+    def init(value: Any) -> None:
+        value.__post_init__() if kind == "dataclass" else value.model_post_init(None)
+
     def finish(value: Any) -> Any:
         written = Written(value)
-        _unheard(value.__post_init__) if kind == "dataclass" else _unheard(value.model_post_init, None)
-        return written.kept_in(value)
+        _unheard(init, value)
+        return value if _is_judged() else written.kept_in(value)
 
     marks: Schema = {**(schema.get("metadata") or {}), CLASS: schema["cls"]}  # it is known by the same name as before
     new: Any = core_schema.no_info_after_validator_function(finish, cast("Any", inside), metadata=marks)
@@ -222,7 +275,7 @@ def _around_kept(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _SCALARS = frozenset({int, float, str, bool})
-_kept: dict[Any, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+_keeping: dict[Any, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
     "function-after": _after_kept,
     "function-before": _before_kept,
     "function-wrap": _around_kept,
@@ -234,11 +287,39 @@ _heard: dict[Any, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
 }
 
 
-def _unheard(function: Callable[..., Any], *args: Any) -> tuple[Any] | None:
-    """What a function makes, in a tuple; None where it raises."""
+def _kept(kind: Any, function: Callable[..., Any], heard: Callable[..., Any]) -> Callable[..., Any]:
+    keeping = _keeping[kind](function)
+
+    def check(*args: Any) -> Any:
+        return heard(*args) if _is_judged() else keeping(*args)
+
+    return check
+
+
+def _is_judged() -> bool:
+    """Whether what is read has something new in it."""
+    trusted = trust.get()
+    return trusted is not None and trusted.known is not None
+
+
+def _unheard(function: Callable[..., Any], value: Any, *args: Any) -> tuple[Any] | None:
+    """What a function makes of a value, in a tuple; None where it refuses it, and is not heard."""
     try:
-        return (function(*args),)
+        return (function(value, *args),)
+    except (PydanticOmit, PydanticUseDefault):
+        raise
     except BaseException as error:
-        if is_the_runtimes(error):
+        trusted = trust.get()
+        if is_the_runtimes(error) or (trusted is not None and trusted.is_heard(_refusal(function, value, error))):
             raise
         return None
+
+
+def _refusal(function: Callable[..., Any], value: Any, error: BaseException) -> Refusal:
+    said = message_of(error)
+    if isinstance(error, ValidationError):
+        said = "; ".join(found["msg"] for found in error.errors(include_url=False, include_input=False))
+    return id(function), type_of(error), said, value if isinstance(value, _ATOMS) else None
+
+
+_ATOMS = (str, bytes, int, float, Decimal, date, time, timedelta)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
@@ -12,6 +13,7 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Callable,
     Generator,
     Iterable,
     Iterator,
@@ -33,7 +35,7 @@ from .late import with_late_fields
 from .names import unique_name
 from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
 from .text import compact
-from .trusting import has_rules, may_change, may_convert, trusting
+from .trusting import Refusal, Trust, has_rules, may_change, may_convert, trust, trusting
 from .written import lost
 
 _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
@@ -125,12 +127,23 @@ class ValueCodec:
             raise EncodeError(f"{shown(value)} is not what is declared, {self.name}: {listed(wrong)}")
         return data
 
-    def wrong(self, data: str) -> list[dict[str, Any]]:
-        """What is wrong with JSON, by field."""
+    def wrong(self, data: bytes | str, known: Callable[[], Iterable[Refusal]] = tuple) -> list[dict[str, Any]]:
+        """What is wrong with JSON, by field.
+
+        Args:
+            data: It.
+            known: What its rules have against it already; looked at only where something is wrong.
+        """
         try:
             self.load(data)
         except DecodeError as error:
-            return error.errors
+            refusals = frozenset(known())
+            if not refusals:
+                return error.errors
+            try:
+                self._load_trusting(data, Trust(refusals))
+            except DecodeError as new:
+                return new.errors
         return []
 
     def load(self, data: bytes | str) -> Any:
@@ -139,13 +152,14 @@ class ValueCodec:
         Raises:
             DecodeError: It does not fit the type.
         """
-        validator = self._trusting if _is_trusting.get() else self._validator
+        trusted = trust.get()
+        validator = self._validator if trusted is None else self._trusting
         try:
-            quick = None if _is_trusting.get() else self._quick_validator
+            quick = self._quick_validator if trusted is None else None
             if quick is not None and not is_marked(data):
                 validator = quick
             value = validator.validate_json(data, by_alias=True, by_name=True)
-            if _is_trusting.get() == "kept" and self._may_convert:
+            if trusted is not None and trusted.is_kept and self._may_convert:
                 self._check_written(value, data)
             return self._as_written(value, data) if _is_written.get() and self._may_change else value
         except ValidationError as error:
@@ -176,25 +190,30 @@ class ValueCodec:
         """
         token = _is_written.set(True)
         try:
-            return self._load_trusting(data, "kept")
+            return self.load(data)
+        except DecodeError as error:
+            try:
+                return self._load_trusting(data, Trust(is_kept=True))
+            except DecodeError:
+                raise error from None
         finally:
             _is_written.reset(token)
 
     def _as_written(self, value: Any, data: bytes | str) -> Any:
         """A value that was read of JSON; where its own code has made another one of it, what had been written."""
-        if _is_trusting.get():
+        if trust.get() is not None:
             return value  # it is already
         missing = self._lost(value, data)
         if not missing:
             return value
-        token = _is_trusting.set("written")
+        token = trust.set(Trust())
         try:
             kept = self._trusting.validate_json(data, by_alias=True, by_name=True)
             return kept if self._lost(kept, data) < missing else value
         except Exception:  # older than the type: its code may be what reads it
             return value
         finally:
-            _is_trusting.reset(token)
+            trust.reset(token)
 
     def _lost(self, value: Any, data: bytes | str) -> float:
         try:
@@ -207,17 +226,20 @@ class ValueCodec:
         except (EncodeError, RecursionError):
             return math.inf
 
-    def _load_trusting(self, data: bytes | str, how: str) -> Any:
+    def refusals(self, data: bytes | str) -> frozenset[Refusal]:
+        """What its rules have by now against JSON that was valid when it was written."""
+        trusted = Trust()
+        if self.wrong(data):
+            with contextlib.suppress(DecodeError):
+                self._load_trusting(data, trusted)
+        return frozenset(trusted.found)
+
+    def _load_trusting(self, data: bytes | str, trusted: Trust) -> Any:
+        token = trust.set(trusted)
         try:
             return self.load(data)
-        except DecodeError as error:
-            token = _is_trusting.set(how)
-            try:
-                return self.load(data)
-            except DecodeError:
-                raise error from None
-            finally:
-                _is_trusting.reset(token)
+        finally:
+            trust.reset(token)
 
     def load_changed(self, data: str, before: str) -> Any:
         """From JSON in which somebody has changed something: what was wrong before is not theirs.
@@ -227,11 +249,11 @@ class ValueCodec:
         """
         try:
             return self.load(data)
-        except DecodeError as error:
-            if new_errors(error.errors, self.wrong(before)):
+        except DecodeError:
+            known = self.refusals(before)
+            if not known:
                 raise
-            self.load_kept(before)
-            return self._load_trusting(data, "changed")
+        return self._load_trusting(data, Trust(known))
 
     def _check_written(self, value: Any, data: bytes | str) -> None:
         """Look whether what was read without hearing its validators is what had been written.
@@ -397,19 +419,8 @@ _CALLS = re.compile(
 )
 
 
-_is_trusting: ContextVar[str | None] = ContextVar("temporal_graph_is_trusting", default=None)
-"""Whether what is read was valid when it was written, and is `kept` as it was, `written`, or has been `changed`.
-
-It goes for the values inside of others, too.
-"""
 _is_written: ContextVar[bool] = ContextVar("temporal_graph_is_written", default=False)
 """Whether what is read was written by this, and not given by somebody."""
-
-
-def new_errors(errors: Iterable[dict[str, Any]], before: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is wrong with a value, and was not with what it was made of."""
-    known = [(error["type"], error["msg"]) for error in before]
-    return [error for error in errors if (error["type"], error["msg"]) not in known]
 
 
 def error_text(error: BaseException) -> str:

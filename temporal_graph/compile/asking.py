@@ -17,7 +17,7 @@ from datetime import datetime
 from types import CodeType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ..codec import Codec, DecodeError, ValueCodec
+from ..codec import Codec, DecodeError, Refusal, ValueCodec, of_any_rule
 from ..codec.answers import schema_validator
 from ..codec.text import compact
 from ..engine.events import OWN, Position, is_the_runtimes
@@ -191,12 +191,22 @@ class NodeAsker:
             InterruptError: It has not.
         """
         left = self._left()
+        waiting = [work for _, work in self._expected if _is_new(work)]
+        held = [task for task in asyncio.all_tasks() if _has_any(task, waiting)] if waiting else []
+        left += [called for called, work in self._expected if any(task.get_coro() is work for task in held)]
         # In the workflow it may have ended so before that was looked at.
         if left and not (self.is_right and self.is_right(f"await {left[0]}", self._message.task_id, False)):
+            for task in held:
+                task.cancel()
             raise InterruptError(
                 f"{left[0]}(...) was called without await, so that nothing has come of it: it is "
                 f"`await {left[0]}(...)`, or a task that the node waits for."
             )
+
+    async def let_begin(self) -> None:
+        """Let tasks that the node has just started come as far as their question, which nobody would see later."""
+        if self._hooks.ask is None:
+            await asyncio.sleep(0)
 
     def _left(self) -> list[str]:
         """What nobody has awaited, nor will: it is closed, or Python would warn of it."""
@@ -295,9 +305,9 @@ class NodeAsker:
         self._was_right.append((codec, text))
         return value
 
-    def wrong_by_now(self) -> list[dict[str, Any]]:
-        """What is wrong by now with the answers that it was given before, and with what it has done before."""
-        return [error for codec, text in self._was_right for error in codec.wrong(text)]
+    def wrong_by_now(self) -> frozenset[Refusal]:
+        """What rules have by now against the answers that it was given before, and what it has done before."""
+        return of_any_rule(refusal for codec, text in self._was_right for refusal in codec.refusals(text))
 
     def _judged(self, codec: ValueCodec, text: str) -> Any:
         judge, refused = self._hooks.judge, None
@@ -554,6 +564,10 @@ def _expect_to_end() -> None:
 
 def _is_new(work: Coroutine[Any, Any, Any]) -> bool:
     return inspect.getcoroutinestate(work) == inspect.CORO_CREATED
+
+
+def _has_any(task: asyncio.Task[Any], works: list[Coroutine[Any, Any, Any]]) -> bool:
+    return not task.cancelling() and any(task.get_coro() is work for work in works)
 
 
 def _has_failed(kept: Json) -> bool:

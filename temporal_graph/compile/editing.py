@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from ..codec import DecodeError, EncodeError, ValueCodec, new_errors, shown
-from ..codec.exact import is_tagged, setting, untagged
+from ..codec import DecodeError, EncodeError, Refusal, ValueCodec, shown
+from ..codec.exact import UNSET, is_tagged, setting, untagged
 from ..codec.text import compact
 from ..engine.events import listed
 from ..engine.state import Json, same
@@ -43,7 +43,7 @@ def edited(codec: ValueCodec | None, state: Json, update: Json) -> tuple[Json, l
     inside = untagged(after)
     unknown = [name for name in fields if name not in inside]
     if unknown:
-        known = ", ".join(repr(name) for name in inside)
+        known = ", ".join(repr(name) for name in inside if name != UNSET)
         return None, [_wrong([name], f"the state has no such field; its fields: {known}") for name in unknown]
     return _keeping(before, after), []
 
@@ -82,7 +82,7 @@ def check_state(
     codec: ValueCodec,
     data: str,
     before: str,
-    known: Callable[[], list[dict[str, Any]]] = list,
+    known: Callable[[], Iterable[Refusal]] = tuple,
     is_right: IsRight | None = None,
 ) -> None:
     """Look whether a state that code of the graph has changed can be read.
@@ -91,15 +91,13 @@ def check_state(
         codec: The type of the state.
         data: The state.
         before: The one that the code has got.
-        known: What was wrong already with what else it has got.
+        known: What rules have by now against what else it has got.
         is_right: See `still_wrong`.
 
     Raises:
         EncodeError: It breaks a rule that it did not break before.
     """
-    wrong = codec.wrong(data)
-    if wrong:
-        wrong = new_errors(wrong, [*codec.wrong(before), *known()])
+    wrong = codec.wrong(data, lambda: (*codec.refusals(before), *known()))
     wrong = still_wrong(codec, data, wrong, is_right)
     if wrong:
         said = "; ".join(f"{listed([error])}{_it_is(data, error['loc'])}" for error in wrong)

@@ -16,7 +16,7 @@ from pydantic_graph.decision import Decision, DecisionBranch
 from pydantic_graph.join import Join
 from pydantic_graph.util import unpack_type_expression
 
-from ..codec import Codec, DecodeError, EncodeError, ValueCodec, new_errors, shown
+from ..codec import Codec, DecodeError, EncodeError, Refusal, ValueCodec, of_any_rule, shown
 from ..codec.answers import answer_errors
 from ..codec.exact import UNSET, setting
 from ..codec.text import compact, elements
@@ -173,15 +173,18 @@ class CompiledFunctions:
             EncodeError: It is not.
         """
         data = codec.dump(made).decode()
-        wrong = codec.wrong(data)
-        if wrong and isinstance(source, Live):
-            writer = source.codec
-            wrong = [] if writer is None else new_errors(wrong, writer.wrong(writer.dump(source.value).decode()))
-        elif wrong:
-            wrong = new_errors(wrong, self._codec.named(source.type).wrong(source.data))
+        is_unknown = isinstance(source, Live) and source.codec is None
+        wrong = [] if is_unknown else codec.wrong(data, lambda: self._refusals(source))
         wrong = still_wrong(codec, data, wrong, self._is_right)
         if wrong:
             raise EncodeError(f"{shown(made)} is not what is declared, {codec.name}: {listed(wrong)}")
+
+    def _refusals(self, source: Value) -> frozenset[Refusal]:
+        """What rules have by now against a value."""
+        if isinstance(source, Encoded):
+            return of_any_rule(self._codec.named(source.type or "").refusals(source.data))
+        assert source.codec is not None
+        return of_any_rule(source.codec.refusals(source.codec.dump(source.value)))
 
     def choose(self, decision_id: str, value: Value) -> int:
         """See `Functions.choose`."""

@@ -16,7 +16,7 @@ from typing import Any, cast, get_origin
 from pydantic_graph import BaseNode, End, JoinNode, StepContext, StepNode
 from pydantic_graph.step import NodeStep, Step
 
-from ..codec import Codec, DecodeError, EncodeError, ValueCodec, new_errors, shown
+from ..codec import Codec, DecodeError, EncodeError, Refusal, ValueCodec, of_any_rule, shown
 from ..codec.text import compact
 from ..commands import Command, Send
 from ..emitting import Emit, current_emit
@@ -152,6 +152,7 @@ class NodeRunner:
             if isinstance(output, AsyncIterable):
                 output = [item async for item in output]  # pyright: ignore[reportUnknownVariableType]
             asker.check_awaited()
+            await asker.let_begin()
         except Interrupted as interrupted:
             await asker.finish()
             return interrupted.question
@@ -172,7 +173,7 @@ class NodeRunner:
             raise InterruptError(
                 f"Node {node_id!r} went on although it had asked a question with interrupt(): something around the "
                 "call swallowed what ends the node. Use `except Exception:` there instead of a bare `except:` or "
-                "`except BaseException:`, and no gather(return_exceptions=True)."
+                "`except BaseException:`, and no gather(return_exceptions=True), and await the task that asks."
             )
         update: Mapping[str, Any] | None = None
         if isinstance(output, Command):
@@ -192,9 +193,7 @@ class NodeRunner:
         """
         writer = self._targets[made.to] if made.to is not None else code.output
         assert writer is not None
-        wrong = writer.wrong(made.data)
-        if wrong:
-            wrong = new_errors(wrong, [*self._wrong_before(code, message), *asker.wrong_by_now()])
+        wrong = writer.wrong(made.data, lambda: (*self._wrong_before(code, message), *asker.wrong_by_now()))
         wrong = still_wrong(writer, made.data, wrong, asker.is_right)
         if wrong:
             cure = " Is a return missing?" if output is None else ""
@@ -203,13 +202,13 @@ class NodeRunner:
                 f"{listed(wrong)}.{cure}"
             )
 
-    def _wrong_before(self, code: NodeCode, message: NodeInput) -> list[dict[str, Any]]:
-        """What is wrong with what a node gets."""
+    def _wrong_before(self, code: NodeCode, message: NodeInput) -> frozenset[Refusal]:
+        """What rules have by now against what a node gets."""
         reader = code.inputs if message.inputs.type is None else self._codec.named(message.inputs.type)
-        wrong = reader.wrong(message.inputs.data)
+        wrong = reader.refusals(message.inputs.data)
         if self._state is not None and message.state is not None:
-            wrong = [*wrong, *self._state.wrong(message.state)]
-        return wrong
+            wrong |= self._state.refusals(message.state)
+        return of_any_rule(wrong)
 
     async def _compose(
         self, node_id: str, message: NodeInput, context: StepContext[Any, Any, Any], asker: NodeAsker

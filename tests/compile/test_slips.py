@@ -403,6 +403,60 @@ async def test_a_call_without_await(node: Any, execution: Any) -> None:
         await play(graph.local())
 
 
+async def asks_in_a_task(ctx: StepContext[None, None, int]) -> str:
+    asyncio.create_task(interrupt("ok?", response_type=str))  # noqa: RUF006
+    return "done"
+
+
+async def asks_in_a_future(ctx: StepContext[None, None, int]) -> str:
+    asyncio.ensure_future(interrupt("ok?", response_type=str))  # noqa: RUF006
+    return "done"
+
+
+async def gathers(ctx: StepContext[None, None, int]) -> str:
+    asyncio.gather(interrupt("ok?", response_type=str), interrupt("really?", response_type=str))
+    return "done"
+
+
+async def charges_in_a_task(ctx: StepContext[None, None, int]) -> str:
+    asyncio.create_task(tg.once("charge", str, 1))  # noqa: RUF006
+    return "done"
+
+
+UNAWAITED = [asks_in_a_task, asks_in_a_future, gathers, charges_in_a_task]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("execution", ["activity", "workflow"])
+@pytest.mark.parametrize("node", UNAWAITED)
+async def test_a_task_that_nobody_awaits(node: Any, execution: Any) -> None:
+    graph = TemporalGraph(built(node), options=tg.NodeOptions(execution=execution))
+    with pytest.raises(GraphRunError, match="once" if node is charges_in_a_task else r"interrupt\(...\) was called"):
+        await play(graph.local())
+
+
+async def asks_in_a_helper(ctx: StepContext[None, None, int]) -> str:
+    async def ask() -> None:
+        await interrupt("ok?", response_type=str)
+
+    asyncio.create_task(ask())  # noqa: RUF006
+    return "done"
+
+
+async def test_a_helper_in_a_task_that_nobody_awaits() -> None:
+    with pytest.raises(GraphRunError, match="await the task that asks"):
+        await play(TemporalGraph(built(asks_in_a_helper)).local())
+
+
+async def gives_up_a_task(ctx: StepContext[None, None, int]) -> str:
+    asyncio.create_task(interrupt("ok?", response_type=str)).cancel()
+    return "done"
+
+
+async def test_a_task_that_is_cancelled_at_once() -> None:
+    assert await play(TemporalGraph(built(gives_up_a_task)).local()) == "done"
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("node", [asks_in_turn, asks_together])
 async def test_a_call_that_is_awaited_later(node: Any) -> None:

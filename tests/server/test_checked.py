@@ -120,9 +120,9 @@ async def test_a_message_is_refused_whatever_a_validator_raises(serve: Serve, ta
 
 @pytest.fixture
 def offer() -> Iterator[Offer]:
-    """Something that is valid for a second."""
+    """Something that is valid for some seconds."""
     CLOCK.is_late = False
-    yield Offer(datetime.now(UTC) + timedelta(seconds=1), "a car")
+    yield Offer(datetime.now(UTC) + timedelta(seconds=4), "a car")
     CLOCK.is_late = False
 
 
@@ -137,15 +137,17 @@ async def test_what_was_valid_stays_valid(serve: Serve, task_queue: str, offer: 
         )
         assert len((await offered.wait()).interrupts) == 2
         CLOCK.is_late = True
-        await asyncio.sleep(1.1)  # until the offer is in the past
+        await asyncio.sleep((offer.until - datetime.now(UTC)).total_seconds() + 0.1)  # until the offer is in the past
         stop = await signed.wait()
         assert (stop.unreadable, type(stop.next_node), stop.state.offer) == (None, Sign, offer)
         assert not any([each.unreadable async for each in signed.history()])
-        await signed.update_state({"text": "b"})
+        with pytest.raises(RefusedError, match="text: Value error, too late"):  # a text is new
+            await signed.update_state({"text": "b"})
+        await signed.update_state({"seen": ["edited"]})
         assert (await signed.get_state()).unreadable is None
         await signed.resume({"by": "ana"})
         found = await signed.result()
-        assert (found.output, found.state.text) == (["signed by ana", "a car"], "b")
+        assert (found.output, found.state.text) == (["edited", "signed by ana", "a car"], "a")
         await offered.resume_all({"wait:1.0": "yes", "wait:2.0": "yes"})
         result = await offered.result()
         assert [each.what for each in result.output] == ["a car", "a car"]
