@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, timedelta, timezone, tzinfo
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic_core import TzInfo, core_schema
+from pydantic_core import PydanticCustomError, TzInfo, core_schema
 
 from .errors import EncodeError
 
@@ -121,6 +121,40 @@ def _zone(name: str) -> ZoneInfo:
         raise ValueError(f"there is no time zone {name!r} here; the package tzdata has all of them") from None
 
 
+# -- Tags -------------------------------------------------------------------------------------------------------------
+
+TAGGED, PLAIN_CHOICE, UNKNOWN = "$tag", "$plain", "$unknown"
+"""What stands in the place of an error for how a value was read: tagged, as plain JSON, or not at all."""
+
+
+def by_tag(
+    readers: dict[str, Any], plain: Any, route: Callable[[str], str | None], known: Callable[[], Iterable[str]]
+) -> Any:
+    """A schema whose values are read as their tag says, and by nothing else; as plain JSON where they have none.
+
+    Args:
+        readers: What reads tagged values, by labels.
+        plain: What reads the others.
+        route: The label of what reads the values of a tag; None where the tag is unknown.
+        known: The known tags, for the error that names them.
+    """
+
+    def choose(value: Any) -> str:
+        if not isinstance(value, dict):
+            return PLAIN_CHOICE
+        tagged = cast("dict[str, Any]", value)
+        if len(tagged) != 2 or VALUE not in tagged or not isinstance(tagged.get(TYPE), str):
+            return PLAIN_CHOICE
+        return route(tagged[TYPE]) or UNKNOWN
+
+    def refuse(tagged: dict[str, Any]) -> Any:
+        context = {"tag": repr(tagged[TYPE]), "known": ", ".join(known())}
+        raise PydanticCustomError("unknown_type", "{tag} is none of its types: {known}", context)
+
+    unknown: Any = core_schema.no_info_plain_validator_function(refuse)
+    return core_schema.tagged_union_schema({**readers, PLAIN_CHOICE: plain, UNKNOWN: unknown}, discriminator=choose)
+
+
 # -- What is tagged only where it must be -----------------------------------------------------------------------------
 
 
@@ -149,11 +183,9 @@ def tagged_where_needed(
             extra_behavior="forbid",
         ),
     )
-    return core_schema.union_schema(
-        [(reader, "$tag0"), (plain, "$plain")],
-        mode="left_to_right",
-        serialization=core_schema.wrap_serializer_function_ser_schema(dump, schema=plain),
-    )
+    union = by_tag({TAGGED: reader}, plain, lambda found: TAGGED if found == tag else None, lambda: [tag])
+    union["serialization"] = core_schema.wrap_serializer_function_ser_schema(dump, schema=plain)
+    return union
 
 
 def deque_schema(plain: Schema) -> Any:

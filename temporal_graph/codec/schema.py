@@ -11,11 +11,13 @@ import collections
 import enum
 import functools
 import json
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, Protocol, cast
 
 from pydantic_core import (
+    PydanticCustomError,
     PydanticSerializationError,
     SchemaSerializer,
     SchemaValidator,
@@ -25,15 +27,22 @@ from pydantic_core import (
 
 from ..engine.state import text_of
 from ..merge import MERGE
-from .errors import EncodeError, UnsupportedTypeError
+from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .exact import (
+    PLAIN_CHOICE,
+    UNKNOWN,
     UNSET,
+    by_tag,
     deque_schema,
     fields_with_defaults,
     hex_bytes_schema,
     model_reader,
     moment_schema,
     pattern_schema,
+    quick,
+)
+from .exact import (
+    TAGGED as _TAG,
 )
 from .forms import is_named
 from .late import LATE, late_in, late_reader, looking
@@ -55,10 +64,11 @@ SUBCLASSES = "temporal_graph.subclasses"
 TAGS = "temporal_graph.tags"
 PAIRS = "temporal_graph.pairs"
 ANY = "temporal_graph.any"
-PLAIN, KEY = "temporal_graph.plain", "temporal_graph.key"
+PLAIN, KEY, NAME = "temporal_graph.plain", "temporal_graph.key", "temporal_graph.name"
 """What a rewritten schema says about itself in its metadata: its class and the subclasses, by name; the members of a
 union by name; the schema of a dict's values; that nothing is declared; the schema of what is not tagged; that its
-values come back from the names of a JSON object."""
+values come back from the names of a JSON object; its name in a union, if it had another form; None for
+that of what is inside."""
 
 _KEYS = frozenset({"str", "int", "float", "uuid", "date", "datetime", "time", "timedelta", "decimal"})
 """Types of keys that come back from the names of a JSON object."""
@@ -131,7 +141,6 @@ class Rewriter:
     def __init__(self, types: Types) -> None:
         self._types = types
         self._definitions: list[Any] = []
-        self._tags: set[str] = set()
         self.has_quick = False
         self._has_text = False
         self._rewriters: dict[str, Callable[[Schema], Any]] = {
@@ -219,12 +228,11 @@ class Rewriter:
         if "serialization" in schema or (kinds <= _SCALARS and not kinds >= {"float", "str"}):
             return schema
         members = _Members(choices, self._definitions)
-        tagged = [_tagged_schema([name], choice) for name, choice in zip(members.names, choices, strict=True)]
         named = [(choice, name) for name, choice in zip(members.names, choices, strict=True)]
         plain = cast("Any", {**_without_ref(schema), "choices": named})
-        self._tags.update(members.names)
-        tagged.append(_refusing_unknown(members.known, self._tags))
-        union = core_schema.union_schema(_labelled(tagged, plain), mode="left_to_right")
+        readers = {_TAG + name: _tagged_schema([name], choice) for choice, name in named}
+        readers.update({_IN + str(index): choice for index, choice in enumerate(choices)})
+        union: Schema = by_tag(readers, plain, members.route, members.known)
         union["serialization"] = core_schema.plain_serializer_function_ser_schema(members.dump)
         union["metadata"] = {TAGS: dict(zip(members.names, choices, strict=True))}
         return _with_ref(union, schema)
@@ -252,16 +260,12 @@ class Rewriter:
             plain["metadata"][CLASS] = cls
         if not kin.names:
             return _with_ref({**plain, "serialization": writer}, schema)
-        self._tags.update(kin.names)
         reader = core_schema.no_info_after_validator_function(
             kin.load, _tagged_dict(list(kin.names), core_schema.any_schema())
         )
-        union = core_schema.union_schema(
-            _labelled([reader, _refusing_unknown(lambda: kin.names, self._tags)], plain),
-            mode="left_to_right",
-            serialization=writer,
-            metadata={CLASS: cls, SUBCLASSES: kin.names, PLAIN: plain},
-        )
+        union: Schema = by_tag({_TAG: reader}, plain, kin.route, lambda: kin.names)
+        union["serialization"] = writer
+        union["metadata"] = {CLASS: cls, SUBCLASSES: kin.names, PLAIN: plain}
         return _with_ref(union, schema)
 
     def _dataclass_field(self, schema: Schema) -> Any:
@@ -366,7 +370,7 @@ class Rewriter:
         if "serialization" in schema:
             return schema
         choices: dict[Any, Any] = schema["choices"]
-        kin = _ChoicesKin(list(choices.values()), self._definitions, self._types, self._tags)
+        kin = _ChoicesKin(list(choices.values()), self._definitions, self._types)
         written = {name: choice for tag, choice in choices.items() for name in _tags_in_json(tag)}
         schema = {**schema, "choices": {**choices, **written}}
         if not kin.may_be:
@@ -379,12 +383,9 @@ class Rewriter:
             kin.load, core_schema.typed_dict_schema(fields, extra_behavior="forbid")
         )
         plain = cast("Any", _without_ref(schema))
-        union = core_schema.union_schema(
-            _labelled([reader], plain),
-            mode="left_to_right",
-            serialization=core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain),
-            metadata={PLAIN: plain},
-        )
+        union: Schema = by_tag({_TAG: reader}, plain, kin.route, lambda: kin.known)
+        union["serialization"] = core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain)
+        union["metadata"] = {PLAIN: plain}
         return _with_ref(union, schema)
 
     def _dict(self, schema: Schema) -> Any:
@@ -536,7 +537,21 @@ class _Kin:
         raise EncodeError(f"{value!r} is no {self._cls.__qualname__}, which is declared")
 
     def load(self, tagged: dict[str, Any]) -> Any:
-        return self._types.load_as(self.names[tagged["$type"]], tagged["value"])
+        return _load_as(self._types, self.names[tagged["$type"]], tagged["value"])
+
+    def route(self, tag: str) -> str | None:
+        return _TAG if tag in self.names else None
+
+
+def _load_as(types: Types, cls: type, data: Any) -> Any:
+    try:
+        return types.load_as(cls, data)
+    except DecodeError as error:  # which pydantic would make one text of
+        errors: list[Any] = [
+            {"type": PydanticCustomError(each["type"], each["msg"]), "loc": tuple(each["loc"]), "input": data}
+            for each in error.errors
+        ]
+        raise ValidationError.from_exception_data(cls.__name__, errors) from error
 
 
 def _subclasses(cls: type) -> Iterator[type]:
@@ -555,11 +570,10 @@ def _is_made_again_by_slots(subclass: type, cls: type) -> bool:
 class _ChoicesKin:
     """The subclasses of the members of a union that a field of theirs tells apart."""
 
-    def __init__(self, choices: list[Schema], definitions: list[Any], types: Types, everywhere: Container[str]) -> None:
+    def __init__(self, choices: list[Schema], definitions: list[Any], types: Types) -> None:
         self._choices = choices
         self._definitions = definitions
         self._types = types
-        self._everywhere = everywhere
 
     @property
     def may_be(self) -> bool:
@@ -567,7 +581,8 @@ class _ChoicesKin:
         return any("schema_ref" in choice or SUBCLASSES in (choice.get("metadata") or {}) for choice in self._choices)
 
     @functools.cached_property
-    def _known(self) -> dict[str, type]:
+    def known(self) -> dict[str, type]:
+        """The subclasses by name."""
         found: dict[str, type] = {}
         for choice in self._choices:
             metadata: Schema = _resolved(choice, self._definitions).get("metadata") or {}
@@ -577,7 +592,7 @@ class _ChoicesKin:
     @functools.cached_property
     def _names(self) -> dict[type, str]:
         own = [_class_in(_resolved(choice, self._definitions)) for choice in self._choices]
-        return {cls: name for name, cls in self._known.items() if cls not in own}
+        return {cls: name for name, cls in self.known.items() if cls not in own}
 
     def dump(self, value: Any, handler: Callable[[Any], Any]) -> Any:
         # What a subclass has in the field that tells its bases apart may be nothing that the union knows.
@@ -586,12 +601,12 @@ class _ChoicesKin:
         return handler(value) if name is None else {"$type": name, "value": self._types.dump_as(kind, value)}
 
     def load(self, tagged: dict[str, Any]) -> Any:
-        name = tagged["$type"]
-        if name in self._known:
-            return self._types.load_as(self._known[name], tagged["value"])
-        if name not in self._everywhere and self._known:
-            raise UnknownTagError(f"{name!r} is none of its types: {', '.join(self._known)}")
-        raise ValueError("another choice reads it")
+        return _load_as(self._types, self.known[tagged["$type"]], tagged["value"])
+
+    def route(self, tag: str) -> str | None:
+        if tag in self.known:
+            return _TAG
+        return None if self.known else PLAIN_CHOICE
 
 
 class _Members:
@@ -603,20 +618,26 @@ class _Members:
         names = [_name(choice) for choice in choices]
         self.names = [n if names.count(n) == 1 else f"{n}#{index}" for index, n in enumerate(names)]
         self._tools: dict[int, tuple[SchemaValidator, SchemaSerializer]] = {}
+        self._trusting: dict[int, SchemaValidator] = {}
         self._is_scalar = all(choice.get("type") in _SCALARS for choice in choices)
         # What takes anything comes last.
         self._order = sorted(range(len(choices)), key=lambda index: ANY in (choices[index].get("metadata") or {}))
 
-    def known(self) -> Iterable[str]:
-        """The tags that a value may have; none where it may be anything."""
-        choices = [self._resolved(choice) for choice in self._choices]
-        if any(ANY in (choice.get("metadata") or {}) for choice in choices):
-            return ()
-        names = list(self.names)
-        for choice in choices:
-            metadata: Schema = choice.get("metadata") or {}
-            names += metadata.get(SUBCLASSES, ())
-        return names
+    def known(self) -> list[str]:
+        """The tags that a value may have."""
+        return list(dict.fromkeys([*self.names, *(tag for read in self._read for tag in read or ())]))
+
+    def route(self, tag: str) -> str | None:
+        """Which choice reads what has a tag: the member of this name, or one that has tags of its own."""
+        if tag in self.names:
+            return _TAG + tag
+        found = [index for index in self._order if (read := self._read[index]) is None or tag in read]
+        return _IN + str(found[0]) if found else None
+
+    @functools.cached_property
+    def _read(self) -> list[frozenset[str] | None]:
+        """The tags that each member reads itself; None where it reads any."""
+        return [_tags_of(choice, self._definitions, set()) for choice in self._choices]
 
     def dump(self, value: Any) -> Any:
         if self._is_scalar and not isinstance(value, float):
@@ -630,11 +651,20 @@ class _Members:
         own = [index for index, cls in enumerate(classes) if cls is type(value)]
         if own:
             return own[0] if len(own) == 1 else self._find_by_trying(value, own)
-        best, fits = 0, -1
+        fits = self._best(value, self._reader)
+        if fits is None:  # a rule of its own refuses it by now, or always: who reads it says so
+            fits = self._best(value, self._unruled)
+        if fits is None:
+            raise EncodeError(f"{value!r} is none of {', '.join(self.names)}, which are declared")
+        return fits
+
+    def _best(self, value: Any, reader: Callable[[int], SchemaValidator]) -> int | None:
+        """The member that leaves a value as it is, or comes nearest to it."""
+        best, fits = 0, None
         for index in self._order:
             token = looking.set(True)
             try:
-                read = self._tool(index)[0].validate_python(value, strict=True)
+                read = reader(index).validate_python(value, strict=True)
             except (ValidationError, TypeError):  # a typed dict raises TypeError for keys that are no strings
                 continue
             finally:
@@ -645,9 +675,7 @@ class _Members:
                 best, fits = quality, index
             if best == 3:
                 break
-        if best:
-            return fits
-        raise EncodeError(f"{value!r} is none of {', '.join(self.names)}, which are declared")
+        return fits
 
     def _find_by_trying(self, value: Any, candidates: list[int]) -> int:
         """Find which parameters a generic class was meant with: `Box[int] | Box[str]` are one class for a dataclass."""
@@ -671,6 +699,17 @@ class _Members:
     def _resolved(self, choice: Schema) -> Schema:
         return _resolved(choice, self._definitions)
 
+    def _reader(self, index: int) -> SchemaValidator:
+        return self._tool(index)[0]
+
+    def _unruled(self, index: int) -> SchemaValidator:
+        from .trusting import trusting  # which is made of what is here
+
+        if index not in self._trusting:
+            schema = core_schema.definitions_schema(cast("Any", self._choices[index]), self._definitions)
+            self._trusting[index] = tools(trusting(quick(schema)))[0]
+        return self._trusting[index]
+
     def _tool(self, index: int) -> tuple[SchemaValidator, SchemaSerializer]:
         if index not in self._tools:
             choice = cast("Any", self._choices[index])
@@ -678,49 +717,47 @@ class _Members:
         return self._tools[index]
 
 
-_TAG, _PLAIN = "$tag", "$plain"
-"""What stands in the place of an error for a choice that was tried, tagged or as plain JSON."""
-
-
-def _labelled(tagged: list[Any], plain: Any) -> list[Any]:
-    return [*((choice, f"{_TAG}{index}") for index, choice in enumerate(tagged)), (plain, _PLAIN)]
+_IN = "$in"
+"""What stands, with the index of a member of a union behind it, in the place of an error of one that reads its tags."""
 
 
 def readable(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Errors as their reader expects them: those of what was written, tagged or plain, at the places that they know."""
-    places = {tuple(error["loc"]) for error in errors}
-    kept = [error for error in errors if not _is_of_another_choice(tuple(error["loc"]), places)]
-    return [{**error, "loc": _without_labels(error["loc"])} for error in kept]
-
-
-def _is_of_another_choice(place: tuple[Any, ...], places: set[tuple[Any, ...]]) -> bool:
-    for index, part in enumerate(place):
-        label = str(part)
-        if label.startswith(_TAG) and (*place[: index + 1], "$type") in places:
-            return True
-        if label == _PLAIN and any(
-            len(other) > index
-            and other[:index] == place[:index]
-            and str(other[index]).startswith(_TAG)
-            and (*other[: index + 1], "$type") not in places
-            and len(other) > index + 1
-            for other in places
-        ):
-            return True
-    return False
+    """Errors as their reader expects them: at the places that they know."""
+    return [{**error, "loc": _without_labels(error["loc"])} for error in errors]
 
 
 def _without_labels(place: list[Any]) -> list[Any]:
     found: list[Any] = []
-    skip = False
+    is_tagged = False
     for part in place:
-        if skip and part == "value":
-            skip = False
+        if is_tagged and part == "value":
+            is_tagged = False
             continue
-        skip = str(part).startswith(_TAG)
-        if not skip and part != _PLAIN:
+        is_tagged = str(part).startswith(_TAG)
+        if not is_tagged and part not in (PLAIN_CHOICE, UNKNOWN) and not _MEMBER.fullmatch(str(part)):
             found.append(part)
     return found
+
+
+_MEMBER = re.compile(r"\$in\d+")
+
+
+def _tags_of(schema: Any, definitions: list[Any], seen: set[int]) -> frozenset[str] | None:
+    """The tags that a (rewritten) schema reads; None where it reads any."""
+    known = _resolved(cast("Any", schema[0] if isinstance(schema, tuple) else schema), definitions)
+    if id(known) in seen:
+        return frozenset()
+    seen.add(id(known))
+    if ANY in (known.get("metadata") or {}):
+        return None
+    if known.get("type") == "typed-dict":
+        tag: Schema = known["fields"].get("$type", {}).get("schema", {})
+        return frozenset(tag["expected"] if tag.get("type") == "literal" else ())
+    choices: Any = known.get("choices", ())
+    inside: list[Any] = [*(choices.values() if isinstance(choices, dict) else choices), *known.get("steps", ())[:1]]
+    inside += [known[name] for name in ("schema", "json_schema", "lax_schema") if name in known]
+    found = [_tags_of(part, definitions, seen) for part in inside if isinstance(part, dict | tuple)]
+    return None if None in found else frozenset(tag for tags in found for tag in tags or ())
 
 
 def _by_name(values: dict[str, Any], schema: Schema, plain: Mapping[Any, Any] = MappingProxyType({})) -> Any:
@@ -762,30 +799,6 @@ def _tags_in_json(tag: Any) -> Iterator[Any]:
         yield repr(tag)
         if type(tag.value) in _LITERALS:
             yield tag.value
-
-
-class UnknownTagError(Exception):
-    """A value is tagged with a name that its place does not know. No ValueError: it ends the reading."""
-
-
-def _refusing_unknown(known: Callable[[], Iterable[str]], everywhere: Container[str]) -> Any:
-    """A choice that fits nothing, and refuses what is tagged with a name that is known neither here nor elsewhere.
-
-    What is known elsewhere may be meant for a place around this one, which says better what is wrong with it.
-    """
-
-    def look(tagged: dict[str, Any]) -> NoReturn:
-        names = list(known())
-        if names and tagged["$type"] not in everywhere:
-            raise UnknownTagError(f"{tagged['$type']!r} is none of its types: {', '.join(names)}")
-        raise ValueError("another choice reads it")
-
-    fields = {
-        "$type": core_schema.typed_dict_field(core_schema.str_schema(strict=True)),
-        "value": core_schema.typed_dict_field(core_schema.any_schema()),
-    }
-    schema = core_schema.typed_dict_schema(fields, extra_behavior="forbid")
-    return core_schema.no_info_after_validator_function(look, schema)
 
 
 def _tagged_schema(names: list[str], schema: Any) -> Any:
@@ -852,6 +865,9 @@ def _name(schema: Schema) -> str:
     if schema.get("type") == "definition-ref":
         # Its own ref ends with an address, which another process does not know.
         return str(schema["schema_ref"]).rpartition(":")[0].rpartition(".")[2]
+    metadata: Schema = schema.get("metadata") or {}
+    if NAME in metadata:
+        return metadata[NAME] or _name(schema["schema"])
     cls: Any = schema.get("cls") or _class_in(schema)
     if isinstance(cls, type):
         return cls.__name__

@@ -12,7 +12,7 @@ from typing import Any, cast
 from pydantic_core import PydanticOmit, PydanticUseDefault, SchemaValidator, ValidationError, core_schema
 
 from ..engine.raised import is_the_runtimes, message_of, type_of
-from .schema import BY_NAME, CLASS, NOT_SCHEMAS, Schema
+from .schema import BY_NAME, CLASS, NAME, NOT_SCHEMAS, Schema
 from .written import Written
 
 Refusal = tuple[int | None, str, str, Any]
@@ -173,7 +173,8 @@ def _or_as_written(schema: Schema) -> Any:
         return schema
     function = cast("Schema", schema["function"])
     around = {**function, "function": _instead(function["function"])}
-    return {**schema, "type": "function-wrap", "function": around, "schema": writer["schema"]}
+    marks: Schema = {**(schema.get("metadata") or {}), NAME: schema["type"]}
+    return {**schema, "type": "function-wrap", "function": around, "schema": writer["schema"], "metadata": marks}
 
 
 def _member(key: str, value: Any, is_written: bool) -> Any:
@@ -192,7 +193,7 @@ def _by_clock(schema: Schema) -> Schema:
     inside = {key: value for key, value in schema.items() if key not in (*_CLOCKS, "ref", "serialization")}
     rule: Any = {key: schema[key] for key in ("type", *_CLOCKS) if key in schema}
     check = _after(SchemaValidator(rule).validate_python)
-    new: Any = core_schema.no_info_after_validator_function(check, cast("Any", inside))
+    new: Any = core_schema.no_info_after_validator_function(check, cast("Any", inside), metadata={NAME: None})
     return {**new, **{key: schema[key] for key in ("ref", "serialization") if key in schema}}
 
 

@@ -33,7 +33,7 @@ from .fields import FieldWriters
 from .forms import json_schema
 from .late import with_late_fields
 from .names import unique_name
-from .schema import Rewriter, UnknownTagError, readable, reveal_secrets, tools
+from .schema import Rewriter, readable, reveal_secrets, tools
 from .text import compact
 from .trusting import Refusal, Trust, has_rules, may_change, may_convert, trust, trusting
 from .written import lost
@@ -166,12 +166,9 @@ class ValueCodec:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             errors = readable([{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found])
             raise DecodeError(f"this is no {self.name}: {listed(errors)}", errors) from error
-        except UnknownTagError as error:
-            wrong: list[dict[str, Any]] = [{"loc": [], "msg": str(error), "type": "unknown_type"}]
-            raise DecodeError(f"this is no {self.name}: {error}", wrong) from error
         except RecursionError as error:
             text = "it is nested too deeply (RecursionError)"
-            wrong = [{"loc": [], "msg": text, "type": "recursion"}]
+            wrong: list[dict[str, Any]] = [{"loc": [], "msg": text, "type": "recursion"}]
             raise DecodeError(f"this is no {self.name}: {text}", wrong) from error
         except BaseException as error:  # of a validator of the user's
             if is_the_runtimes(error):
