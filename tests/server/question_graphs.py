@@ -107,6 +107,17 @@ async def forgets_await_here(ctx: Step) -> Asked:
     return {"said": bool(interrupt("Sure?"))}
 
 
+async def forgets_a_task(ctx: Step) -> Asked:
+    asyncio.create_task(interrupt("Sure?"))  # noqa: RUF006
+    return {"said": True}
+
+
+async def forgets_a_task_here(ctx: Step) -> Asked:
+    """A node of the workflow."""
+    asyncio.gather(interrupt("Sure?"))
+    return {"said": True}
+
+
 async def clock_in_a_loop(ctx: Step) -> Asked:
     return {what: await interrupt(f"{time.time()}: delete {what}?", response_type=str) for what in ctx.inputs}
 
@@ -203,6 +214,8 @@ clock_in_a_loop_graph = graph("clock_in_a_loop", clock_in_a_loop)
 clock_here_graph = graph("clock_here", clock_here, NodeOptions(execution="workflow"))
 forgets_await_graph = graph("forgets_await", forgets_await)
 forgets_await_here_graph = graph("forgets_await_here", forgets_await_here, NodeOptions(execution="workflow"))
+forgets_a_task_graph = graph("forgets_a_task", forgets_a_task)
+forgets_a_task_here_graph = graph("forgets_a_task_here", forgets_a_task_here, NodeOptions(execution="workflow"))
 clock_with_keys_graph = graph("clock_with_keys", clock_with_keys)
 one_key_for_all_graph = graph("one_key_for_all", one_key_for_all)
 other_words_graph = graph("other_words", other_words)

@@ -99,16 +99,17 @@ async def test_questions_that_show_the_time_in_a_node_of_the_workflow() -> None:
     assert len(asked) == len(FILES)
 
 
-@pytest.mark.parametrize("name", ["forgets_await", "forgets_await_here"])
+@pytest.mark.parametrize("name", ["forgets_await", "forgets_await_here", "forgets_a_task", "forgets_a_task_here"])
 async def test_a_question_that_nobody_awaits(play: Any, name: str) -> None:
     with pytest.raises(GraphRunError, match=r"interrupt\(...\) was called without await"):
         await play(name)
 
 
+@pytest.mark.parametrize("name", ["forgets_await_here", "forgets_a_task_here"])
 async def test_a_run_from_before_that_was_looked_at(
-    serve: Serve, client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
+    name: str, serve: Serve, client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graph = graph_of("forgets_await_here")
+    graph = graph_of(name)
     with monkeypatch.context() as before:
         before.setattr(NodeAsker, "check_awaited", NodeAsker._left)  # pyright: ignore[reportPrivateUsage]
         async with serve(graph, deps=Runs()) as connected:
