@@ -13,6 +13,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
@@ -65,10 +66,11 @@ TAGS = "temporal_graph.tags"
 PAIRS = "temporal_graph.pairs"
 ANY = "temporal_graph.any"
 PLAIN, KEY, NAME = "temporal_graph.plain", "temporal_graph.key", "temporal_graph.name"
+ENUM = "temporal_graph.enum"
 """What a rewritten schema says about itself in its metadata: its class and the subclasses, by name; the members of a
 union by name; the schema of a dict's values; that nothing is declared; the schema of what is not tagged; that its
 values come back from the names of a JSON object; its name in a union, if it had another form; None for
-that of what is inside."""
+that of what is inside; the enum whose members are written by name."""
 
 _KEYS = frozenset({"str", "int", "float", "uuid", "date", "datetime", "time", "timedelta", "decimal"})
 """Types of keys that come back from the names of a JSON object."""
@@ -172,6 +174,7 @@ class Rewriter:
             "complex": self._complex,
             "generator": self._generator,
             "function-plain": self._function,
+            "function-after": self._after,
             "callable": self._callable,
             "is-subclass": self._is_subclass,
         }
@@ -414,7 +417,29 @@ class Rewriter:
         if not is_named(cls):
             return schema
         # Values that are no JSON, or look like others: by name.
-        return _by_name({member.name: member for member in cls}, schema)
+        return {**_by_name({member.name: member for member in cls}, schema), "metadata": {ENUM: cls}}
+
+    def _after(self, schema: Schema) -> Any:
+        """The values of an enum in place of its members (`use_enum_values`) are written as these."""
+        inner, serialization = cast("Schema", schema["schema"]), cast("Schema", schema.get("serialization") or {})
+        cls: Any = cast("Schema", inner.get("metadata") or {}).get(ENUM)
+        function: Any = schema["function"]["function"]
+        writer: Any = serialization.get("function")
+        is_pydantics = writer is None or str(getattr(writer, "__module__", "")).startswith("pydantic")
+        if cls is None or not is_pydantics or not isinstance(function, attrgetter):
+            return schema
+        members: list[enum.Enum] = list(cls)
+        names: dict[Any, str] = {}
+        try:
+            for member in members:
+                names[_exact(member)] = names[_exact(member.value)] = member.name
+        except TypeError:
+            raise UnsupportedTypeError(
+                f"the values of {cls.__name__} cannot be told apart, and use_enum_values=True lets them stand for its "
+                "members; leave that out"
+            ) from None
+        by_name = core_schema.plain_serializer_function_ser_schema(lambda value: names[_exact(value)])
+        return {**schema, "serialization": by_name}
 
     def _literal(self, schema: Schema) -> Any:
         expected: list[Any] = schema["expected"]
@@ -522,6 +547,10 @@ class _Kin:
     def dump(self, value: Any, handler: Callable[[Any], Any]) -> Any:
         kind = cast("type[Any]", type(value))
         if kind is self._cls:
+            if UNSET in (getattr(value, "__pydantic_extra__", None) or ()):
+                raise EncodeError(
+                    f"{value!r} has an extra field named {UNSET!r}, which has a meaning of its own in JSON"
+                )
             written = handler(value)
             if self.fields and not value.__pydantic_fields_set__.issuperset(self.fields):
                 written[UNSET] = [name for name in self.fields if name not in value.__pydantic_fields_set__]
@@ -655,6 +684,8 @@ class _Members:
         if fits is None:  # a rule of its own refuses it by now, or always: who reads it says so
             fits = self._best(value, self._unruled)
         if fits is None:
+            fits = self._find_by_writing(value)
+        if fits is None:
             raise EncodeError(f"{value!r} is none of {', '.join(self.names)}, which are declared")
         return fits
 
@@ -665,7 +696,7 @@ class _Members:
             token = looking.set(True)
             try:
                 read = reader(index).validate_python(value, strict=True)
-            except (ValidationError, TypeError):  # a typed dict raises TypeError for keys that are no strings
+            except Exception:  # of a class's own code, too; a typed dict raises TypeError for keys that are no strings
                 continue
             finally:
                 looking.reset(token)
@@ -676,6 +707,23 @@ class _Members:
             if best == 3:
                 break
         return fits
+
+    def _find_by_writing(self, value: Any) -> int | None:
+        """Find which member writes a value so that it comes back: there may be a class in it that is made of others."""
+        found: int | None = None
+        for index in self._order:
+            reader, writer = self._tool(index)
+            try:
+                data = writer.to_json(value, warnings="error", by_alias=False)
+                read = reader.validate_json(data, by_alias=True, by_name=True)
+                if type(read) is not type(value):
+                    continue
+                if read == value:
+                    return index
+            except Exception:  # of a class's own code, too
+                continue
+            found = index if found is None else found
+        return found
 
     def _find_by_trying(self, value: Any, candidates: list[int]) -> int:
         """Find which parameters a generic class was meant with: `Box[int] | Box[str]` are one class for a dataclass."""

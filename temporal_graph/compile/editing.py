@@ -105,12 +105,12 @@ def check_state(
 
 
 def _it_is(data: str, place: list[Any]) -> str:
-    value: Any = json.loads(data)
-    for key in place:
-        try:
+    try:
+        value: Any = json.loads(data)
+        for key in place:
             value = value[key]
-        except (LookupError, TypeError):
-            return ""
+    except (LookupError, TypeError, ValueError):  # Python reads no number of so many digits
+        return ""
     return f" (it is {shown(value)})" if place else ""
 
 

@@ -17,7 +17,6 @@ from pydantic_graph import BaseNode, End, JoinNode, StepContext, StepNode
 from pydantic_graph.step import NodeStep, Step
 
 from ..codec import Codec, DecodeError, EncodeError, Refusal, ValueCodec, of_any_rule, shown
-from ..codec.text import compact
 from ..commands import Command, Send
 from ..emitting import Emit, current_emit
 from ..engine.events import listed
@@ -301,9 +300,10 @@ class NodeRunner:
 
     def _delta(self, before: str | None, state: Any, update: Mapping[str, Any] | None, asker: NodeAsker) -> list[Any]:
         if update is not None:
-            now = None if self._state is None else json.loads(self._state.dump(state))
+            written = "null" if self._state is None else self._state.dump(state).decode()
             if self._state is not None and before is not None:
-                check_state(self._state, compact(now), before, asker.wrong_by_now, asker.is_right)
+                check_state(self._state, written, before, asker.wrong_by_now, asker.is_right)
+            now = json.loads(written)
             after, errors = edited(self._state, now, dump_fields(self._state, update))
             if errors:
                 listed = "; ".join(
