@@ -114,12 +114,12 @@ class CompiledFunctions:
 
     # -- Values -----------------------------------------------------------------------------------------------------
 
-    def _load(self, value: Value) -> Any:
+    def _load(self, value: Value, to: str) -> Any:
         if isinstance(value, Live):
             return value.value
         assert isinstance(value, Encoded)
         assert value.type is not None
-        with reading("a value on its way"):
+        with reading(f"a value on its way to {to}"):
             return self._codec.named(value.type).load_kept(value.data)
 
     def rest(self, node_id: str, value: Value) -> Encoded:
@@ -136,7 +136,7 @@ class CompiledFunctions:
                 return value
         elif node_id != END and value.codec is not None and not self._fits(reader, value):
             return Encoded(_readable(value.codec, value.value), value.codec.name)
-        return Encoded(_readable(reader, self._load(value)))
+        return Encoded(_readable(reader, self._load(value, f"node {node_id!r}")))
 
     @staticmethod
     def _fits(reader: ValueCodec, live: Live) -> bool:
@@ -156,7 +156,9 @@ class CompiledFunctions:
         transform, codec = self._transforms[path.id]
         cell = StateCell(state, self._state, self._plan, self._is_right)
         with _blaming(value):
-            result, maker = transform(f"The transform on {path.id!r}", cell, self._load(value))
+            result, maker = transform(
+                f"The transform on {path.id!r}", cell, self._load(value, f"the transform on {path.id!r}")
+            )
         if codec is not None and isinstance(result, Iterator):  # which can be read but once
             items = list(cast("Iterator[Any]", result))
             self._check(codec, items, value)
@@ -189,7 +191,7 @@ class CompiledFunctions:
     def choose(self, decision_id: str, value: Value) -> int:
         """See `Functions.choose`."""
         decision = self._decisions[decision_id]
-        loaded = self._load(value)
+        loaded = self._load(value, f"decision {decision_id!r}")
         with _blaming(value):
             return self._choose(decision_id, decision, loaded)
 
@@ -211,7 +213,7 @@ class CompiledFunctions:
             pieces = elements(value.data)
             if pieces is not None:
                 return [Encoded(piece, codec.name) for piece in pieces]
-        loaded = self._load(value)
+        loaded = self._load(value, f"the map {fork_id!r}")
         with _blaming(value):
             try:
                 iterator = iter(loaded)
@@ -229,7 +231,7 @@ class CompiledFunctions:
     def reduce(self, join_id: str, current: Any, value: Value, state: Json) -> tuple[Any, bool, Json]:
         """See `Functions.reduce`."""
         join = self._joins[join_id]
-        loaded = self._load(value)
+        loaded = self._load(value, f"join {join_id!r}")
         with _blaming(self._collected(join_id, current), unless=lambda: self.initial(join_id) is None):
             return self._reduce(join_id, join, current, loaded, state)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,11 @@ async def test_a_blocked_node_is_sent_elsewhere(client: Client, releases: Releas
 @pytest.mark.parametrize(
     ("before", "release", "what"),
     [
-        ("moments", "moments_zoned", "a value on its way: this is no Due: at: Input should have timezone info"),
+        (
+            "moments",
+            "moments_zoned",
+            r"a value on its way to \S+ .*: this is no Due: at: Input should have timezone info",
+        ),
         ("moments_here", "moments_here_zoned", "the state: this is no Appointment: at: Input should have"),
     ],
 )
@@ -225,7 +230,8 @@ async def test_a_type_that_its_schema_does_not_show(
         with pytest.raises(RunBlockedError, match=f"cannot read {what}.* would carry it on"):
             await ask(True)
     state = await run.get_state()
-    assert (state.status, what in (state.problem or "")) == ("blocked", True)
+    assert state.status == "blocked"
+    assert re.search(what, state.problem or "")
     await releases.deploy(before)
     # What was sent before may be taken by now; if not, this is.
     await client.get_workflow_handle(run.id).signal("resume", {"value": True})
@@ -241,7 +247,9 @@ async def test_what_is_held_after_a_node(client: Client, releases: Releases) -> 
     run = changes.moments_held_zoned.get_run(client, run.id)
     handle = client.get_workflow_handle(run.id)
     await handle.signal("resume", {"value": None})
-    with pytest.raises(RunBlockedError, match=r"a value on its way: this is no Due: at: .* would carry it on"):
+    with pytest.raises(
+        RunBlockedError, match=r"a value on its way to \S+ .*: this is no Due: at: .* would carry it on"
+    ):
         await run.wait()
     await releases.deploy("moments_held")
     assert (await changes.moments_held.get_run(client, run.id).result()).output == "due 12:30"
