@@ -50,6 +50,17 @@ class FieldWriters:
                 continue
         raise LookupError(name)
 
+    def check(self, name: str, value: Any) -> Exception | None:
+        """Why a value of a field cannot be written; None where it can, or where nobody knows the field."""
+        found: Exception | None = None
+        for writer in self._writers(name):
+            try:
+                writer.to_json(value, warnings="error", by_alias=False)
+                return None
+            except Exception as error:  # of a class's own code, too
+                found = found or error
+        return found
+
     def _writers(self, name: str) -> list[SchemaSerializer]:
         if name not in self._made:
             self._made[name] = list(_made(self._named.get(name) or self._others))

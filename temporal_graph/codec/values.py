@@ -32,6 +32,7 @@ from .exact import is_marked, quick
 from .fields import FieldWriters
 from .forms import json_schema
 from .late import with_late_fields
+from .locating import located
 from .names import unique_name
 from .schema import Rewriter, readable, reveal_secrets, tools
 from .text import compact
@@ -92,6 +93,8 @@ class ValueCodec:
         Raises:
             EncodeError: The value is not of the type.
         """
+        is_inside = _is_dumping.get()
+        token = _is_dumping.set(True)
         try:
             if self._is_drained and not isinstance(value, list):
                 value = list(value)
@@ -99,9 +102,27 @@ class ValueCodec:
         except BaseException as error:  # of a class's own code, too
             if is_the_runtimes(error):
                 raise
-            is_pydantics = isinstance(error, PydanticSerializationError | ValueError | RecursionError | TypeError)
-            reason = _plain(message_of(error)) if is_pydantics else error_text(error)
+            reason = _reason(error)
+            # The whole value tells where; one that holds itself has no such place.
+            if not is_inside and not any(word in reason for word in _ENDLESS):
+                is_own = type(cast("Any", value)) in (self.type, get_origin(self.type))
+                found = located(cast("Any", value), self if is_own else None, self._codec.codec_of)
+                reason = reason if found is None else f"{found[0]}: {_reason(found[1])}"
             raise EncodeError(f"{shown(value)} is not what is declared, {self.name}: {reason}") from error
+        finally:
+            _is_dumping.reset(token)
+
+    def check(self, value: Any) -> Exception | None:
+        """See `locating.Codec`."""
+        try:
+            self._serializer.to_json(value, warnings="error", by_alias=False)
+        except Exception as error:  # of a class's own code, too
+            return error
+        return None
+
+    def check_field(self, name: str, value: Any) -> Exception | None:
+        """See `locating.Codec`."""
+        return self._fields.check(name, value)
 
     def dump_field(self, name: str, value: Any) -> Any:
         """The value of one field as JSON: as it stands in what `dump` writes.
@@ -337,6 +358,12 @@ class Codec:
         self._by_type.append((type_, codec))
         return codec
 
+    def codec_of(self, cls: type) -> ValueCodec:
+        """The codec of a class that was met in a value, which is not declared by this."""
+        return next((codec for known, codec in self._by_type if known is cls), None) or ValueCodec(
+            cls, cls.__name__, self
+        )
+
     def named(self, name: str) -> ValueCodec:
         """The codec of a type that was declared before.
 
@@ -402,15 +429,22 @@ class Codec:
         return list(self._classes)
 
 
+def _reason(error: BaseException) -> str:
+    is_pydantics = isinstance(error, PydanticSerializationError | ValueError | RecursionError | TypeError)
+    return _plain(message_of(error)) if is_pydantics else error_text(error)
+
+
 def _plain(reason: str) -> str:
     """What pydantic says of a value that it cannot write, without its words for how it came there."""
     expected = dict.fromkeys(_EXPECTED.findall(reason))
     if expected:
-        return "expected " + " or ".join(expected)
+        given = _GIVEN.search(reason)
+        return "expected " + " or ".join(expected) + (f" (it is {given[1]})" if given else "")
     return _CALLS.sub("", reason)
 
 
 _EXPECTED = re.compile(r"Expected `([^`]+)` - serialized value may not be as expected")
+_GIVEN = re.compile(r"input_value=(.*?), input_type=", re.DOTALL)
 _CALLS = re.compile(
     r"(PydanticSerializationError: )?(Error serializing to JSON: |Error calling function `\w+`: (\w+: )?)"
 )
@@ -418,6 +452,10 @@ _CALLS = re.compile(
 
 _is_written: ContextVar[bool] = ContextVar("temporal_graph_is_written", default=False)
 """Whether what is read was written by this, and not given by somebody."""
+
+_ENDLESS = ("recursion", "Recursion", "Circular")
+_is_dumping: ContextVar[bool] = ContextVar("temporal_graph_is_dumping", default=False)
+"""Whether a value is written inside of another one."""
 
 
 def error_text(error: BaseException) -> str:
