@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
+from .exact import tag_of
 from .forms import json_schema
 from .schema import BY_NAME
 
@@ -41,16 +42,33 @@ _BOUNDS = {
 ACCEPTS_MORE = "x-accepts-more"
 """Stands in a schema that does not say all that its type accepts; the node alone knows."""
 
+TYPES = "x-types"
+"""Stands in a schema of an answer that may be tagged, `{"$type": ..., "value": ...}`: the names that it may have."""
+
 _ACCEPTING = frozenset(
     {"function-before", "function-wrap", "function-plain", "complex", "named-tuple", "call", "custom-error"}
 )
 _CHANGING = ("strip_whitespace", "to_lower", "to_upper")
 
 
-def answer_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
-    """The JSON schema of an answer, marked where it does not say all that its type accepts."""
+def answer_schema(adapter: TypeAdapter[Any], tags: Collection[str] | None = None) -> dict[str, Any]:
+    """The JSON schema of an answer, marked where it does not say all that its type accepts.
+
+    Args:
+        adapter: Its type.
+        tags: The names that it may be tagged with; None for any.
+    """
     schema = json_schema(adapter)
-    return {**schema, ACCEPTS_MORE: True} if _accepts_more(adapter.core_schema) else schema
+    if _accepts_more(adapter.core_schema):
+        return {**schema, ACCEPTS_MORE: True}
+    return {**schema, TYPES: sorted(tags)} if tags else schema
+
+
+def without_types(schema: Any) -> Any:
+    """The schema of an answer as earlier releases have it, which do not name its types."""
+    if not isinstance(schema, dict):
+        return schema
+    return {name: part for name, part in cast("dict[str, Any]", schema).items() if name != TYPES}
 
 
 def _accepts_more(schema: Any) -> bool:
@@ -100,13 +118,24 @@ def schema_validator(schema: dict[str, Any]) -> Callable[[Any], Errors]:
     if schema.get(ACCEPTS_MORE):
         return lambda value: []
     try:
-        validator = SchemaValidator(_Converter(schema).convert())
+        converter = _Converter(schema)
+        validator = SchemaValidator(converter.convert())
+        members = {name: SchemaValidator(made) for name, made in converter.members().items()}
     except (SchemaError, RecursionError, ValueError, TypeError, AttributeError):
         return lambda value: []
+    types: Any = schema.get(TYPES)
+    names = cast("list[Any]", types) if isinstance(types, list) else []
 
     def errors(value: Any) -> Errors:
+        tag = tag_of(value) if names else None
+        if tag is not None and tag not in names:
+            message = f"{tag!r} is none of its types: {', '.join(map(str, names))}"
+            return [{"loc": [], "msg": message, "type": "unknown_type"}]
+        if tag is not None and (tag not in members or tag_of(value["value"]) in names):
+            return []  # a subclass, of which the schema says nothing
+        reader = validator if tag is None else members[tag]
         try:
-            validator.validate_json(json.dumps(value))
+            reader.validate_json(json.dumps(value if tag is None else value["value"]))
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             return [{"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in found]
@@ -131,6 +160,17 @@ class _Converter:
             wrapped = core_schema.nullable_schema(made) if made.get("type") == "definition-ref" else dict(made)
             definitions.append({**wrapped, "ref": f"#/$defs/{name}"})
         return core_schema.definitions_schema(self._of(self._root), definitions)
+
+    def members(self) -> dict[str, Any]:
+        """The definitions that an answer may be named to be, by name."""
+        made: Any = self.convert()
+        choices: Any = self._root.get("anyOf")
+        labels = map(_label, cast("list[Any]", choices) if isinstance(choices, list) else ())
+        found = {name: f"#/$defs/{name}" for name in labels if name in self._definitions}
+        return {
+            name: core_schema.definitions_schema(core_schema.definition_reference_schema(ref), made["definitions"])
+            for name, ref in found.items()
+        }
 
     def _is_itself(self, name: str) -> bool:
         """Whether a definition leads to itself through nothing that reads anything: it would never end."""

@@ -127,6 +127,15 @@ TAGGED, PLAIN_CHOICE, UNKNOWN = "$tag", "$plain", "$unknown"
 """What stands in the place of an error for how a value was read: tagged, as plain JSON, or not at all."""
 
 
+def tag_of(value: Any) -> str | None:
+    """The tag of JSON; None where it has none."""
+    if not isinstance(value, dict):
+        return None
+    tagged = cast("dict[str, Any]", value)
+    tag = tagged.get(TYPE)
+    return tag if len(tagged) == 2 and VALUE in tagged and isinstance(tag, str) else None
+
+
 def by_tag(
     readers: dict[str, Any], plain: Any, route: Callable[[str], str | None], known: Callable[[], Iterable[str]]
 ) -> Any:
@@ -140,12 +149,8 @@ def by_tag(
     """
 
     def choose(value: Any) -> str:
-        if not isinstance(value, dict):
-            return PLAIN_CHOICE
-        tagged = cast("dict[str, Any]", value)
-        if len(tagged) != 2 or VALUE not in tagged or not isinstance(tagged.get(TYPE), str):
-            return PLAIN_CHOICE
-        return route(tagged[TYPE]) or UNKNOWN
+        tag = tag_of(value)
+        return PLAIN_CHOICE if tag is None else route(tag) or UNKNOWN
 
     def refuse(tagged: dict[str, Any]) -> Any:
         context = {"tag": repr(tagged[TYPE]), "known": ", ".join(known())}

@@ -790,6 +790,11 @@ def _without_labels(place: list[Any]) -> list[Any]:
 _MEMBER = re.compile(r"\$in\d+")
 
 
+def tags_of(schema: Schema) -> frozenset[str] | None:
+    """The tags that the values of a (rewritten) schema may have; None for any."""
+    return _tags_of(schema, schema["definitions"] if schema.get("type") == "definitions" else [], set())
+
+
 def _tags_of(schema: Any, definitions: list[Any], seen: set[int]) -> frozenset[str] | None:
     """The tags that a (rewritten) schema reads; None where it reads any."""
     known = _resolved(cast("Any", schema[0] if isinstance(schema, tuple) else schema), definitions)

@@ -34,7 +34,7 @@ from .forms import json_schema
 from .late import with_late_fields
 from .locating import located
 from .names import unique_name
-from .schema import Rewriter, readable, reveal_secrets, tools
+from .schema import Rewriter, readable, reveal_secrets, tags_of, tools
 from .text import compact
 from .trusting import Refusal, Trust, has_rules, may_change, may_convert, trust, trusting
 from .written import lost
@@ -327,7 +327,7 @@ class ValueCodec:
 
     def answer_schema(self) -> dict[str, Any]:
         """What people may answer, as a JSON schema; see `answers.answer_schema`."""
-        return answer_schema(self._adapter)
+        return answer_schema(self._adapter, tags_of(self.schema))
 
     def json_schema(self) -> dict[str, Any]:
         """What others may send, as a JSON schema."""

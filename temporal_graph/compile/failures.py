@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..codec import ValueCodec
+from ..codec.answers import without_types
 
 
 def failure_schema(inputs: ValueCodec, output: ValueCodec | None) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def _takes_none(codec: ValueCodec) -> bool:
 def _schema(codec: ValueCodec, definitions: dict[str, Any]) -> dict[str, Any]:
     """The schema of a type, what it refers to put with the other definitions; anything, where it has none."""
     try:
-        schema = dict(codec.answer_schema() or {})
+        schema = dict(without_types(codec.answer_schema()))
     except Exception:
         return {}  # a type without a schema: what a person gives is checked by the type itself
     own: dict[str, Any] = schema.pop("$defs", {})

@@ -11,7 +11,9 @@ import pytest
 from pydantic import AfterValidator, BaseModel, Field, FutureDatetime, RootModel, model_validator
 
 from temporal_graph.codec import Codec
+from temporal_graph.codec.answers import schema_validator
 from temporal_graph.codec.errors import DecodeError, EncodeError
+from temporal_graph.compile.matching import Mark
 
 
 class Approve(BaseModel):
@@ -237,3 +239,37 @@ def test_a_moment_that_has_passed_stays_what_it_was() -> None:
     with pytest.raises(DecodeError, match="future"):
         codec.load(data)
     assert codec.load_kept(data) == at
+
+
+# -- Answers ----------------------------------------------------------------------------------------------------------
+
+
+NOPE: dict[str, Any] = {"$type": "Nope", "value": {}}
+ANSWERS: list[tuple[Any, list[str] | None, Any, list[Any]]] = [
+    (Approve | Reject, ["Approve", "Reject"], BAD, [(["reason"], SHORT)]),
+    (Approve | Reject | None, ["Approve", "Reject"], BAD, [(["reason"], SHORT)]),
+    (Approve | Reject, ["Approve", "Reject"], {"$type": "Reject", "value": {"reason": "too dear"}}, []),
+    (Approve | Reject, ["Approve", "Reject"], {"reason": "too dear"}, []),
+    (Approve | Base, ["Approve", "Base", "Sub"], BAD_SUB, []),  # of which the node says what is wrong with it
+    (Approve | Base, ["Approve", "Base", "Sub"], {"$type": "Base", "value": {"$type": "Sub", "value": {}}}, []),
+    (Base, ["Sub"], NOPE, [([], "'Nope' is none of its types: Sub")]),
+    (Reject, None, {"reason": "too dear"}, []),
+    (int | str, None, 3, []),
+    (dict[str, Any], None, NOPE, []),
+    (Approve | Any, None, NOPE, []),
+]
+
+
+@pytest.mark.parametrize(("type_", "types", "answer", "errors"), ANSWERS)
+def test_an_answer_that_is_tagged(type_: Any, types: Any, answer: Any, errors: list[Any]) -> None:
+    schema = Codec().of(type_).answer_schema()
+    assert schema.get("x-types") == types
+    found = schema_validator(json.loads(json.dumps(schema)))(answer)
+    assert [(error["loc"], error["msg"]) for error in found] == errors
+
+
+def test_a_question_is_the_same_one_whether_its_schema_names_the_types() -> None:
+    schema = Codec().of(Approve | Reject).answer_schema()
+    earlier = {name: part for name, part in schema.items() if name != "x-types"}
+    assert earlier != schema
+    assert Mark.of("ok?", schema, None) == Mark.of("ok?", earlier, None)
