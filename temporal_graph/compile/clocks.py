@@ -62,12 +62,13 @@ _ISO_DATE = r"\d{4}-\d\d?-\d\d?"
 _DATE = (
     rf"(?<![\d.])\d{{1,4}}[./]\d\d?[./]\d{{2,4}}(?!\.?\d)|\b(?:{_MONTH}\s+\d\d?|\d\d?\.?\s+{_MONTH})(?:,?\s+\d{{4}})?\b"
 )
-_AMOUNT = rf"\d+(?:[.,]\d+)?\s?(?:{'|'.join('|'.join(names.split()) for names in _UNITS.values())})\b"
+_AMOUNT = rf"\d+(?:[.,]\d+)?\s?(?:{'|'.join('|'.join(names.split()) for names in _UNITS.values())})(?![A-Za-z])"
 
 _KINDS: dict[str, str] = {
     "iso": rf"{_ISO_DATE}{_ISO_CLOCK}",  # 2026-11-28T21:49:15+01:00
     "moment": rf"(?:{_ISO_DATE}|{_DATE})(?P<gap>{_GAP}){_CLOCK}",  # 28.11.2026 21:49, Nov 28, 2026 at 9:49 PM
-    "compact": r"\b\d{8}T\d{4}(?:\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?\b",  # 20261128T214915Z
+    # 20261128T214915Z, 20261128-214915, 20261128214915
+    "compact": r"(?<!\d)\d{8}(?:T\d{4}(?:\d\d(?:[.,]\d+)?)?|[-_]?\d{6})(?:Z|[+-]\d\d:?\d\d)?(?!\d)",
     "date": rf"{_ISO_DATE}|{_DATE}",
     "clock": _CLOCK,  # 21:49:15.123, 9:49 PM
     "weekday": r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:[a-z]*day)?\b",
@@ -180,6 +181,10 @@ def _readings(text: str, at: float) -> list[_Reading]:
         return []
 
 
+def _read_compact(text: str, at: float) -> Iterator[_Reading]:
+    yield from _read_iso(f"{text[:8]}T{text[8:].lstrip('T-_')}", at)
+
+
 def _read_iso(text: str, at: float) -> Iterator[_Reading]:
     day, clock = re.split("[T ]", text, maxsplit=1)
     read = datetime.fromisoformat(f"1970-01-01T{clock}".replace(" ", "").replace(",", "."))
@@ -234,6 +239,8 @@ def _read_clock(text: str, at: float) -> Iterator[_Reading]:
     yield _Reading(
         "clock", hours * 3_600 + minutes * 60 + seconds + fraction, _exact(text), (_DAY,), is_both_ways=bool(match[3])
     )
+    if match[3] is None and half is None:  # minutes and seconds that are left
+        yield _Reading("countdown", -(hours * 60.0 + minutes), 1.0, is_aligned=False)
 
 
 def _read_weekday(text: str, at: float) -> Iterator[_Reading]:
@@ -281,7 +288,7 @@ def _length(parts: Sequence[tuple[str, float]], sign: int = 1) -> _Reading:
 _READERS: dict[str, Callable[[str, float], Iterator[_Reading]]] = {
     "iso": _read_iso,
     "moment": _read_moment,
-    "compact": _read_iso,
+    "compact": _read_compact,
     "date": _read_date,
     "clock": _read_clock,
     "weekday": _read_weekday,

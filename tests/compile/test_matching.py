@@ -208,6 +208,9 @@ CLOCKS: list[Callable[[datetime], Any]] = [
             "%b %d at %H:%M",
             "%Y-%m-%d %H:%M:%S%z",
             "%Y%m%dT%H%M%SZ",
+            "%Y%m%d%H%M%S",
+            "%Y%m%d-%H%M%S",
+            "report_%Y%m%d_%H%M%S.pdf",
             "%Y-%m-%d",
         )
     ],
@@ -219,6 +222,7 @@ LENGTHS: list[Callable[[timedelta], Any]] = [
     lambda left: f"in {left // timedelta(hours=1)} h {left % timedelta(hours=1) // timedelta(minutes=1)} min",
     lambda left: f"still {left // timedelta(seconds=1)} seconds",
     lambda left: f"noch {left // timedelta(days=1)} Tage",
+    lambda left: f"{left // timedelta(hours=1)}h{left // timedelta(minutes=1) % 60}m{left.seconds % 60}s",
 ]
 
 
@@ -270,6 +274,8 @@ def test_a_time_that_is_left_or_has_gone_by_is_no_other_question(
         (["on Monday", "on Friday"], 86_400),
         (["2026-12-01T10:00:00Z", "2026-12-01T10:30:00Z"], 900),
         (["20261201T100000Z", "20261202T100000Z"], 900),
+        (["order 20261201100000", "order 20261201100001"], 900),
+        (["order 12345678901234", "order 12345678901235"], 1),
         (["cook it for 5 minutes", "cook it for 4 minutes"], 10),
         (["cook it for 5 minutes", "cook it for 9 minutes"], 3_600),
         ([timedelta(minutes=5), timedelta(minutes=6)], 10),
@@ -284,6 +290,11 @@ def test_a_date_or_a_number_that_is_no_clock(texts: list[str], seconds: float) -
     first, second = (asked(text, later) for text, later in zip(texts, (0, seconds), strict=True))
     assert is_asked_again(first, second)
     assert is_asked_again(asked(texts[0], 0, None), asked(texts[1], seconds, None))
+
+
+def test_minutes_and_seconds_that_are_left() -> None:
+    assert not is_asked_again(asked("14:59 left", 0), asked("13:09 left", 110))
+    assert is_asked_again(asked("14:59 left", 0), asked("13:09 left", 10))
 
 
 def test_a_clock_beside_a_date_that_stays() -> None:
