@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
 
 from temporal_graph import (
@@ -35,6 +36,7 @@ from temporal_graph import (
     TemporalGraph,
     interrupt,
 )
+from temporal_graph.compile.targets import answer_json
 from temporal_graph.engine.snapshot import SnapshotError
 
 # -- The program that graphs with interrupt nodes were first written as -----------------------------------------------
@@ -925,6 +927,49 @@ async def test_answers_that_are_no_json(value: Any, says: str) -> None:
         with pytest.raises(GraphInputError, match=r"The new value of 'user_name', .*, cannot be written as JSON"):
             run.fork("1", update={"user_name": value})
     assert stop_ids(await run.proceed("ann")) == ["Asks:1.1"]
+
+
+@dataclass
+class Plain:
+    amount: Annotated[int, Field(gt=0)]
+    note: str = field(init=False, default="")
+
+
+class Price(BaseModel):
+    """Its own code reads no more than what it writes."""
+
+    amount: Annotated[int, Field(gt=0)]
+    cents: Annotated[int, BeforeValidator(lambda text: int(text.rstrip("c"))), PlainSerializer(lambda n: f"{n}c")] = 0
+
+
+class Unreadable(BaseModel):
+    """It does not read what it writes."""
+
+    amount: Annotated[int, Field(gt=0), PlainSerializer(lambda number: f"{number} EUR")]
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        (Plain(5), None),
+        (Price(amount=5, cents="3c"), None),  # type: ignore[arg-type]
+        (Unreadable(amount=5), None),
+        (Plain(0), "The answer, Plain(amount=0, note=''), is no Plain: amount: Input should be greater than 0."),
+        (Plain("x"), "is no Plain: amount: Input should be a valid integer"),  # type: ignore[arg-type]
+        (Price.model_construct(amount=0, cents=3), "is no Price: amount: Input should be greater than 0."),
+        (Unreadable.model_construct(amount=0), "is no Unreadable: amount: Input should be"),
+        (Command(resume=Plain(-1)), "is no Plain: amount: Input should be greater than 0"),
+    ],
+)
+async def test_an_object_that_its_own_class_would_refuse_is_no_answer(value: Any, wrong: str | None) -> None:
+    if wrong is None:
+        assert answer_json(value)["amount"] in (5, "5 EUR")
+        return
+    run = asking.local()
+    await run.proceed(from_node=Asks())
+    with pytest.raises(GraphInputError, match=re.escape(wrong)):
+        await run.resume(value)
+    assert stop_ids(await run.wait()) == ["Asks:1.0"]
 
 
 @pytest.mark.parametrize("name", ["interrupt_id", "actor", "answer_id", "comment"])

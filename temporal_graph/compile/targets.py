@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import ValidationError, to_jsonable_python
 from pydantic_graph import BaseNode, End
 
 from ..codec import EncodeError, ValueCodec, shown
 from ..codec.forms import as_form
 from ..commands import NOTHING, Abort, Command, Retry, Send
-from ..engine.events import message_of
+from ..engine.events import listed, message_of
 from ..engine.spec import END
 from ..engine.state import Json
 from ..errors import GraphInputError
@@ -123,13 +126,44 @@ def answer_json(value: Any) -> Json:
     """An answer as JSON.
 
     Raises:
-        GraphInputError: It cannot be written as JSON.
+        GraphInputError: It cannot be written as JSON; or it is an object that its own class would refuse, which another
+            class of a union could take for its own.
     """
     try:
         form = as_form(value)
     except Exception:  # of a class's own code, or what is in itself: it is told below
         form = value
-    return to_json("The answer", form)
+    sent = to_json("The answer", form)
+    if isinstance(value, BaseModel) or (is_dataclass(value) and not isinstance(value, type)):
+        wrong = _wrong_in(value, sent)
+        if wrong is not None:
+            raise GraphInputError(f"The answer, {shown(value)}, is no {type(value).__name__}: {wrong}.")
+    return sent
+
+
+def _wrong_in(value: Any, sent: Json) -> str | None:
+    """What the class of an object finds wrong in it, both as it is and as JSON: its own code may need one of them."""
+    cls = cast("type[Any]", type(value))
+    wrong: str | None = None
+    with contextlib.suppress(Exception):  # of the class's own code; the node says what it thinks of the answer
+        adapter = _adapter(cls)
+        names = cls.model_fields if isinstance(value, BaseModel) else [each.name for each in fields(value) if each.init]
+        own = {name: getattr(value, name) for name in names}
+        for form in (own, sent):
+            try:
+                adapter.validate_python(form, by_name=form is own)
+            except ValidationError as error:
+                wrong = listed([dict(each) for each in error.errors(include_url=False, include_context=False)])
+            except Exception:
+                continue
+            else:
+                return None
+    return wrong
+
+
+@functools.lru_cache(maxsize=256)
+def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
 
 
 def to_json(what: str, value: Any) -> Json:

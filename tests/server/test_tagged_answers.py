@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from temporal_graph import AnswerRefusedError
+from temporal_graph import AnswerRefusedError, GraphInputError
 from tests.server.conftest import Serve
-from tests.server.tagged_graphs import graph
+from tests.server.tagged_graphs import Reject, graph
 
 
 def tagged(name: str, **fields: Any) -> dict[str, Any]:
@@ -44,6 +44,9 @@ async def test_an_answer_that_breaks_the_rules_of_its_type_is_refused_at_once(
                 await run.resume(answer)
             assert refused.value.reason == "invalid"
             assert refused.value.errors == [wrong]
+        # As an object it is sent without its type, and Approve, which takes anything, would have it.
+        with pytest.raises(GraphInputError, match="is no Reject: reason: String should have at least 3 characters"):
+            await run.resume(Reject.model_construct(reason="x"))
         state = await run.get_state() if where == "server" else run.get_state()
         assert [question.interrupt_id for question in state.interrupts] == ["ask:1.0"]
         stop = await run.proceed(tagged("RejectForGood", reason="too dear", until=3))
