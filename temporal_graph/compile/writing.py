@@ -12,7 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
 from dataclasses import dataclass, replace
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodDescriptorType, MethodType, ModuleType, WrapperDescriptorType
 from typing import Any, cast
 
 _UNKNOWN = object()
@@ -32,11 +32,17 @@ _CHANGES: dict[tuple[type, ...], list[str]] = {
     (contextvars.ContextVar,): ["set", "reset"],
 }
 """The methods that change an object."""
+_MUTABLE = [cls for types in _CHANGES for cls in types if cls is not contextvars.ContextVar]
 _FREELY = frozenset({"append", "appendleft", "extend", "insert", "pop", "popitem", "setdefault", "discard", "clear"})
 """Those that no object has which does not change by them."""
-_SETTERS = frozenset({"setattr", "delattr", "heappush", "heappop", "heapreplace", "heapify", "insort", "shuffle"})
+_SETTERS = frozenset(
+    {
+        *("setattr", "delattr", "heappush", "heappop", "heapreplace", "heapify", "insort", "shuffle"),
+        *("setitem", "delitem", "iadd", "iconcat", "ior", "iand", "isub", "ixor"),
+    }
+)
 """Functions that change the first thing that they get."""
-_SET_IN = frozenset({"builtins", "heapq", "bisect", "random"})
+_SET_IN = frozenset({"builtins", "heapq", "bisect", "random", "operator"})
 """The modules of these."""
 _CALLS = "PRECALL" if "PRECALL" in dis.opmap else "CALL"
 _NULL_FIRST = sys.version_info < (3, 13)
@@ -207,10 +213,13 @@ class _Flow:
         before: dis.Instruction | None = None
         for each in dis.get_instructions(self._code):
             if each.is_jump_target:
+                # Where a loop begins, it is known what it goes through.
+                through = self._at(1) if before is not None and before.opname == "GET_ITER" else None
                 self._stack = [None] * len(self._stack)
-            is_counting = before is not None and before.opname == "BINARY_OP" and before.argrepr.endswith("=")
-            self._look(each, before, "counts in" if is_counting else "writes to")
-            self._step(each, is_sliced=before is not None and _makes_slice(before))
+                if through is not None:
+                    self._stack[-1] = through
+            self._look(each, before, "counts in" if _is_in_place(before) else "writes to")
+            self._step(each, before)
             if each.opname not in ("SWAP", "CACHE"):
                 before = each
 
@@ -226,6 +235,10 @@ class _Flow:
         target = None if at is None else self._at(at)
         if target is not None:
             self.found.append(f"{verb} {target.name!r}, {target.what}")
+        elif _is_in_place(each):
+            base = self._at(2)
+            if base is not None and isinstance(base.value, tuple(_MUTABLE)):
+                self.found.append(f"changes {base.name!r}, {base.what}, by {each.argrepr}")
         elif name in ("LOAD_ATTR", "LOAD_METHOD"):
             base = self._at(1)
             if base is not None and _is_change(base.value, each.argval):
@@ -238,7 +251,7 @@ class _Flow:
         for function in (self._at(count + 1), self._at(count + 2)):
             value: Any = _UNKNOWN if function is None else function.value
             first = given[0] if given else None
-            if first is not None and _is_setter(value):
+            if first is not None and (_is_setter(value) or _is_own_setter(value, first.value)):
                 self.found.append(f"changes {first.name!r}, {first.what}, by {value.__name__}()")
             elif isinstance(value, FunctionType):
                 names = value.__code__.co_varnames
@@ -254,7 +267,7 @@ class _Flow:
 
     # -- The stack ----------------------------------------------------------------------------------------------------
 
-    def _step(self, each: dis.Instruction, *, is_sliced: bool) -> None:
+    def _step(self, each: dis.Instruction, before: dis.Instruction | None) -> None:
         name, stack = each.opname, self._stack
         if name == "COPY":
             stack.append(self._at(each.arg or 0))
@@ -275,13 +288,19 @@ class _Flow:
             stack.extend(self._own.get(variable) for variable in _names(each))
         elif name in ("LOAD_ATTR", "LOAD_METHOD"):
             self._load_attribute(each)
+        elif name == "GET_ITER":
+            base = self._at(1)
+            self._drop(each)
+            stack[-1] = None if base is None else replace(base, value=_UNKNOWN)
+        elif name == "FOR_ITER":
+            stack.append(self._at(1))
         elif name == "BINARY_SUBSCR" or (name == "BINARY_OP" and each.argrepr == "[]"):
             base = self._at(2)
             self._drop(each)
             # A slice of a list is another list.
-            stack[-1] = None if base is None or is_sliced else replace(base, value=_UNKNOWN)
+            stack[-1] = None if base is None or _makes_slice(before) else replace(base, value=_UNKNOWN)
         elif name in ("STORE_FAST", "STORE_DEREF", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST"):
-            self._store(each)
+            self._store(each, is_same=_is_in_place(before))
         else:
             self._drop(each)
             if stack and name not in _KEEPS:
@@ -310,12 +329,13 @@ class _Flow:
         if is_method:
             self._stack.append(None)
 
-    def _store(self, each: dis.Instruction) -> None:
+    def _store(self, each: dis.Instruction, *, is_same: bool) -> None:
         names = _names(each)
         is_loading = each.opname == "STORE_FAST_LOAD_FAST"
         for name in names[:1] if is_loading else names:
             item = self._stack.pop() if self._stack else None
-            self.stored.setdefault(name, []).append(item)
+            if not is_same:  # x += y: what can change is the object that it was
+                self.stored.setdefault(name, []).append(item)
         if is_loading:
             self._stack.append(self._own.get(names[1]))
 
@@ -345,8 +365,12 @@ _KEEPS = frozenset(
 """Instructions that leave what is on top of the stack afterwards as it was."""
 
 
-def _makes_slice(instruction: dis.Instruction) -> bool:
-    return instruction.opname == "BUILD_SLICE" or isinstance(instruction.argval, slice)
+def _is_in_place(instruction: dis.Instruction | None) -> bool:
+    return instruction is not None and instruction.opname == "BINARY_OP" and instruction.argrepr.endswith("=")
+
+
+def _makes_slice(instruction: dis.Instruction | None) -> bool:
+    return instruction is not None and (instruction.opname == "BUILD_SLICE" or isinstance(instruction.argval, slice))
 
 
 def _names(instruction: dis.Instruction) -> tuple[str, ...]:
@@ -369,7 +393,8 @@ def _attribute(value: Any, name: str) -> tuple[Any, bool]:
         return cast("Any", found).__func__, isinstance(found, classmethod)
     if isinstance(found, FunctionType):
         return found, not isinstance(value, type)
-    return (_UNKNOWN if hasattr(cast("Any", type(found)), "__get__") else found), False
+    is_own = isinstance(value, type) and isinstance(found, MethodDescriptorType | WrapperDescriptorType)
+    return (found if is_own or not hasattr(cast("Any", type(found)), "__get__") else _UNKNOWN), False
 
 
 def _is_change(value: Any, name: str) -> bool:
@@ -383,6 +408,13 @@ def _is_setter(function: Any) -> bool:
     """Whether a function changes the first thing that it gets."""
     module: Any = getattr(function, "__module__", None)
     return getattr(function, "__name__", None) in _SETTERS and str(module).strip("_") in _SET_IN
+
+
+def _is_own_setter(function: Any, first: Any) -> bool:
+    """Whether it is a method of a class, `list.append`, by which the first thing that it gets changes."""
+    if not isinstance(function, MethodDescriptorType | WrapperDescriptorType):
+        return False
+    return function.__name__ in ("__setattr__", "__delattr__") or _is_change(first, function.__name__)
 
 
 def _content(cell: Any) -> Any:

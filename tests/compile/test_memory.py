@@ -8,6 +8,7 @@ import heapq
 import itertools
 import json
 import logging
+import operator
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -181,6 +182,38 @@ def by_another_name(ctx: Any) -> Any:
     return ctx
 
 
+def by_another_name_in_place(ctx: Any) -> Any:
+    """Makes a list of the module longer, which it has given another name."""
+    mine = SEEN
+    mine += [ctx]
+    return ctx
+
+
+def in_a_loop_through_it(ctx: Any) -> Any:
+    """Changes the lists in a list of the module."""
+    for row in SEEN:
+        row.append(ctx)
+    return ctx
+
+
+def by_a_method_of_the_class(ctx: Any) -> Any:
+    """Changes a list of the module by the class's method."""
+    list.append(SEEN, ctx)
+    return ctx
+
+
+def by_an_operator(ctx: Any) -> Any:
+    """Changes a dict of the module by the function of an operator."""
+    operator.setitem(CACHE, "last", ctx)
+    return ctx
+
+
+def past_the_class(ctx: Any) -> Any:
+    """Writes to a class of the module, whatever that thinks of it."""
+    object.__setattr__(TRACKER, "count", ctx)
+    return ctx
+
+
 def by_a_method_as_a_value(ctx: Any) -> Any:
     """Changes a list of the module by a method that it hands on."""
     return sum(1 for _ in map(SEEN.append, [ctx]))
@@ -333,6 +366,11 @@ REMEMBERS: dict[str, tuple[Callable[..., Any], str]] = {
     "part": (appends_to_a_part, "changes 'CACHE'"),
     "cached": (lambda ctx: CACHE.setdefault(str(ctx), ctx), "changes 'CACHE', an object around it, by .setdefault"),
     "another_name": (by_another_name, "changes 'SEEN'"),
+    "another_name_in_place": (by_another_name_in_place, r"changes 'SEEN', an object around it, by \+="),
+    "loop": (in_a_loop_through_it, r"changes 'SEEN', an object around it, by .append\(\)"),
+    "class_method": (by_a_method_of_the_class, r"changes 'SEEN', an object around it, by append\(\)"),
+    "operator": (by_an_operator, r"changes 'CACHE', an object around it, by setitem\(\)"),
+    "past_the_class": (past_the_class, r"changes 'TRACKER', an object around it, by __setattr__\(\)"),
     "handed_on": (by_a_method_as_a_value, "changes 'SEEN'"),
     "heappush": (by_a_function, r"changes 'SEEN', an object around it, by heappush\(\)"),
     "setattr": (sets_an_attribute, r"changes 'Box', an object around it, by setattr\(\)"),
@@ -389,6 +427,16 @@ def with_objects_of_its_own(ctx: Any, *more: Any) -> Any:
     ctx.inputs["x"] = [each.upper() for each in SEEN]
     for each in seen:
         each.count = 1
+    for item in [*SEEN]:
+        item.append(ctx)
+    total = counts["last"]
+    for each in SEEN:
+        total += each
+        names = [each]
+        names += [ctx]
+    both = sorted(SEEN)
+    both += [total]
+    list.append(both, ctx)
     return noting(part, Tracker().note(ctx))
 
 
