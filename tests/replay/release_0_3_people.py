@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, FutureDatetime, Json, PastDatetime
+from pydantic import AfterValidator, BaseModel, FutureDatetime, Json, PastDatetime
 from pydantic_graph import GraphBuilder, StepContext
 
 from temporal_graph import InterruptPolicy, Merge, NodeOptions, TemporalGraph, answers, interrupt
@@ -167,10 +167,59 @@ def _plus(one: int, other: int) -> int:
     return one + other
 
 
+# -- What the workflow makes, and what a node there forgets -----------------------------------------------------------
+
+
+class Until(BaseModel):
+    at: FutureDatetime
+
+
+def _until(ctx: Any) -> Until:
+    return Until.model_construct(at=datetime.fromisoformat(ctx.inputs))
+
+
+async def _make_until(ctx: StepContext[Book, None, str]) -> Until:
+    return _until(ctx)
+
+
+async def _hear(ctx: StepContext[Book, None, Until]) -> str:
+    return await interrupt("Go on?", response_type=str)
+
+
+def _until_when(name: str, *, by_node: bool) -> TemporalGraph[Any, Any, Any, Any]:
+    g = _make(name=name, state_type=Book, input_type=str, output_type=str)
+    hears, path = g.step(_hear, node_id="hear"), g.edge_from(g.start_node)
+    if by_node:
+        makes = g.step(_make_until, node_id="make")
+        g.add(path.to(makes))
+        path = g.edge_from(makes)
+    else:
+        path = path.transform(_until)
+    g.add(path.to(hears), g.edge_from(hears).to(g.end_node))
+    return TemporalGraph(g.build(), node_options={"make": HERE} if by_node else None)
+
+
+until_by_node = _until_when("release_3_until_by_node", by_node=True)
+until_by_transform = _until_when("release_3_until_by_transform", by_node=False)
+
+_f = _make(name="release_3_forgetful", state_type=Book, output_type=str)
+
+
+@_f.step
+async def forget(ctx: StepContext[Book, None, None]) -> str:
+    return f"said: {bool(interrupt('Sure?'))}"
+
+
+_f.add(_f.edge_from(_f.start_node).to(forget), _f.edge_from(forget).to(_f.end_node))
+forgetful = TemporalGraph(_f.build(), options=HERE)
+
 careless_places = _counting("release_3_careless_places")
 summed_places = _counting("release_3_summed_places", numbers=Merge.sum)
 
 GRAPHS = (
+    until_by_node,
+    until_by_transform,
+    forgetful,
     careless_places,
     summed_places,
     signing,

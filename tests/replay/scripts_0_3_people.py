@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from temporal_graph import AnswerRefusedError, Command, StateConflictError
+import pytest
+
+from temporal_graph import AnswerRefusedError, Command, GraphRunError, StateConflictError
 from tests.replay import release_0_3_people as release
 from tests.replay.recording import QUEUE
 from tests.replay.release_0_3_people import Aquarium, Cat, Dog, Lent, Places
@@ -146,7 +148,36 @@ async def numbers_are_anywhere(stage: Stage) -> None:
         assert (result.output, result.state) == (4, Places(pair=(2, "b"), text={"a": 2}))
 
 
+async def made_in_the_workflow(stage: Stage) -> None:
+    """What was right then is too late by each replay; what was wrong has a mark."""
+    async with stage.working() as client:
+        for graph, name in ((release.until_by_node, "made-node"), (release.until_by_transform, "made-transform")):
+            for when, end in (
+                (datetime.now(UTC) + timedelta(seconds=3), ""),
+                (datetime(2020, 1, 1, tzinfo=UTC), "-late"),
+            ):
+                run = await stage.start(client, graph, f"{name}{end}", inputs=when.isoformat())
+                if end:
+                    await fails(run, "Input should be in the future")
+                else:
+                    await run.wait()
+                    assert (await run.proceed("yes")).output == "yes"
+
+
+async def awaits_are_forgotten(stage: Stage) -> None:
+    """A node in the workflow that asks without await fails, and its history says so."""
+    async with stage.working() as client:
+        await fails(await stage.start(client, release.forgetful, "forgetful"), "was called without await")
+
+
+async def fails(run: Run, words: str) -> None:
+    with pytest.raises(GraphRunError, match=words):
+        await run.result()
+
+
 PLAIN: Sequence[Script] = (
+    made_in_the_workflow,
+    awaits_are_forgotten,
     others_may_answer,
     answers_come_in_time,
     edits_are_of_types,
