@@ -5,6 +5,8 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from temporalio.exceptions import ApplicationError
+
 import temporal_graph
 
 # Where the line that is to blame is not looked for: installed packages, the standard library, and this project's own.
@@ -24,12 +26,19 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split())
 
 
+def named(error: BaseException) -> str:
+    """An error's type and message, on one line; of one of Temporal's that stands for another, its."""
+    type_, message = type(error).__name__, one_line(error)
+    if isinstance(error, ApplicationError) and error.type:
+        type_, message = error.type, one_line(error.message)
+    return f"{type_}: {message}" if message else type_
+
+
 def describe(error: BaseException) -> str:
     """An error's type and message on one line, and where in the user's own code it was raised."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} (at {_short(error.filename or '?')}:{error.lineno})"
-    message = one_line(error)
-    what = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    what = named(error)
     where = blame(error)
     return f"{what} (at {where})" if where else what
 

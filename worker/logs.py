@@ -18,7 +18,7 @@ from temporalio.runtime import Runtime
 
 from temporal_graph import forwarding_runtime
 
-from .failure import blame, one_line
+from .failure import blame, named
 
 LOGGER = logging.getLogger("temporal_graph.worker")
 
@@ -216,8 +216,7 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
         fields |= {name: value for name, value in cast("dict[str, Any]", core).items() if name != "message"}
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        message = one_line(error)
-        fields["error"] = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        fields["error"] = named(error)
         fields["at"] = blame(error)
     return fields
 

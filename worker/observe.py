@@ -39,11 +39,8 @@ class _LogNode(ActivityInboundInterceptor):
             event(logging.INFO, "node cancelled", **fields, seconds=took())
             raise
         except BaseException as error:
-            # The cause, if the node raised something else than what Temporal is told.
-            final = isinstance(error, ApplicationError) and error.non_retryable
-            shown = (final and error.__cause__) or error
-            fields |= {"final": True} if final else {}
-            event(logging.WARNING, "node failed", **fields, seconds=took(), error=shown)
+            fields |= {"final": True} if isinstance(error, ApplicationError) and error.non_retryable else {}
+            event(logging.WARNING, "node failed", **fields, seconds=took(), error=error)
             with contextlib.suppress(AttributeError):  # an exception with slots is logged twice
                 setattr(error, LOGGED, True)
             raise

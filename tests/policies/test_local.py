@@ -327,7 +327,7 @@ async def charge(amount: int) -> str:
     return f"receipt {len(calls)}"
 
 
-def failing(**words: Any) -> TemporalGraph[Any, Any, Any, Any]:
+def failing(*, steps: Any = (), **words: Any) -> TemporalGraph[Any, Any, Any, Any]:
     g = GraphBuilder(name="failing", state_type=Claim, input_type=int, output_type=str, auto_instrument=False)
 
     @g.step
@@ -338,7 +338,7 @@ def failing(**words: Any) -> TemporalGraph[Any, Any, Any, Any]:
         return f"{receipt} for {ctx.inputs}"
 
     g.add(g.edge_from(g.start_node).to(pay), g.edge_from(pay).to(g.end_node))
-    return TemporalGraph(g.build(), options=NodeOptions(on_failure="interrupt", **words))
+    return TemporalGraph(g.build(), options=NodeOptions(on_failure="interrupt", **words), steps=steps)
 
 
 async def failed(**words: Any) -> LocalRun[Any, Any]:
@@ -594,7 +594,7 @@ async def test_the_schema_says_whether_a_node_is_skipped_without_an_output(outpu
 
 
 async def test_a_node_in_the_workflow_is_told_to_use_step_also_here() -> None:
-    run = failing(execution="workflow").local()
+    run = failing(execution="workflow", steps=[charge]).local()
     [asked] = (await run.proceed(inputs=1, state=Claim(amount=1))).interrupts
     assert asked.value["error"]["type"] == "InterruptError"
     assert "There `await step(charge, ...)` does work" in asked.value["error"]["message"]
