@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from temporal_graph import Accepted, AnswerRefusedError, GraphPlugin, GraphRun
+from tests.replay.serving import until
 from tests.server.conftest import Serve
 from tests.server.looking import is_unharmed
 from tests.server.steering_graphs import Desk, Draft, Round, board, desk, rounds
@@ -129,16 +130,25 @@ async def test_a_thousand_signals_to_a_run_that_waits(serve: Serve, task_queue: 
         ]
         for start in range(0, len(signals), 20):
             await asyncio.gather(*(handle.signal(name, args=args) for name, args in signals[start : start + 20]))
+
+        async def all_taken() -> bool:
+            """They are taken a few at a time, in as many workflow tasks as that takes."""
+            return len((await run.get_state()).rejected) == 100
+
+        await until(all_taken)
         state = await run.get_state()
-        assert len(state.rejected) == 100
         reasons = Counter(item["reason"] for item in state.rejected)
         assert reasons == {"invalid": 80, "unknown_interrupt": 10, "conflict": 10}
         assert (state.values.amount, state.values.extra) == (7, [1])
         assert [question.interrupt_id for question in state.interrupts] == ["Review:1"]
         # The 101st: the oldest makes room.
         await handle.signal("resume", "one more")
-        state = await run.get_state()
-        assert (len(state.rejected), state.rejected[-1]["answer"]) == (100, "one more")
+
+        async def is_listed() -> bool:
+            state = await run.get_state()
+            return (len(state.rejected), state.rejected[-1]["answer"]) == (100, "one more")
+
+        await until(is_listed)
         await run.unpause()
         stop = await run.proceed({"verdict": "yes"})
         assert [question.interrupt_id for question in stop.interrupts] == ["Publish:1.before"]
