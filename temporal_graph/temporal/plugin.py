@@ -38,6 +38,7 @@ from .heartbeats import BEAT
 from .names import FIND_GRAPH
 from .notifying import Deliver
 from .payloads import limit_of, tolerant
+from .runtime import wait_at_exit
 from .visibility_client import are_registered
 from .watching import watch
 from .workflow import GraphWorkflow
@@ -149,6 +150,7 @@ class Plugin(SimplePlugin):
             GraphError: Runs are to set search attributes that the server does not have.
             Exception: Whatever was raised where they are made.
         """
+        wait_at_exit()
         registry = self._registry_of(worker)
         try:
             async with self._deps.running(registry):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import logging
+import time
 
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
@@ -33,3 +36,14 @@ def forwarding_runtime(
     )
     levels = TelemetryFilter(core_level=level, other_level="ERROR")
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=levels, forwarding=forwarding)))
+
+
+@functools.cache
+def wait_at_exit() -> None:
+    """Let threads of the SDK's core finish with Python before the interpreter shuts down.
+
+    One that comes back to it then ends the process with SIGABRT, after all its work is done: seen with temporalio 1.35
+    and Python 3.11 on a busy machine, in 4 of 30 programs that end right after their worker, and in none of 28 that
+    wait.
+    """
+    atexit.register(time.sleep, 0.1)
