@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
-from .exact import tag_of
+from .exact import BY_NAME, tag_of
 from .forms import json_schema
-from .schema import BY_NAME
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, timedelta, timezone, tzinfo
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -53,6 +53,41 @@ def quick(schema: Any) -> Any:
     if QUICK in metadata:
         return quick({**metadata[QUICK], **({"ref": old["ref"]} if "ref" in old else {})})
     return {key: value if key in _NO_SCHEMAS else quick(value) for key, value in old.items()}
+
+
+# -- Core schemas -----------------------------------------------------------------------------------------------------
+
+BY_NAME = ("fields", "choices")
+"""What holds schemas by names, which are the user's: one may be a word that a schema has, as of a field `config`."""
+_NOT_SCHEMAS = frozenset(
+    {"metadata", "default", "expected", "members", "cls", "config", "ref", "computed_fields", "python_schema"}
+)
+
+
+def mapped(schema: Schema, change: Callable[[Any], Any], *, but: Collection[str] = ()) -> Schema:
+    """A copy of a core schema in which those inside are changed.
+
+    Args:
+        schema: The schema.
+        change: Gives one for each of those, or for a list or a tuple of them.
+        but: Keys under which they stay as they are.
+    """
+
+    def member(key: str, value: Any) -> Any:
+        if key in _NOT_SCHEMAS or key in but:
+            return value
+        if key in BY_NAME and isinstance(value, dict):
+            return {name: change(item) for name, item in cast("dict[Any, Any]", value).items()}
+        return change(value)
+
+    return {key: member(key, value) for key, value in schema.items()}
+
+
+def parts(schema: Schema, *, but: Collection[str] = ()) -> list[Any]:
+    """What `mapped` would change."""
+    found: list[Any] = []
+    mapped(schema, found.append, but=but)
+    return found
 
 
 _NO_SCHEMAS = frozenset(

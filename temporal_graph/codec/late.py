@@ -14,7 +14,7 @@ from typing import Any, cast
 from pydantic_core import core_schema
 
 from .errors import UnsupportedTypeError
-from .exact import Schema
+from .exact import Schema, mapped, parts
 from .written import Written
 
 UNMADE: Any = object()
@@ -24,8 +24,6 @@ LATE = "temporal_graph.late"
 
 looking: ContextVar[bool] = ContextVar("temporal_graph_looking", default=False)
 """Whether values are only looked at, and not made."""
-
-_NO_SCHEMAS = frozenset({"metadata", "default", "expected", "members", "cls", "config", "ref"})
 
 
 def with_late_fields(schema: Any, schema_of: Callable[[Any], Any]) -> Any:
@@ -62,9 +60,7 @@ class _Completer:
             return tuple(self.complete(item) for item in cast("tuple[Any, ...]", schema))
         if not isinstance(schema, dict):
             return schema
-        new: Schema = {
-            key: value if key in _NO_SCHEMAS else self.complete(value) for key, value in cast("Schema", schema).items()
-        }
+        new = mapped(cast("Schema", schema), self.complete)
         names = _late_names(new)
         if names:
             cls: type = new["cls"]
@@ -140,7 +136,7 @@ def _has_some(schema: Any) -> bool:
     known = cast("Schema", schema)
     if isinstance(known.get("type"), str) and _late_names(known):
         return True
-    return any(_has_some(value) for key, value in known.items() if key not in _NO_SCHEMAS)
+    return any(map(_has_some, parts(known)))
 
 
 def _hint(cls: type, name: str) -> Any:
@@ -158,8 +154,5 @@ def _unnamed(schema: Any, names: Container[str]) -> Any:
         return tuple(_unnamed(item, names) for item in cast("tuple[Any, ...]", schema))
     if not isinstance(schema, dict):
         return schema
-    return {
-        key: value if key in _NO_SCHEMAS else _unnamed(value, names)
-        for key, value in cast("Schema", schema).items()
-        if key != "ref" or value not in names
-    }
+    new = mapped(cast("Schema", schema), lambda item: _unnamed(item, names))
+    return {key: value for key, value in new.items() if key != "ref" or value not in names}

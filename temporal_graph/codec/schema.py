@@ -37,6 +37,7 @@ from .exact import (
     deque_schema,
     fields_with_defaults,
     hex_bytes_schema,
+    mapped,
     model_reader,
     moment_schema,
     pattern_schema,
@@ -92,11 +93,6 @@ _OWN = frozenset(
     }
 )
 """Schemas whose values come back without a function of the user's."""
-BY_NAME = ("fields", "choices")
-"""What holds schemas by names."""
-NOT_SCHEMAS = frozenset(
-    {"metadata", "default", "expected", "members", "cls", "config", "ref", "computed_fields", "python_schema"}
-)
 
 
 class Types(Protocol):
@@ -211,17 +207,9 @@ class Rewriter:
             or "serialization" in old
             or (inside and kind in (None, "nullable", "default"))
         )
-        new: Schema = {key: self._member(key, value, inside=within) for key, value in old.items()}
+        new = mapped(old, lambda item: self._of(item, inside=within))
         rewrite = self._rewriters.get(str(kind))
         return new if rewrite is None else rewrite(new)
-
-    def _member(self, key: str, value: Any, *, inside: bool) -> Any:
-        if key in NOT_SCHEMAS:
-            return value
-        if key in BY_NAME and isinstance(value, dict):
-            # Names are the user's, and one may be a word that a schema has: a field named "type".
-            return {name: self._of(item, inside=inside) for name, item in cast("dict[Any, Any]", value).items()}
-        return self._of(value, inside=inside)
 
     # -- By type of schema ------------------------------------------------------------------------------------------
 
@@ -490,8 +478,7 @@ def reveal_secrets(schema: Any) -> Any:
         return tuple(reveal_secrets(item) for item in cast("tuple[Any, ...]", schema))
     if not isinstance(schema, dict):
         return schema
-    old = cast("Schema", schema)
-    new = {key: value if key in NOT_SCHEMAS else reveal_secrets(value) for key, value in old.items()}
+    new = mapped(cast("Schema", schema), reveal_secrets)
     writer = new.get("serialization")
     if isinstance(writer, dict) and "secret" in getattr(cast("Schema", writer).get("function"), "__name__", ""):
         new["serialization"] = core_schema.plain_serializer_function_ser_schema(_secret_value)

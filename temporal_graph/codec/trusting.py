@@ -12,7 +12,8 @@ from typing import Any, cast
 from pydantic_core import PydanticOmit, PydanticUseDefault, SchemaValidator, ValidationError, core_schema
 
 from ..engine.raised import is_the_runtimes, message_of, type_of
-from .schema import BY_NAME, CLASS, NAME, NOT_SCHEMAS, Schema
+from .exact import mapped, parts
+from .schema import CLASS, NAME, Schema
 from .written import Written
 
 Refusal = tuple[int | None, str, str, Any]
@@ -55,6 +56,7 @@ trust: ContextVar[Trust | None] = ContextVar("temporal_graph_trust", default=Non
 _FUNCTIONS = ("function-after", "function-before", "function-wrap")
 _CLASSES = ("model", "dataclass")
 _CLOCKS = ("now_op", "now_utc_offset")
+_WRITERS = ("serialization",)
 
 
 def trusting(schema: Any, *, is_written: bool = False) -> Any:
@@ -74,7 +76,9 @@ def trusting(schema: Any, *, is_written: bool = False) -> Any:
     old = cast("Schema", schema)
     kind = old.get("type")
     is_written = is_written or "serialization" in old
-    new: Schema = {key: _member(key, value, is_written) for key, value in old.items()}
+    new = mapped(old, lambda item: trusting(item, is_written=is_written), but=_WRITERS)
+    if isinstance(old.get("config"), dict):
+        new["config"] = {name: item for name, item in old["config"].items() if name not in _CONFIGURED}
     if kind in ("date", "datetime") and "now_op" in new:
         return _by_clock(new)
     if kind == "str":
@@ -100,7 +104,7 @@ def has_rules(schema: Any) -> bool:
     known = cast("Schema", schema)
     if str(known.get("type")) in _CODED or any(known.get(name) for name in _MAKING):
         return True
-    return any(map(has_rules, _parts(known)))
+    return any(map(has_rules, parts(known, but=_WRITERS)))
 
 
 _CODED = frozenset({*_FUNCTIONS, "function-plain", "call"})
@@ -127,7 +131,7 @@ def may_change(schema: Any) -> bool:
         return True
     if (kind == "str" and any(map(known.get, _TRANSFORMS))) or any(map(config.get, _CONFIGURED)):
         return True
-    return any(map(may_change, _parts(known)))
+    return any(map(may_change, parts(known, but=_WRITERS)))
 
 
 def _is_pydantics(function: Any) -> bool:
@@ -152,18 +156,7 @@ def may_convert(schema: Any, *, is_written: bool = False) -> bool:
     is_written = is_written or "serialization" in known
     if is_written and known.get("type") in _CODED:
         return True
-    return any(may_convert(part, is_written=is_written) for part in _parts(known))
-
-
-def _parts(schema: Schema) -> list[Any]:
-    """The schemas in a schema by which it reads."""
-    parts: list[Any] = []
-    for key, value in schema.items():
-        if key in BY_NAME and isinstance(value, dict):
-            parts.extend(cast("dict[Any, Any]", value).values())
-        elif key not in NOT_SCHEMAS and key != "serialization":
-            parts.append(value)
-    return parts
+    return any(may_convert(part, is_written=is_written) for part in parts(known, but=_WRITERS))
 
 
 def _or_as_written(schema: Schema) -> Any:
@@ -175,17 +168,6 @@ def _or_as_written(schema: Schema) -> Any:
     around = {**function, "function": _instead(function["function"])}
     marks: Schema = {**(schema.get("metadata") or {}), NAME: schema["type"]}
     return {**schema, "type": "function-wrap", "function": around, "schema": writer["schema"], "metadata": marks}
-
-
-def _member(key: str, value: Any, is_written: bool) -> Any:
-    if key == "config" and isinstance(value, dict):
-        return {name: item for name, item in cast("Schema", value).items() if name not in _CONFIGURED}
-    if key in NOT_SCHEMAS or key == "serialization":
-        return value
-    if key in BY_NAME and isinstance(value, dict):
-        named = cast("dict[Any, Any]", value)
-        return {name: trusting(item, is_written=is_written) for name, item in named.items()}
-    return trusting(value, is_written=is_written)
 
 
 def _by_clock(schema: Schema) -> Schema:

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     PrivateAttr,
+    SecretStr,
     StringConstraints,
     WrapValidator,
     field_validator,
@@ -270,3 +271,20 @@ def test_a_node_sees_what_the_one_before_left() -> None:
     assert stop.output == 5
     assert stop.state is not None
     assert (stop.state.items, stop.state.total, stop.state.id) == ([5], 5, state.id)
+
+
+class Named(BaseModel):
+    """Its fields have names that stand in pydantic's schemas, too."""
+
+    config: Line
+    default: SecretStr
+    metadata: Annotated[int, AfterValidator(lambda number: number * 2)]
+
+
+def test_fields_may_have_any_names() -> None:
+    line = Line(1)
+    line.total = Decimal(7)
+    codec = Codec().of(Named)
+    data = codec.dump(Named.model_construct(config=line, default=SecretStr("x"), metadata=3))
+    found = codec.load_kept(data)
+    assert (found.config, found.default.get_secret_value(), found.metadata) == (line, "x", 3)
