@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from ..engine.raised import clipped, is_the_runtimes
+from .written import fields_of
 
 DEEPEST = 20
 """Steps into a value, which may hold itself."""
@@ -36,7 +36,7 @@ def located(value: Any, codec: Codec | None, codec_of: Callable[[type], Codec]) 
     found: BaseException | None = None
     try:
         while len(path) < DEEPEST:
-            if _is_record(value):
+            if fields_of(value) is not None:
                 step = _field(value, codec or codec_of(cast("type[Any]", type(value))))
             else:
                 step = _item(value, codec_of)
@@ -53,7 +53,7 @@ def located(value: Any, codec: Codec | None, codec_of: Callable[[type], Codec]) 
 
 def _field(value: Any, codec: Codec) -> tuple[str, Any, BaseException] | None:
     """The first field that cannot be written."""
-    for name, item in _fields(value):
+    for name, item in (fields_of(value) or {}).items():
         why = codec.check_field(name, item)
         if why is not None:
             return name, item, why
@@ -68,21 +68,8 @@ def _item(value: Any, codec_of: Callable[[type], Codec]) -> tuple[str, Any, Base
     elif isinstance(value, dict):
         items = cast("Any", value).items()
     for name, item in items:
-        if _is_record(item):
+        if fields_of(item) is not None:
             why = codec_of(cast("type[Any]", type(item))).check(item)
             if why is not None:
                 return str(name), item, why
     return None
-
-
-def _is_record(value: Any) -> bool:
-    cls = cast("Any", type(value))
-    return dataclasses.is_dataclass(cls) or hasattr(cls, "model_fields")
-
-
-def _fields(value: Any) -> Iterator[tuple[str, Any]]:
-    cls = cast("Any", type(value))
-    names = [field.name for field in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else cls.model_fields
-    for name in names:
-        if hasattr(value, name):
-            yield name, getattr(value, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
@@ -97,14 +97,9 @@ def trusting(schema: Any, *, is_written: bool = False) -> Any:
 
 def has_rules(schema: Any) -> bool:
     """Whether a core schema has code of its own, by which what is read may be another value later, or none."""
-    if isinstance(schema, list | tuple):
-        return any(map(has_rules, cast("list[Any]", schema)))
-    if not isinstance(schema, dict):
-        return False
-    known = cast("Schema", schema)
-    if str(known.get("type")) in _CODED or any(known.get(name) for name in _MAKING):
-        return True
-    return any(map(has_rules, parts(known, but=_WRITERS)))
+    return any(
+        str(known.get("type")) in _CODED or any(known.get(name) for name in _MAKING) for known in _schemas_in(schema)
+    )
 
 
 _CODED = frozenset({*_FUNCTIONS, "function-plain", "call"})
@@ -115,11 +110,10 @@ _CONFIGURED = frozenset(f"str_{name}" for name in _TRANSFORMS)
 
 def may_change(schema: Any) -> bool:
     """Whether what is read may be another value than what was written: by functions, or what is done to texts."""
-    if isinstance(schema, list | tuple):
-        return any(map(may_change, cast("list[Any]", schema)))
-    if not isinstance(schema, dict):
-        return False
-    known = cast("Schema", schema)
+    return any(map(_may_change, _schemas_in(schema)))
+
+
+def _may_change(known: Schema) -> bool:
     kind, config = str(known.get("type")), cast("Schema", known.get("config") or {})
     if kind in _CODED and not _is_pydantics(known.get("function")):
         return True
@@ -129,9 +123,19 @@ def may_change(schema: Any) -> bool:
         and not _is_pydantics(getattr(known["cls"], "model_post_init", None))
     ):
         return True
-    if (kind == "str" and any(map(known.get, _TRANSFORMS))) or any(map(config.get, _CONFIGURED)):
-        return True
-    return any(map(may_change, parts(known, but=_WRITERS)))
+    return (kind == "str" and any(map(known.get, _TRANSFORMS))) or any(map(config.get, _CONFIGURED))
+
+
+def _schemas_in(schema: Any) -> Iterator[Schema]:
+    """A core schema, and those in it by which it reads."""
+    if isinstance(schema, list | tuple):
+        for item in cast("list[Any]", schema):
+            yield from _schemas_in(item)
+    elif isinstance(schema, dict):
+        known = cast("Schema", schema)
+        yield known
+        for part in parts(known, but=_WRITERS):
+            yield from _schemas_in(part)
 
 
 def _is_pydantics(function: Any) -> bool:

@@ -20,7 +20,7 @@ class Written:
 
     def __init__(self, value: Any, names: frozenset[str] | None = None) -> None:
         self._type = cast("type[Any]", type(value))
-        self._fields = _fields_of(value)
+        self._fields = fields_of(value)
         if self._fields is not None and names is not None:
             self._fields = {name: item for name, item in self._fields.items() if name in names}
         self._value = value if self._fields is None else None
@@ -73,7 +73,8 @@ def _lost(written: Any, read: Any) -> Iterator[int]:
         yield int(not (type(cast("Any", written)) is type(read) and written == read))
 
 
-def _fields_of(value: Any) -> dict[str, Any] | None:
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """What the fields of a model or a dataclass are, of those that it has; None for a value without fields."""
     cls = cast("type[Any]", type(value))
     if hasattr(cls, "model_fields"):
         known: Any = cls.model_fields

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic_core import ValidationError, to_jsonable_python
 from pydantic_graph import BaseNode, End
 
 from ..codec import EncodeError, ValueCodec, shown
 from ..codec.forms import as_form
+from ..codec.written import fields_of
 from ..commands import NOTHING, Abort, Command, Retry, Send
 from ..engine.events import listed, message_of
 from ..engine.spec import END
@@ -134,10 +135,9 @@ def answer_json(value: Any) -> Json:
     except Exception:  # of a class's own code, or what is in itself: it is told below
         form = value
     sent = to_json("The answer", form)
-    if isinstance(value, BaseModel) or (is_dataclass(value) and not isinstance(value, type)):
-        wrong = _wrong_in(value, sent)
-        if wrong is not None:
-            raise GraphInputError(f"The answer, {shown(value)}, is no {type(value).__name__}: {wrong}.")
+    wrong = _wrong_in(value, sent)
+    if wrong is not None:
+        raise GraphInputError(f"The answer, {shown(value)}, is no {type(value).__name__}: {wrong}.")
     return sent
 
 
@@ -146,9 +146,12 @@ def _wrong_in(value: Any, sent: Json) -> str | None:
     cls = cast("type[Any]", type(value))
     wrong: str | None = None
     with contextlib.suppress(Exception):  # of the class's own code; the node says what it thinks of the answer
+        given = fields_of(value)
+        if given is None:
+            return None
         adapter = _adapter(cls)
-        names = cls.model_fields if isinstance(value, BaseModel) else [each.name for each in fields(value) if each.init]
-        own = {name: getattr(value, name) for name in names}
+        late = [each.name for each in fields(value) if not each.init] if is_dataclass(cls) else []
+        own = {name: item for name, item in given.items() if name not in late}
         for form in (own, sent):
             try:
                 adapter.validate_python(form, by_name=form is own)
