@@ -1,4 +1,7 @@
-"""A worker that says in its log why it cannot go on with a run: the SDK tells only which commands are others."""
+"""What lies between the SDK's core and a run: it says in the worker's log why a run cannot go on, and mends the rest.
+
+The SDK tells only which commands are others.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import SerializationContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 
@@ -16,6 +20,7 @@ from ..codec.text import members
 from ..compile.shape import OTHERWISE, Shape, differs
 from ..registry import RegisteredGraph
 from .names import FIND_GRAPH
+from .queries import Queries
 from .together import bring_together
 
 logger = logging.getLogger(__name__)
@@ -39,8 +44,9 @@ def watch(runner: WorkflowRunner) -> None:
 def _watch(instance: WorkflowInstance, run_id: str, graph: RegisteredGraph) -> None:
     activate = instance.activate
     before: Shape | None = None
+    queries = Queries()
 
-    def activate_watched(activation: WorkflowActivation) -> Any:
+    def activate_watched(activation: WorkflowActivation) -> WorkflowActivationCompletion:
         nonlocal before
         for job in activation.jobs:
             if job.HasField("initialize_workflow"):
@@ -53,7 +59,9 @@ def _watch(instance: WorkflowInstance, run_id: str, graph: RegisteredGraph) -> N
                         "Run %r of graph %r is blocked: %s (%s)", run_id, graph.name, told, _short(lost.message)
                     )
         bring_together(activation)
-        return activate(activation)
+        completion = activate(activation)
+        queries.put_off(activation, completion)
+        return completion
 
     instance.activate = activate_watched  # type: ignore[method-assign]
     _remember_context(instance)

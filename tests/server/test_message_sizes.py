@@ -234,10 +234,10 @@ async def test_errors_of_local_nodes(server_address: str, task_queue: str) -> No
 async def test_errors_of_local_nodes_that_are_questions(server_address: str, task_queue: str) -> None:
     RUNS.clear()
     async with serving(server_address, task_queue, asking) as client:
-        run = await asking.start(client, inputs=list(range(40)), id=task_queue, task_queue=task_queue)
+        run = await asking.start(client, inputs=list(range(46)), id=task_queue, task_queue=task_queue)
 
         async def all_ask() -> bool:
-            return len(await run.pending_interrupts()) == 40
+            return len(await run.pending_interrupts()) == 46
 
         await until(all_ask)
         one = (await run.pending_interrupts())[0]
@@ -248,10 +248,11 @@ async def test_errors_of_local_nodes_that_are_questions(server_address: str, tas
             return any(found.interrupt_id.endswith(".failure-2") for found in await run.pending_interrupts())
 
         await until(asks_again)
-        assert dict.fromkeys(map(str, range(40)), 1) == RUNS
+        assert dict.fromkeys(map(str, range(46)), 1) == RUNS
         histories = await chain(client, run.id)
         assert not any(failures(history.events) for history in histories)
         await run.cancel()
+    await replay(histories, asking)
 
 
 async def test_large_nodes_do_not_wait_for_a_person_beside_them(server_address: str, task_queue: str) -> None:
