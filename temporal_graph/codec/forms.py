@@ -43,24 +43,6 @@ def is_named(cls: Any) -> bool:
     return not all(type(member.value) in (int, str) or isinstance(member, int | str) for member in cls)
 
 
-def as_form(value: Any) -> Any:
-    """An answer with its dicts and enums in the form that such a schema shows."""
-    kind = cast("type[Any]", type(value))
-    if kind in (list, tuple):
-        return [as_form(item) for item in cast("list[Any]", value)]
-    if kind is not dict:
-        return value.name if isinstance(value, Enum) and is_named(kind) else value
-    pairs = [(as_form(key), as_form(item)) for key, item in cast("dict[Any, Any]", value).items()]
-    keys: list[Any] = list(cast("dict[Any, Any]", value))
-    is_object = not any(isinstance(key, tuple | frozenset) or _has_fields(key) for key in keys)
-    return dict(pairs) if is_object else [list(pair) for pair in pairs]
-
-
-def _has_fields(key: Any) -> bool:
-    kind = cast("type[Any]", type(key))
-    return hasattr(kind, "__dataclass_fields__") or hasattr(kind, "model_fields")
-
-
 @functools.cache
 def _generator() -> Any:
     from pydantic.json_schema import GenerateJsonSchema  # here, because importing pydantic's insides takes a while
@@ -76,7 +58,7 @@ def _generator() -> Any:
 
         def dict_schema(self, schema: Any) -> Any:
             keys = schema.get("keys_schema")
-            if keys is None or _are_names(keys, self._known):
+            if keys is None or are_names(keys, self._known):
                 return super().dict_schema(schema)
             values = schema.get("values_schema")
             pair = [self.generate_inner(keys), {} if values is None else self.generate_inner(values)]
@@ -84,6 +66,10 @@ def _generator() -> Any:
                 "type": "array",
                 "items": {"type": "array", "prefixItems": pair, "minItems": 2, "maxItems": 2},
             }
+
+        def bytes_schema(self, schema: Any) -> Any:
+            made = super().bytes_schema(schema)
+            return {**made, "format": "base64url"} if made.get("format") == "binary" else made
 
         def enum_schema(self, schema: Any) -> Any:
             cls = schema["cls"]
@@ -99,20 +85,20 @@ def _alone(choice: Any) -> Mapping[str, Any]:
     return cast("tuple[Any, str]", choice)[0] if isinstance(choice, tuple) else choice
 
 
-def _are_names(schema: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> bool:
+def are_names(schema: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether the values of a schema can be read from the names in a JSON object."""
     kind = schema.get("type")
     if kind == "definition-ref":
         found = known.get(schema["schema_ref"])
-        return found is None or _are_names(found, known)
+        return found is None or are_names(found, known)
     if kind == "enum":
         return is_named(schema["cls"]) or all(isinstance(cast("Enum", member).value, str) for member in schema["cls"])
     if kind == "literal":
         return all(isinstance(value, str) for value in schema["expected"])
     if kind == "union":
         choices: list[Any] = schema["choices"]
-        return all(_are_names(_alone(choice), known) for choice in choices)
+        return all(are_names(_alone(choice), known) for choice in choices)
     if kind in _NO_NAMES:
         return False
     inner = schema.get("schema") or schema.get("json_schema") or schema.get("lax_schema")
-    return kind != "nullable" and (not isinstance(inner, dict) or _are_names(cast("dict[str, Any]", inner), known))
+    return kind != "nullable" and (not isinstance(inner, dict) or are_names(cast("dict[str, Any]", inner), known))

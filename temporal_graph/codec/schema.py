@@ -394,7 +394,7 @@ class Rewriter:
         pair = core_schema.tuple_schema([keys or any_schema, values or any_schema])
         pairs = core_schema.list_schema(cast("Any", pair))
         reader = core_schema.no_info_after_validator_function(_DICTS[kind], pairs)
-        writer = core_schema.wrap_serializer_function_ser_schema(_pairs_of, schema=pairs)
+        writer = core_schema.wrap_serializer_function_ser_schema(pairs_of, schema=pairs)
         union = core_schema.union_schema([reader, cast("Any", _without_ref(schema))], serialization=writer)
         union["metadata"] = {PAIRS: values or any_schema}
         return _with_ref(union, schema)
@@ -456,8 +456,7 @@ class Rewriter:
         plain = cast("Any", _without_ref(schema))
         return {**schema, "serialization": core_schema.wrap_serializer_function_ser_schema(_sorted, schema=plain)}
 
-    @staticmethod
-    def _is_instance(schema: Schema, *, inside: bool) -> Any:
+    def _is_instance(self, schema: Schema, *, inside: bool) -> Any:
         if inside or "serialization" in schema:
             return schema
         name = getattr(schema["cls"], "__name__", schema["cls"])
@@ -877,7 +876,8 @@ _DICTS: dict[str, Callable[[list[tuple[Any, Any]]], Any]] = {
 }
 
 
-def _pairs_of(value: Any, handler: Callable[[Any], Any]) -> Any:
+def pairs_of(value: Any, handler: Callable[[Any], Any]) -> Any:
+    """A dict as a list of its pairs."""
     return handler(list(value.items()))
 
 

@@ -6,15 +6,14 @@ import contextlib
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
-from pydantic import TypeAdapter
-from pydantic_core import ValidationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 from pydantic_graph import BaseNode, End
 
-from ..codec import EncodeError, ValueCodec, shown
-from ..codec.forms import as_form
+from ..codec import Codec, EncodeError, ValueCodec, shown
+from ..codec.given import as_form
+from ..codec.text import compact
 from ..codec.written import fields_of
 from ..commands import NOTHING, Abort, Command, Retry, Send
 from ..engine.events import listed, message_of
@@ -134,7 +133,7 @@ def answer_json(value: Any) -> Json:
         form = as_form(value)
     except Exception:  # of a class's own code, or what is in itself: it is told below
         form = value
-    sent = to_json("The answer", form)
+    sent = to_json("The answer", form, bytes_mode="base64")  # as its type reads it
     wrong = _wrong_in(value, sent)
     if wrong is not None:
         raise GraphInputError(f"The answer, {shown(value)}, is no {type(value).__name__}: {wrong}.")
@@ -142,35 +141,25 @@ def answer_json(value: Any) -> Json:
 
 
 def _wrong_in(value: Any, sent: Json) -> str | None:
-    """What the class of an object finds wrong in it, both as it is and as JSON: its own code may need one of them."""
-    cls = cast("type[Any]", type(value))
-    wrong: str | None = None
+    """What the class of an object finds wrong in it, as it is sent."""
     with contextlib.suppress(Exception):  # of the class's own code; the node says what it thinks of the answer
-        given = fields_of(value)
-        if given is None:
-            return None
-        adapter = _adapter(cls)
-        late = [each.name for each in fields(value) if not each.init] if is_dataclass(cls) else []
-        own = {name: item for name, item in given.items() if name not in late}
-        for form in (own, sent):
-            try:
-                adapter.validate_python(form, by_name=form is own)
-            except ValidationError as error:
-                wrong = listed([dict(each) for each in error.errors(include_url=False, include_context=False)])
-            except Exception:
-                continue
-            else:
-                return None
-    return wrong
+        if fields_of(value) is not None:
+            return listed(_codec(cast("type[Any]", type(value))).wrong(compact(sent))) or None
+    return None
 
 
 @functools.lru_cache(maxsize=256)
-def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+def _codec(cls: type[Any]) -> ValueCodec:
+    return Codec().of(cls)
 
 
-def to_json(what: str, value: Any) -> Json:
+def to_json(what: str, value: Any, **how: Any) -> Json:
     """A value as JSON.
+
+    Args:
+        what: What it is, for the error.
+        value: The value.
+        how: See `to_jsonable_python`.
 
     Raises:
         GraphInputError: It cannot be written as JSON.
@@ -179,7 +168,7 @@ def to_json(what: str, value: Any) -> Json:
         name = value.__name__
         raise GraphInputError(f"{what}: {name} is a class; say {name}({'' if value in (Abort, Retry) else '...'}).")
     try:
-        return to_jsonable_python(value)
+        return to_jsonable_python(value, **how)
     except Exception as error:  # of a class's own code, too
         raise GraphInputError(
             f"{what}, {shown(value)}, cannot be written as JSON: {message_of(error)}. Give what JSON has, or a "
