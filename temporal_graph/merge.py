@@ -31,8 +31,8 @@ class Merge:
     min: ClassVar[Merge]
 
     def __init__(self, function: Callable[[Any, Any, Any], Any]) -> None:
-        if not callable(function) or not _takes_three(function):
-            raise TypeError(f"Merge takes a function of (base, current, mine), and got {function!r}.")
+        if not callable(function) or inspect.iscoroutinefunction(function) or not _takes_three(function):
+            raise TypeError(f"Merge takes a plain function of (base, current, mine), and got {function!r}.")
         self.function = function
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:

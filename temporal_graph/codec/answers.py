@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
-from .exact import BY_NAME, tag_of
+from .exact import BY_NAME, has_clashing, tag_of
 from .forms import json_schema
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _accepts_more(schema: Any) -> bool:
     config: Any = known.get("config") or {}
     if config.get("populate_by_name") or config.get("validate_by_name"):
         return True
-    if isinstance(known.get("validation_alias"), list):
+    if isinstance(known.get("validation_alias"), list) or has_clashing(known):
         return True
     for key, value in known.items():
         if key in BY_NAME and isinstance(value, dict):

@@ -90,6 +90,42 @@ def parts(schema: Schema, *, but: Collection[str] = ()) -> list[Any]:
     return found
 
 
+HOLDERS = frozenset({"model-fields", "typed-dict", "dataclass-args"})
+"""Schemas that have fields."""
+
+
+def with_fields(holder: Schema, change: Callable[[str, Schema], Schema]) -> Schema:
+    """A schema whose fields are others; `change` gets the name of each, and it."""
+    fields: Any = holder["fields"]
+    if isinstance(fields, dict):
+        named = cast("dict[str, Schema]", fields)
+        return {**holder, "fields": {name: change(name, field) for name, field in named.items()}}
+    return {**holder, "fields": [change(field["name"], field) for field in cast("list[Schema]", fields)]}
+
+
+def by_own_names(holder: Schema) -> Schema:
+    """A schema without those aliases of its fields that are names of other fields: what is written has the names."""
+    names: list[str] = []
+    with_fields(holder, lambda name, field: names.append(name) or field)
+    return with_fields(holder, lambda name, field: _by_own_name(field, name, names))
+
+
+def has_clashing(holder: Schema) -> bool:
+    """Whether there are such aliases."""
+    return holder.get("type") in HOLDERS and by_own_names(holder) != holder
+
+
+def _by_own_name(field: Schema, name: str, names: Collection[str]) -> Schema:
+    alias: Any = field.get("validation_alias")
+    if alias is None:
+        return field
+    paths: list[Any] = [[alias]] if isinstance(alias, str) else alias if isinstance(alias[0], list) else [alias]
+    kept = [path for path in paths if path[0] == name or path[0] not in names]
+    if len(kept) == len(paths):
+        return field
+    return {key: item for key, item in {**field, "validation_alias": kept}.items() if kept or key != "validation_alias"}
+
+
 _NO_SCHEMAS = frozenset(
     {"metadata", "default", "expected", "members", "cls", "config", "ref", "serialization", "computed_fields"}
 )

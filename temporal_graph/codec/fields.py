@@ -9,9 +9,8 @@ from typing import Any, Protocol, cast
 from pydantic_core import SchemaError, SchemaSerializer
 
 from ..engine.state import Json
+from .exact import HOLDERS
 from .schema import PAIRS, PLAIN, SUBCLASSES, TAGS, Schema, tools
-
-_HOLDERS = frozenset({"model-fields", "typed-dict", "dataclass-args"})
 
 
 class Schemas(Protocol):
@@ -90,7 +89,7 @@ class FieldWriters:
         elif kind in ("union", "tagged-union"):
             choices: Any = known["choices"]
             self._collect_all(choices.values() if isinstance(choices, dict) else choices, definitions, seen)
-        elif kind in _HOLDERS:
+        elif kind in HOLDERS:
             fields: Any = known["fields"]
             # Those of a dataclass are a list.
             named: list[tuple[str, Any]] = (

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from pydantic_core import SchemaSerializer, core_schema, to_jsonable_python
 
+from .exact import by_own_names, with_fields
 from .forms import are_names, is_named
 from .schema import SETTINGS, Rewriter, Schema, pairs_of, reveal_secrets, tools
 from .written import fields_of
@@ -65,10 +66,9 @@ class _Reading(Rewriter):
         self._rewriters: dict[str, Callable[[Schema], Any]] = {
             "model": _settled,
             "dataclass": _settled,
-            "typed-dict": _settled,
-            "model-field": _as_read,
-            "dataclass-field": _as_read,
-            "typed-dict-field": _as_read,
+            "model-fields": _as_read,
+            "dataclass-args": _as_read,
+            "typed-dict": lambda schema: _settled(_as_read(schema)),
             "enum": _named,
             "any": _open,
             "dict": self._pairs,
@@ -95,8 +95,12 @@ def _settled(schema: Schema) -> Any:
     return {**schema, "config": {**config, **SETTINGS}}
 
 
-def _as_read(schema: Schema) -> Any:
-    """A field under the name by which it is read, whatever others see of it."""
+def _as_read(holder: Schema) -> Any:
+    """A schema with its fields under the names by which they are read, whatever others see of them."""
+    return with_fields(by_own_names(holder), lambda _, field: _field(field))
+
+
+def _field(schema: Schema) -> Schema:
     left_out = ("serialization_exclude", "serialization_exclude_if", "serialization_alias")
     field = {key: item for key, item in schema.items() if key not in left_out}
     alias = field.get("validation_alias")

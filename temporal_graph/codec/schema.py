@@ -33,6 +33,7 @@ from .exact import (
     PLAIN_CHOICE,
     UNKNOWN,
     UNSET,
+    by_own_names,
     by_tag,
     deque_schema,
     fields_with_defaults,
@@ -271,7 +272,7 @@ class Rewriter:
         return {**self._field(schema), "init": True, "metadata": metadata}
 
     def _fields(self, schema: Schema) -> Any:
-        return {**schema, "computed_fields": []}
+        return {**by_own_names(schema), "computed_fields": []}
 
     def _field(self, schema: Schema) -> Any:
         # What is left out of what others see comes back, too.
@@ -280,7 +281,7 @@ class Rewriter:
     def _typed_dict(self, schema: Schema) -> Any:
         # A typed dict does not take over the settings of what it is in.
         config: Schema = schema.get("config") or {}
-        schema = {**schema, "computed_fields": [], "config": {**config, **SETTINGS}}
+        schema = {**by_own_names(schema), "computed_fields": [], "config": {**config, **SETTINGS}}
         if "allow" in (schema.get("extra_behavior"), config.get("extra_fields_behavior")):
             return {"extras_schema": self._of({"type": "any"}), **schema}
         if "serialization" in schema:

@@ -25,11 +25,11 @@ from ..policies import InterruptPolicy
 from . import hints
 from .answers import AnswerForm, required_fields
 from .build import Transforms, build, with_gotos
-from .checks import check_async
+from .checks import check_async, check_plain
 from .functions import CompiledFunctions, JoinCode, TransformChain
 from .gotos import command_targets, gives_only_commands, without_commands
 from .hints import Namespace
-from .memory import refuse_memory, refuse_memory_of_node
+from .memory import driven, refuse_memory, refuse_memory_of_node
 from .nodes import NodeCode, NodeRunner
 from .policies import Policies, check_field, check_methods, own_policy
 from .sends import check_sends
@@ -156,6 +156,8 @@ class _Compiler:
                 check_async(self.name, node)
         check_sends(self.types.anew())
         spec, transforms = build(self.graph, self.name, lambda node_id: gives_only_commands(self.types.gives(node_id)))
+        for what, function, _ in driven(self.graph, transforms):
+            check_plain(self.name, what, function)
         refuse_memory(self.graph, self.name, transforms)
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
         state, plan = self._state()

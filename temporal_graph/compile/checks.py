@@ -1,4 +1,4 @@
-"""Whether the author's functions are of the kind that is called: a node is awaited."""
+"""Whether the author's functions are of the kind that is called: a node is awaited, and nothing else."""
 
 from __future__ import annotations
 
@@ -38,6 +38,22 @@ def check_async(graph: str, step: Step[Any, Any, Any, Any]) -> None:
         )
     if _says_what_it_returns(function):
         raise GraphDefinitionError(f"{what} of graph {graph!r} is not async, and a node is awaited: {written}.")
+
+
+def check_plain(graph: str, what: str, function: Any) -> None:
+    """Look whether a function that runs in the driver gives what it returns at once.
+
+    Raises:
+        GraphDefinitionError: It is async.
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    called = function if inspect.isroutine(function) else vars(cast("type[Any]", type(function))).get("__call__")
+    if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+        raise GraphDefinitionError(
+            f"{what} of graph {graph!r} is async, and nothing there is awaited: it runs in the driver, so it must be a "
+            "plain function, and pure. What needs I/O goes into a node."
+        )
 
 
 def not_awaitable(node_id: str, returned: object) -> TypeError:

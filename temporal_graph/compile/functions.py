@@ -505,7 +505,13 @@ def _describe(branch: DecisionBranch[Any]) -> str:
 def _matches(branch: DecisionBranch[Any], value: Any) -> bool:
     """Whether a branch takes a value: what `pydantic_graph.DecisionBranch.matches` documents."""
     if branch.matches is not None:
-        return bool(branch.matches(value))
+        found: Any = branch.matches(value)
+        if inspect.isawaitable(found):
+            said = shown(found)
+            if inspect.iscoroutine(found):
+                found.close()  # or Python would complain, much later, that nobody has awaited it
+            raise TypeError(f"matches gave {said}, which nobody awaits; it must say at once whether it matches.")
+        return bool(found)
     source: Any = unpack_type_expression(branch.source)
     if source in (Any, object):
         return True

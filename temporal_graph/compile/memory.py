@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import FunctionType
 from typing import Any, cast
@@ -34,18 +34,24 @@ def refuse_memory(graph: Graph[Any, Any, Any, Any], name: str, transforms: Mappi
     Raises:
         GraphDefinitionError: One does.
     """
+    for what, function, gets in driven(graph, transforms):
+        _refuse(what, name, function, gets)
+
+
+def driven(graph: Graph[Any, Any, Any, Any], transforms: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Any, int]]:
+    """The functions of a graph that run in the driver: what each is, itself, and how many arguments it gets."""
     for path_id, functions in transforms.items():
         for function in functions:
-            _refuse(f"The transform on {path_id!r}", name, function, 1)
+            yield f"The transform on {path_id!r}", function, 1
     for node in graph.nodes.values():
         if isinstance(node, Join):
             gets = min(3, len(inspect.signature(node.reducer).parameters))
-            _refuse(f"The reducer of join {node.id!r}", name, node.reducer, gets)
-            _refuse(f"The initial_factory of join {node.id!r}", name, node.initial_factory, 0)
+            yield f"The reducer of join {node.id!r}", node.reducer, gets
+            yield f"The initial_factory of join {node.id!r}", node.initial_factory, 0
         elif isinstance(node, Decision):
             for branch in cast("list[Any]", node.branches):
                 if branch.matches is not None:
-                    _refuse(f"A branch of decision {node.id!r}", name, branch.matches, 1)
+                    yield f"A branch of decision {node.id!r}", branch.matches, 1
 
 
 def refuse_memory_of_node(name: str, node_id: str, function: Any, steps: Collection[Any]) -> None:

@@ -394,7 +394,7 @@ def test_the_json_schema_of_a_field_whose_rule_comes_first() -> None:
 def test_what_is_no_rule(function: Any) -> None:
     with pytest.raises(TypeError) as caught:
         Merge(function)
-    assert str(caught.value) == f"Merge takes a function of (base, current, mine), and got {function!r}."
+    assert str(caught.value) == f"Merge takes a plain function of (base, current, mine), and got {function!r}."
 
 
 class Callable3:

@@ -15,7 +15,7 @@ import pytest
 import typing_extensions
 from pydantic import BaseModel
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext
-from pydantic_graph.join import reduce_list_append
+from pydantic_graph.join import reduce_list_append, reduce_sum
 from temporalio.client import Client
 
 import temporal_graph as tg
@@ -240,6 +240,91 @@ async def test_a_step_that_does_not_say() -> None:
     assert (await graph(of_another).local().proceed(inputs=1)).output == 2
     with pytest.raises(GraphRunError, match=r"TypeError: Node 'first' returned int when it was called.*async def fir"):
         await graph(of_nothing).local().proceed(inputs=1)
+
+
+# -- Functions that are -----------------------------------------------------------------------------------------------
+
+
+async def async_transform(ctx: StepContext[None, None, int]) -> int:
+    return ctx.inputs
+
+
+async def async_reducer(current: int, inputs: int) -> int:
+    return current + inputs
+
+
+async def async_start() -> int:
+    return 0
+
+
+async def async_match(value: Any) -> bool:
+    return False
+
+
+class AsyncMatch:
+    async def __call__(self, value: Any) -> bool:
+        return False
+
+
+def driven_by(
+    transform: Any = plain,
+    reducer: Any = reduce_sum,
+    initial_factory: Any = int,
+    matches: Any = None,
+) -> TemporalGraph[Any, Any, int, int]:
+    g = GraphBuilder(name="driven", input_type=int, output_type=int)
+
+    @g.step
+    async def first(ctx: StepContext[None, None, int]) -> int:
+        return ctx.inputs
+
+    @g.step
+    async def second(ctx: StepContext[None, None, int]) -> int:
+        return ctx.inputs + 100
+
+    total = g.join(reducer, initial_factory=initial_factory, node_id="total")
+    g.add(
+        g.edge_from(g.start_node).to(first),
+        g.edge_from(first)
+        .transform(transform)
+        .to(
+            g.decision(node_id="which").branch(g.match(int, matches=matches).to(total)).branch(g.match(int).to(second))
+        ),
+        g.edge_from(second).to(total),
+        g.edge_from(total).to(g.end_node),
+    )
+    return TemporalGraph(g.build())
+
+
+@pytest.mark.parametrize(
+    ("what", "given"),
+    [
+        ("The transform on ", {"transform": async_transform}),
+        ("The reducer of join 'total'", {"reducer": async_reducer}),
+        ("The initial_factory of join 'total'", {"initial_factory": async_start}),
+        ("A branch of decision 'which'", {"matches": async_match}),
+        ("A branch of decision 'which'", {"matches": AsyncMatch()}),
+        ("A branch of decision 'which'", {"matches": functools.partial(async_match)}),
+    ],
+)
+def test_what_runs_in_the_driver_is_not_async(what: str, given: dict[str, Any]) -> None:
+    message = refused(lambda: driven_by(**given))
+    assert message.startswith(what)
+    assert "of graph 'driven' is async, and nothing there is awaited" in message
+
+
+async def test_a_branch_that_gives_what_nobody_awaits() -> None:
+    run = driven_by(matches=lambda value: async_match(value)).local()  # pyright: ignore[reportUnknownLambdaType]
+    with pytest.raises(GraphRunError, match=r"'which' failed with TypeError: matches gave <coroutine .*nobody awaits"):
+        await run.proceed(inputs=1)
+
+
+async def test_a_branch_with_a_plain_wrapper_of_what_is_async() -> None:
+    @functools.wraps(async_match)
+    def matches(value: Any) -> bool:
+        return True
+
+    assert (await driven_by(matches=matches).local().proceed(inputs=1)).output == 1
 
 
 def test_a_step_that_yields() -> None:
