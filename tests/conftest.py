@@ -125,6 +125,14 @@ def server_address(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPat
         server.kill()
 
 
+@pytest.fixture(autouse=True)
+def steady(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Lets a test fail whose runs gave a node something else in a replay, unless it is marked `drifts`."""
+    with serving.drifts() as told:
+        yield
+    assert not told or request.node.get_closest_marker("drifts"), told
+
+
 @pytest.fixture
 async def client(server_address: str) -> Client:
     """A client of the shared server, without plugins."""

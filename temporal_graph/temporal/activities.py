@@ -23,6 +23,7 @@ from ..engine.sizes import size_of
 from ..engine.state import Json
 from ..messages import dump_result, load_input
 from ..registry import Registry
+from .drift import signed
 from .emitter import Emitter
 from .heartbeats import Heartbeats
 from .kept import told, told_in
@@ -105,7 +106,7 @@ def _activity(registry: Registry, name: str, node_id: str, deps: Deps) -> Activi
                 async with Emitter(node_id, given.task_id) as emitter:
                     result = await graph.compiled.runner.run(node_id, given, deps.value, hooks, emitter.emit)
             what = f"The result of node {node_id!r} (its output and changes to the state)"
-            raw = to_raw(dump_result(result), what, graph.payload_limit)
+            raw = to_raw(signed(dump_result(result), text), what, graph.payload_limit)
             return raw if place is None else to_raw(large.put(place, from_raw(raw)), what, None)
 
         try:

@@ -57,6 +57,7 @@ from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
 from .collecting import without_collecting
+from .drift import Drift
 from .failures import is_unread
 from .judging import Judge, Made
 from .kept import dump_error, load_error, told_by
@@ -149,6 +150,8 @@ class Driver:
         self._shown = -1
         self._state_text: tuple[Json, str | None] = (None, None)
         compiled = graph.compiled
+        is_anothers = start.graph not in (None, compiled.shape)
+        self._drift = Drift(workflow.info().workflow_id, graph.name, is_quiet=is_anothers)
         origin = whole(json.loads(start.snapshot)) if start.snapshot is not None else None
         self._policies = compiled.policies.kept() if start.policies is None else start.policies.data
         self._made = Made(self._mark)
@@ -183,7 +186,7 @@ class Driver:
                 start.start_node,
                 breakpoints,
                 was_taken=was_taken,
-                is_anothers=start.graph not in (None, compiled.shape),
+                is_anothers=is_anothers,
             )
             self._apply(event)
         elif start.fork is not None:
@@ -721,6 +724,7 @@ class Driver:
             if isinstance(result, Failure):
                 return self._failed(task_id, result)
             text = from_raw(result) if isinstance(result, RawValue) else result
+            self._drift.look(task_id, node_id, text)
             return load_result(task_id, text, self.graph.compiled.runner.types(node_id))
         except (ActivityError, ApplicationError) as error:  # a local node's error comes without one around it
             if is_unread(error) and workflow.patched(UNREAD):
@@ -767,6 +771,7 @@ class Driver:
                 self._timers.look_at(command.interrupt_id)
             elif type(command) is Cancel:
                 self._suspended.pop(command.task_id, None)
+                self._drift.forget(command.task_id)
                 task = self._running.pop(command.task_id, None)
                 if task is not None:
                     task.cancel()
@@ -801,6 +806,7 @@ class Driver:
                 said = node_summary(work, self.graph.compiled.spec.nodes[work.node_id])
                 begin = functools.partial(self._start_activity, work.node_id, argument, options, said)
                 future = self._locals.begin(begin) if options.execution == "local" else begin()
+                self._drift.give(work.task_id, text)
         except PayloadTooLargeError as error:
             failure = Failure(work.node_id, PAYLOAD_TOO_LARGE, str(error))
             self._arrived.append(

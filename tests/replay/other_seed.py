@@ -23,6 +23,7 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
 from temporal_graph import GraphPlugin, TemporalGraph
+from tests.replay.serving import drifts
 from tests.support.process import ROOT
 
 Graph = TemporalGraph[Any, Any, Any, Any]
@@ -144,9 +145,10 @@ async def _replay(files: Sequence[str], graphs: Sequence[tuple[str, str]]) -> st
             yield WorkflowHistory.from_json(file, Path(file).read_text())
 
     replayer = Replayer(workflows=[], plugins=[GraphPlugin(*found)])
-    results = await replayer.replay_workflows(histories(), raise_on_replay_failure=False)
-    refused = results.replay_failures.values()
-    return "\n".join("".join(traceback.format_exception(error)) for error in refused) or None
+    with drifts() as told:
+        results = await replayer.replay_workflows(histories(), raise_on_replay_failure=False)
+    refused = ["".join(traceback.format_exception(error)) for error in results.replay_failures.values()]
+    return "\n".join([*refused, *told]) or None
 
 
 def _serve() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
@@ -13,6 +14,7 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer, Worker
 
 from temporal_graph import GraphPlugin, TemporalGraph
+from temporal_graph.temporal import drift
 
 CONTINUED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
 
@@ -72,6 +74,19 @@ async def replay(
     replayer = Replayer(workflows=[], plugins=[GraphPlugin(*graphs)], debug_mode=may_be_slow)
     for history in histories:
         await replayer.replay_workflow(history)
+
+
+@contextlib.contextmanager
+def drifts() -> Generator[list[str]]:
+    """What is told meanwhile of runs that gave a node something else in a replay."""
+    told: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())
+    drift.logger.addHandler(handler)
+    try:
+        yield told
+    finally:
+        drift.logger.removeHandler(handler)
 
 
 async def until(look: Callable[[], Awaitable[Any]], *, timeout: float = 60) -> Any:

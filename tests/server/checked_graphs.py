@@ -461,3 +461,27 @@ def _making(who: str) -> TemporalGraph[Any, Any, Any, Any]:
 
 
 making_graphs = {who: _making(who) for who in ("transform", "state", "node")}
+
+
+def _drifting() -> TemporalGraph:
+    g = GraphBuilder(name="drifting", input_type=str, output_type=str)
+
+    async def note(ctx: StepContext[None, None, str]) -> str:
+        return ctx.inputs
+
+    async def ask(ctx: StepContext[None, None, str]) -> str:
+        return await interrupt("go on?", response_type=str)
+
+    def number(ctx: StepContext[None, None, str]) -> str:
+        return f"{ctx.inputs}{next(NUMBERS[0])}"  # which its code does not show
+
+    first, second = g.step(note, node_id="first"), g.step(ask, node_id="second")
+    g.add(
+        g.edge_from(g.start_node).transform(number).to(first),
+        g.edge_from(first).to(second),
+        g.edge_from(second).to(g.end_node),
+    )
+    return TemporalGraph(g.build())
+
+
+drifting = _drifting()

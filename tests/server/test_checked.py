@@ -245,3 +245,20 @@ async def test_a_decision_with_a_memory_of_its_own_is_told_as_what_it_is(server_
             with pytest.raises(RunBlockedError, match="a transform, decision or reducer has given another answer"):
                 await run.wait()
         await client.get_workflow_handle(run.id).terminate()
+
+
+@pytest.mark.drifts
+async def test_a_transform_that_changes_a_value_in_a_replay_is_told(
+    server_address: str, task_queue: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await Client.connect(server_address, plugins=[GraphPlugin(graphs.drifting)])
+    async with Worker(client, task_queue=task_queue):
+        run = await graphs.drifting.start(client, inputs="a", id=task_queue, task_queue=task_queue)
+        await run.wait()
+        assert "would give node" not in caplog.text
+    async with Worker(client, task_queue=task_queue):
+        await run.resume("yes")
+        assert (await run.result()).output == "yes"
+    told = [record.getMessage() for record in caplog.records if "would give node" in record.getMessage()]
+    assert len(told) == 1
+    assert f"Run {task_queue!r} of graph 'drifting' was replayed, and would give node 'first' something else" in told[0]
