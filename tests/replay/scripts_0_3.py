@@ -29,7 +29,14 @@ from temporal_graph.temporal import turns
 from temporal_graph.temporal.names import SHOW
 from temporal_graph.temporal.streaming import POLL
 from tests.replay import release_0_3 as release
-from tests.replay import release_0_3_bounds, release_0_3_people, scripts_0_3_bounds, scripts_0_3_people
+from tests.replay import (
+    release_0_3_bounds,
+    release_0_3_people,
+    release_0_3_rounds,
+    scripts_0_3_bounds,
+    scripts_0_3_people,
+    scripts_0_3_rounds,
+)
 from tests.replay.recording import IDENTITY, QUEUE
 from tests.replay.release_0_3 import ELSEWHERE, STEPS, Ballot, Book, Essay, Raise
 from tests.replay.serving import chain, until
@@ -691,9 +698,10 @@ PLAIN: Sequence[Script] = (
     a_run_forgets_nearly_all,
     *scripts_0_3_bounds.PLAIN,
     *scripts_0_3_people.PLAIN,
+    *scripts_0_3_rounds.PLAIN,
 )
 SHOWN: Sequence[Script] = (blocked_runs_are_shown,)
 
-GRAPHS = (*release.GRAPHS, *release_0_3_bounds.GRAPHS, *release_0_3_people.GRAPHS)
+GRAPHS = (*release.GRAPHS, *release_0_3_bounds.GRAPHS, *release_0_3_people.GRAPHS, *release_0_3_rounds.GRAPHS)
 
 record = Scripts(GRAPHS, Book, [], PLAIN, SHOWN).record
