@@ -5,27 +5,42 @@ Names are looked up among the types of one graph, never imported.
 
 from __future__ import annotations
 
+import collections
 import datetime
 import decimal
+import fractions
+import ipaddress
 import json
 import math
+import pathlib
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from .errors import DecodeError, EncodeError
 
+_SHORTLY = (
+    bytes,
+    datetime.datetime,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    decimal.Decimal,
+    uuid.UUID,
+)
 BUILTINS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        bytes,
-        datetime.datetime,
-        datetime.date,
-        datetime.time,
-        datetime.timedelta,
-        decimal.Decimal,
-        uuid.UUID,
-    )
+    **{kind.__name__: kind for kind in _SHORTLY},
+    # Under names that no class of a graph's has.
+    "builtins.complex": complex,
+    "fractions.Fraction": fractions.Fraction,
+    "collections.OrderedDict": collections.OrderedDict,
+    "collections.Counter": collections.Counter,
+    "collections.deque": collections.deque,
+    "pathlib.Path": type(pathlib.Path()),
+    "re.Pattern": re.Pattern,
+    "ipaddress.IPv4Address": ipaddress.IPv4Address,
+    "ipaddress.IPv6Address": ipaddress.IPv6Address,
 }
 UNDECLARED = " Declare the type, for instance in what the step returns."
 """How an error ends that says so."""

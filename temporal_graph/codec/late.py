@@ -11,16 +11,18 @@ from collections.abc import Callable, Container
 from contextvars import ContextVar
 from typing import Any, cast
 
-from pydantic_core import core_schema
+from pydantic_core import ValidationError, core_schema
 
 from .errors import UnsupportedTypeError
 from .exact import Schema, mapped, parts
-from .written import Written
+from .written import Written, fields_of, is_written
 
 UNMADE: Any = object()
 """Stands for a field that was not given."""
 LATE = "temporal_graph.late"
 """In the metadata of a field: `__init__` does not take it."""
+CLASS = "temporal_graph.class"
+"""In the metadata of what reads a class: which one it is."""
 
 looking: ContextVar[bool] = ContextVar("temporal_graph_looking", default=False)
 """Whether values are only looked at, and not made."""
@@ -115,6 +117,45 @@ def late_reader(schema: Schema, late: frozenset[str]) -> Any:
 
     inside: Any = {key: item for key, item in schema.items() if key not in ("post_init", "ref", "serialization")}
     return core_schema.no_info_after_validator_function(finish, inside, metadata=dict(schema.get("metadata") or {}))
+
+
+def init_reader(schema: Schema, model: Schema) -> Any:
+    """A schema of a model with an `__init__` of its own, which is called with the fields once these are read.
+
+    Such a call makes what is no field. What was written stays what it was; and where it takes other arguments than the
+    fields, these have been read without it.
+
+    Args:
+        schema: What reads the fields.
+        model: The schema of the model itself.
+    """
+    cls: Any = model["cls"]
+    names = _names_given(model["schema"])
+
+    def init(value: Any) -> Any:
+        if looking.get():
+            return value
+        written = Written(value)
+        try:
+            found = cls(**{names.get(name, name): item for name, item in (fields_of(value) or {}).items()})
+        except (TypeError, ValidationError):
+            return value
+        except Exception:
+            if is_written.get():
+                return value
+            raise
+        return written.kept_in(found) if is_written.get() else found
+
+    return core_schema.no_info_after_validator_function(init, cast("Any", schema), metadata={CLASS: cls})
+
+
+def _names_given(fields: Schema) -> dict[str, str]:
+    """The aliases of the fields of a model that are its names for `__init__`."""
+    while fields.get("type") != "model-fields" and isinstance(fields.get("schema"), dict):
+        fields = fields["schema"]
+    named: dict[str, Schema] = fields["fields"] if fields.get("type") == "model-fields" else {}
+    aliases = {name: field.get("validation_alias") for name, field in named.items()}
+    return {name: alias for name, alias in aliases.items() if isinstance(alias, str)}
 
 
 def _late_names(schema: Schema) -> list[str]:

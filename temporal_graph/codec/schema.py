@@ -48,7 +48,7 @@ from .exact import (
     TAGGED as _TAG,
 )
 from .forms import is_named
-from .late import LATE, late_in, late_reader, looking
+from .late import CLASS, LATE, init_reader, late_in, late_reader, looking
 from .text import compact
 
 Schema = dict[str, Any]
@@ -62,7 +62,6 @@ SETTINGS: Mapping[str, Any] = {
 }
 """Under these, bytes that are no text, floats that are no numbers, and microseconds come back."""
 
-CLASS = "temporal_graph.class"
 SUBCLASSES = "temporal_graph.subclasses"
 TAGS = "temporal_graph.tags"
 PAIRS = "temporal_graph.pairs"
@@ -200,7 +199,7 @@ class Rewriter:
         kind = old.get("type")
         if kind == "is-instance":
             return self._is_instance(old, inside=inside)
-        if not inside and "serialization" in old and _is_for_others(old):
+        if "serialization" in old and (_is_as_any(old) or (not inside and _is_for_others(old))):
             old = _without(old, "serialization")
         is_mark = MERGE in (old.get("metadata") or {})  # a function that does nothing
         within = (
@@ -217,9 +216,11 @@ class Rewriter:
     def _union(self, schema: Schema) -> Any:
         choices: list[Schema] = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
         kinds = {choice.get("type") for choice in choices}
-        if "serialization" in schema or (kinds <= _SCALARS and not kinds >= {"float", "str"}):
+        # Where the first one that can read a value does, a text may be read as a number.
+        is_plain = kinds <= _SCALARS and not kinds >= {"float", "str"} and schema.get("mode") != "left_to_right"
+        if "serialization" in schema or is_plain:
             return schema
-        members = _Members(choices, self._definitions)
+        members = _Members(choices, self._definitions, is_first=schema.get("mode") == "left_to_right")
         named = [(choice, name) for name, choice in zip(members.names, choices, strict=True)]
         plain = cast("Any", {**_without_ref(schema), "choices": named})
         readers = {_TAG + name: _tagged_schema([name], choice) for choice, name in named}
@@ -237,6 +238,7 @@ class Rewriter:
         fields: Schema = schema["schema"]
         if config.get("extra_fields_behavior") == "allow" and fields.get("type") == "model-fields":
             schema["schema"] = {"extras_schema": self._of({"type": "any"}), **fields}
+        custom = schema.pop("custom_init", False)
         plain = cast("Any", _without_ref(schema))
         kin = _Kin(cls, self._types)
         writer = core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain)
@@ -250,6 +252,8 @@ class Rewriter:
             self.has_quick = True
             plain = model_reader(plain)
             plain["metadata"][CLASS] = cls
+        if custom:
+            plain = init_reader(plain, schema)
         if not kin.names:
             return _with_ref({**plain, "serialization": writer}, schema)
         reader = core_schema.no_info_after_validator_function(
@@ -409,26 +413,27 @@ class Rewriter:
         return {**_by_name({member.name: member for member in cls}, schema), "metadata": {ENUM: cls}}
 
     def _after(self, schema: Schema) -> Any:
-        """The values of an enum in place of its members (`use_enum_values`) are written as these."""
+        """The values of an enum in place of its members (`use_enum_values`); members are what defaults still are."""
         inner, serialization = cast("Schema", schema["schema"]), cast("Schema", schema.get("serialization") or {})
-        cls: Any = cast("Schema", inner.get("metadata") or {}).get(ENUM)
-        function: Any = schema["function"]["function"]
+        named: Any = cast("Schema", inner.get("metadata") or {}).get(ENUM)
+        cls: Any = named or (inner.get("cls") if inner.get("type") == "enum" else None)
         writer: Any = serialization.get("function")
         is_pydantics = writer is None or str(getattr(writer, "__module__", "")).startswith("pydantic")
-        if cls is None or not is_pydantics or not isinstance(function, attrgetter):
+        if cls is None or not is_pydantics or not isinstance(schema["function"]["function"], attrgetter):
             return schema
-        members: list[enum.Enum] = list(cls)
-        names: dict[Any, str] = {}
-        try:
-            for member in members:
-                names[_exact(member)] = names[_exact(member.value)] = member.name
-        except TypeError:
-            raise UnsupportedTypeError(
-                f"the values of {cls.__name__} cannot be told apart, and use_enum_values=True lets them stand for its "
-                "members; leave that out"
-            ) from None
-        by_name = core_schema.plain_serializer_function_ser_schema(lambda value: names[_exact(value)])
-        return {**schema, "serialization": by_name}
+        names = _values_by_name(cls) if named else {}
+        tag: str = cls.__name__
+
+        def dump(value: Any) -> Any:
+            if isinstance(value, cls):
+                return {"$type": tag, "value": value.name if named else value.value}
+            return names[_exact(value)] if named else value
+
+        plain, reader = cast("Any", _without_ref(schema)), _tagged_schema([tag], inner)
+        union: Schema = by_tag({_TAG: reader}, plain, lambda found: _TAG if found == tag else None, lambda: [tag])
+        union["serialization"] = core_schema.plain_serializer_function_ser_schema(dump)
+        union["metadata"] = {NAME: _name(schema)}
+        return _with_ref(union, schema)
 
     def _literal(self, schema: Schema) -> Any:
         expected: list[Any] = schema["expected"]
@@ -455,7 +460,9 @@ class Rewriter:
             return schema
         schema = self._items(schema)
         plain = cast("Any", _without_ref(schema))
-        return {**schema, "serialization": core_schema.wrap_serializer_function_ser_schema(_sorted, schema=plain)}
+        # A `collections.abc.Set` may be either, and pydantic's schema of it is that of one of them.
+        dump = _frozen if schema["type"] == "frozenset" else _sorted
+        return {**schema, "serialization": core_schema.wrap_serializer_function_ser_schema(dump, schema=plain)}
 
     def _is_instance(self, schema: Schema, *, inside: bool) -> Any:
         if inside or "serialization" in schema:
@@ -487,6 +494,11 @@ def reveal_secrets(schema: Any) -> Any:
 
 def _secret_value(value: Any) -> Any:
     return value.get_secret_value()
+
+
+def _is_as_any(schema: Schema) -> bool:
+    """Whether a value is written as what it is, and not as what is declared (`SerializeAsAny`), as here anyway."""
+    return schema["serialization"].get("type") == "any"
 
 
 def _is_for_others(schema: Schema) -> bool:
@@ -626,16 +638,22 @@ class _ChoicesKin:
 
 
 class _Members:
-    """The members of one union: which of them a value is, and how it is written."""
+    """The members of one union: which of them a value is, and how it is written.
 
-    def __init__(self, choices: list[Schema], definitions: list[Any]) -> None:
+    Args:
+        choices: Their schemas.
+        definitions: Those that these refer to.
+        is_first: Whether the first one reads plain JSON that can.
+    """
+
+    def __init__(self, choices: list[Schema], definitions: list[Any], *, is_first: bool = False) -> None:
         self._choices = choices
         self._definitions = definitions
         names = [_name(choice) for choice in choices]
         self.names = [n if names.count(n) == 1 else f"{n}#{index}" for index, n in enumerate(names)]
         self._tools: dict[int, tuple[SchemaValidator, SchemaSerializer]] = {}
         self._trusting: dict[int, SchemaValidator] = {}
-        self._is_scalar = all(choice.get("type") in _SCALARS for choice in choices)
+        self._is_scalar = not is_first and all(choice.get("type") in _SCALARS for choice in choices)
         # What takes anything comes last.
         self._order = sorted(range(len(choices)), key=lambda index: ANY in (choices[index].get("metadata") or {}))
 
@@ -811,6 +829,17 @@ def _by_name(values: dict[str, Any], schema: Schema, plain: Mapping[Any, Any] = 
     return _with_ref(union, schema)
 
 
+def _values_by_name(cls: Any) -> dict[Any, str]:
+    """The names of an enum's members by their values."""
+    try:
+        return {_exact(member.value): member.name for member in cls}
+    except TypeError:
+        raise UnsupportedTypeError(
+            f"the values of {cls.__name__} cannot be told apart, and use_enum_values=True lets them stand for its "
+            "members; leave that out"
+        ) from None
+
+
 def _exact(value: Any) -> Any:
     """What tells apart what is equal: the member of a `StrEnum` and its text."""
     return type(value), value
@@ -885,6 +914,10 @@ def pairs_of(value: Any, handler: Callable[[Any], Any]) -> Any:
 def _sorted(value: Any, handler: Callable[[Any], Any]) -> Any:
     # Sets have another order in each process; what is written must not.
     return sorted(handler(value), key=_order)
+
+
+def _frozen(value: Any, handler: Callable[[Any], Any]) -> Any:
+    return _sorted(frozenset(cast("set[Any]", value)) if type(value) is set else value, handler)
 
 
 def _order(item: Any) -> str:

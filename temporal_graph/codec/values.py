@@ -37,7 +37,7 @@ from .names import unique_name
 from .schema import Rewriter, readable, reveal_secrets, tags_of, tools
 from .text import compact
 from .trusting import Refusal, Trust, has_rules, may_change, may_convert, trust, trusting
-from .written import lost
+from .written import is_written, lost
 
 _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
 """What can be read only once crosses as a list."""
@@ -182,7 +182,7 @@ class ValueCodec:
             value = validator.validate_json(data, by_alias=True, by_name=True)
             if trusted is not None and trusted.is_kept and self._may_convert:
                 self._check_written(value, data)
-            return self._as_written(value, data) if _is_written.get() and self._may_change else value
+            return self._as_written(value, data) if is_written.get() and self._may_change else value
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             errors = readable([{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in found])
@@ -206,7 +206,7 @@ class ValueCodec:
         Raises:
             DecodeError: It does not fit the type.
         """
-        token = _is_written.set(True)
+        token = is_written.set(True)
         try:
             return self.load(data)
         except DecodeError as error:
@@ -215,7 +215,7 @@ class ValueCodec:
             except DecodeError:
                 raise error from None
         finally:
-            _is_written.reset(token)
+            is_written.reset(token)
 
     def _as_written(self, value: Any, data: bytes | str) -> Any:
         """A value that was read of JSON; where its own code has made another one of it, what had been written."""
@@ -280,10 +280,10 @@ class ValueCodec:
             ValueError: It is not: they make what is read.
         """
         try:
-            is_written = json.loads(self.dump(value)) == json.loads(data)
+            is_same = json.loads(self.dump(value)) == json.loads(data)
         except EncodeError:
-            is_written = False
-        if not is_written:
+            is_same = False
+        if not is_same:
             raise ValueError("its validators make what is read of it, and refuse to")
 
     @functools.cached_property
@@ -449,9 +449,6 @@ _CALLS = re.compile(
     r"(PydanticSerializationError: )?(Error serializing to JSON: |Error calling function `\w+`: (\w+: )?)"
 )
 
-
-_is_written: ContextVar[bool] = ContextVar("temporal_graph_is_written", default=False)
-"""Whether what is read was written by this, and not given by somebody."""
 
 _ENDLESS = ("recursion", "Recursion", "Circular")
 _is_dumping: ContextVar[bool] = ContextVar("temporal_graph_is_dumping", default=False)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any, cast
 
 from .exact import UNSET
+
+is_written: ContextVar[bool] = ContextVar("temporal_graph_is_written", default=False)
+"""Whether what is read was written by the codec, and not given by somebody."""
 
 
 class Written:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
@@ -523,7 +523,17 @@ def test_a_key_that_a_typed_dict_does_not_declare() -> None:
 
 
 def test_what_the_builtins_of_nothing_declared_are_written_by() -> None:
-    values = [b"\xff", NOON.replace(tzinfo=BERLIN, fold=1), date(1, 1, 1), time(1, tzinfo=BERLIN), timedelta(0, 0, 1)]
+    values: list[Any] = [
+        *(b"\xff", NOON.replace(tzinfo=BERLIN, fold=1), date(1, 1, 1), time(1, tzinfo=BERLIN), timedelta(0, 0, 1)),
+        *(complex(-0.0, 1), Fraction(1, 3), Path("a"), re.compile("a", re.IGNORECASE), re.compile(b"a")),
+        *(
+            IPv4Address("1.2.3.4"),
+            IPv6Address("::1"),
+            collections.deque([(1,), {2}], maxlen=2),
+            collections.Counter("aab"),
+        ),
+        collections.OrderedDict({"b": (1,), "a": collections.Counter({(1, 2): 3})}),
+    ]
     assert {type(value) for value in values} | {Decimal, uuid.UUID} == set(BUILTINS.values())
     codec = codec_of(Any)
     for value in values:

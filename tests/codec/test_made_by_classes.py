@@ -6,8 +6,10 @@ import asyncio
 import itertools
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import (
@@ -15,6 +17,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PrivateAttr,
     SecretStr,
     StringConstraints,
@@ -27,7 +30,7 @@ from pydantic_graph import GraphBuilder, StepContext
 
 from temporal_graph import TemporalGraph
 from temporal_graph.codec import Codec
-from temporal_graph.codec.errors import UnsupportedTypeError
+from temporal_graph.codec.errors import DecodeError, UnsupportedTypeError
 from tests.codec.strictly import exactly
 
 
@@ -140,6 +143,38 @@ def untidy() -> Tidy:
     return value
 
 
+class Opened(BaseModel):
+    """With an `__init__` that changes what it gets, and makes what is no field."""
+
+    at: datetime
+    log: list[str] = []
+    parts: list[Line | Part] = []
+    raw: bytes = b""
+    _seen: int = PrivateAttr()
+
+    def __init__(self, **fields: Any) -> None:
+        if fields.get("raw") == b"bad":
+            raise ValueError("it is bad")
+        super().__init__(**fields)
+        self.log.append("opened")
+        self._seen = len(self.parts)
+
+
+class Other(BaseModel):
+    """With an `__init__` that takes something else than the fields."""
+
+    size: int = 0
+    name: Annotated[str, Field(alias="Name")] = ""
+
+    def __init__(self, of: str) -> None:
+        super().__init__(size=len(of), Name=of)
+
+
+def opened() -> Opened:
+    zone = ZoneInfo("Europe/Berlin")
+    return Opened(at=datetime(2026, 3, 28, 12, tzinfo=zone), parts=[Line(1), Part(name="a")], raw=b"\xff")
+
+
 Twice = Annotated[int, AfterValidator(lambda value: value * 2)]
 ALL: list[tuple[Any, Any]] = [
     (Line, with_total(Line(1), Decimal(5))),
@@ -164,6 +199,9 @@ ALL: list[tuple[Any, Any]] = [
     (Annotated[list[int], AfterValidator(lambda value: [*value, 1])], [1]),
     (Annotated[int, WrapValidator(lambda value, handler: handler(value) + 1)], 3),
     (Annotated[int, BeforeValidator(lambda value: value + 1)], 3),
+    (Opened, opened()),
+    (list[Opened | Other], [opened(), Other("abc")]),
+    (Other, Other("abc")),
     (Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True)], " a "),
 ]
 
@@ -209,6 +247,17 @@ def test_private_attributes_are_made_anew() -> None:
     codec = Codec().of(Summed)
     value = codec.load_kept(codec.dump(with_total(Summed(items=[1]), 100)))
     assert value._seen == 1  # pyright: ignore[reportPrivateUsage]
+
+
+def test_an_init_of_its_own() -> None:
+    codec = Codec().of(Opened)
+    assert codec.load_kept(codec.dump(opened()))._seen == 2  # pyright: ignore[reportPrivateUsage]
+    given = codec.load('{"at": "2026-03-28T12:00:00Z", "log": ["a"]}')
+    assert (given.log, given._seen) == (["a", "opened"], 0)  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(DecodeError, match="it is bad"):
+        codec.load('{"at": "2026-03-28T12:00:00Z", "raw": "YmFk"}')
+    assert codec.load_kept('{"at": "2026-03-28T12:00:00Z", "raw": "YmFk"}').raw == b"bad"
+    assert Codec().of(Other).load('{"size": 1, "Name": "a"}').size == 1
 
 
 def test_what_was_not_set_stays_so() -> None:
