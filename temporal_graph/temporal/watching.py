@@ -60,7 +60,7 @@ def _watch(instance: WorkflowInstance, run_id: str, graph: RegisteredGraph) -> N
                     )
         bring_together(activation)
         completion = activate(activation)
-        queries.put_off(activation, completion)
+        queries.tidy(activation, completion)
         return completion
 
     instance.activate = activate_watched  # type: ignore[method-assign]
