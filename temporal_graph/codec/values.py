@@ -436,14 +436,18 @@ def _reason(error: BaseException) -> str:
 
 def _plain(reason: str) -> str:
     """What pydantic says of a value that it cannot write, without its words for how it came there."""
-    expected = dict.fromkeys(_EXPECTED.findall(reason))
+    expected = dict.fromkeys(_INSIDE.sub("", name) for name in _EXPECTED.findall(reason))
     if expected:
         given = _GIVEN.search(reason)
         return "expected " + " or ".join(expected) + (f" (it is {given[1]})" if given else "")
-    return _CALLS.sub("", reason)
+    unexpected = _UNEXPECTED.search(reason)
+    return _CALLS.sub("", reason) if unexpected is None else unexpected[1]
 
 
 _EXPECTED = re.compile(r"Expected `([^`]+)` - serialized value may not be as expected")
+_INSIDE = re.compile(r"\[[^`]*(_function|definition-ref)[^`]*\]")
+"""What is in a type whose name says nothing to its author."""
+_UNEXPECTED = re.compile(r"PydanticSerializationUnexpectedValue\(Unexpected (.*)\)")
 _GIVEN = re.compile(r"input_value=(.*?), input_type=", re.DOTALL)
 _CALLS = re.compile(
     r"(PydanticSerializationError: )?(Error serializing to JSON: |Error calling function `\w+`: (\w+: )?)"

@@ -107,8 +107,10 @@ def check_state(
 def _it_is(data: str, place: list[Any]) -> str:
     try:
         value: Any = json.loads(data)
-        for key in place:
-            value = value[key]
+        for depth, key in enumerate(place):
+            if not isinstance(value, dict | list) or (isinstance(value, list) and not isinstance(key, int)):
+                return f" (it is {shown(value)})" if depth else ""  # the rest names members of a union
+            value = cast("Any", value)[key]
     except (LookupError, TypeError, ValueError):  # Python reads no number of so many digits
         return ""
     return f" (it is {shown(value)})" if place else ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
 import inspect
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args, get_origin
 
@@ -125,7 +124,12 @@ class CompiledFunctions:
     def rest(self, node_id: str, value: Value) -> Encoded:
         """See `Functions.rest`."""
         with _blaming(value):
-            return self._rest(node_id, value)
+            try:
+                return self._rest(node_id, value)
+            except EncodeError as error:
+                if not isinstance(value, Live) or value.value is None or not value.maker:
+                    raise
+                raise EncodeError(f"what {value.maker} returned: {message_of(error)}") from error
 
     def _rest(self, node_id: str, value: Value) -> Encoded:
         reader = self._inputs[node_id]
@@ -434,16 +438,25 @@ class TransformChain:
         return value, "" if made is None else made.maker
 
 
-@contextlib.contextmanager
-def _blaming(value: Value | None, unless: Callable[[], bool] = lambda: False) -> Generator[None]:
-    """Say of an error with what somebody has made that it is None, as of a function that has forgotten `return`."""
-    try:
-        yield
-    except Exception as error:
-        if not isinstance(value, Live) or value.value is not None or not value.maker:
-            raise
-        if is_a(error, BlamedError, OutdatedError) or unless():
-            raise
+class _blaming:
+    """Says of an error with what somebody has made that it is None, as of a function that has forgotten `return`.
+
+    Not a generator: that would write to an exception that passes through, which one of the user's may not let it.
+    """
+
+    def __init__(self, value: Value | None, unless: Callable[[], bool] = lambda: False) -> None:
+        self._value = value
+        self._unless = unless
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        value = self._value
+        if error is None or not is_a(error, Exception) or is_a(error, BlamedError, OutdatedError):
+            return
+        if not isinstance(value, Live) or value.value is not None or not value.maker or self._unless():
+            return
         message = (
             f"{value.maker} returned None. Has it forgotten its return? What gets that cannot take it: "
             f"{type_of(error)}: {message_of(error)}"

@@ -279,7 +279,15 @@ class NodeRunner:
                 f"Node {code.id!r} returned {shown(output)}, and no edge leaves it; it must return a Command(goto=...)."
             )
         if code.output is not None:
-            return None, code.output.dump(output).decode()
+            try:
+                return None, code.output.dump(output).decode()
+            except EncodeError as error:
+                slip = "a return" if output is None else "an await" if inspect.isawaitable(output) else None
+                if slip is None:
+                    raise
+                if inspect.iscoroutine(output):
+                    output.close()  # or Python would complain, much later, that nobody has awaited it
+                raise EncodeError(f"{error}. Is {slip} missing?") from error
         returned: Any = output
         if isinstance(output, StepNode):
             to, value = returned.step.id, returned.inputs

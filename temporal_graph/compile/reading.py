@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator
+from typing import Any
 
 from ..codec import DecodeError
 from ..engine.events import OutdatedError
+from ..engine.raised import is_a
 
 
-@contextlib.contextmanager
-def reading(what: str) -> Generator[None]:
-    """Tell what could not be read.
+class reading:
+    """Tells what could not be read.
+
+    Not a generator: that would write to an exception that passes through, which one of the user's may not let it.
 
     Raises:
         OutdatedError: It does not fit the type that is declared by now, or its type is not known any more.
     """
-    try:
-        yield
-    except DecodeError as error:
-        raise OutdatedError(what, error) from error
-    except KeyError as error:  # `Codec.named`
-        raise OutdatedError(what, LookupError(f"no type is named {error} any more")) from error
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is not None and is_a(error, DecodeError):
+            raise OutdatedError(self._what, error) from error
+        if error is not None and is_a(error, KeyError):  # `Codec.named`
+            raise OutdatedError(self._what, LookupError(f"no type is named {error} any more")) from error

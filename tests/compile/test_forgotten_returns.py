@@ -1,10 +1,13 @@
-"""A transform or reducer that has forgotten its `return` is named, not the node that gets what it made."""
+"""Whoever has made what does not fit is named, as one who has forgotten `return`, not the node that gets it."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from pydantic_graph import GraphBuilder, StepContext, TypeExpression
 
 from temporal_graph import GraphRunError, TemporalGraph
@@ -122,3 +125,116 @@ async def test_a_reducer(reducer: Any, inputs: list[int]) -> None:
 async def test_what_is_none_at_first_is_nobodys_fault() -> None:
     where, message = await failed(joined(plus, initial=None), [1])
     assert (where, message.startswith("unsupported operand")) == ("sum", True)
+
+
+def ending(reducer: Any) -> TemporalGraph:
+    """A graph with a join before its end."""
+    g = GraphBuilder(name="forgetful", input_type=int, output_type=int)
+    first, join = g.step(same, node_id="first"), g.join(reducer, node_id="sum", initial=0)
+    g.add(g.edge_from(g.start_node).to(first), g.edge_from(first).to(join), g.edge_from(join).to(g.end_node))
+    return TemporalGraph(g.build())
+
+
+async def test_a_reducer_whose_value_does_not_fit_the_end() -> None:
+    def gives_text(current: str, value: int) -> str:
+        return f"{value}"
+
+    assert await failed(ending(gives_text), 1) == (
+        "__end__",
+        "what the reducer 'gives_text' returned: '1' is not what is declared, int: expected int (it is '1')",
+    )
+
+
+class Item(BaseModel):
+    """What a step is to give."""
+
+    sizes: tuple[int, int] = (0, 0)
+
+
+async def work() -> Item:
+    """What a step could give."""
+    return Item()
+
+
+@pytest.mark.parametrize(
+    ("gives", "says"),
+    [
+        (lambda: None, r"None is not what is declared, Item: None is no Item, .* Is a return missing\?"),
+        (work, r"<coroutine object work at 0x\w+> is not what is declared, Item: .* Is an await missing\?"),
+        (
+            lambda: Item.model_construct(sizes=(1,)),
+            r"Item\(sizes=\(1,\)\) is not what is declared, Item: sizes: too few items present in tuple",
+        ),
+    ],
+    ids=["return", "await", "items"],
+)
+async def test_a_step(gives: Any, says: str) -> None:
+    g = GraphBuilder(name="forgetful", input_type=int, output_type=Item)
+
+    @g.step
+    async def first(ctx: StepContext[None, None, int]) -> Item:
+        return gives()
+
+    g.add(g.edge_from(g.start_node).to(first), g.edge_from(first).to(g.end_node))
+    where, message = await failed(TemporalGraph(g.build()), 1)
+    assert where == "first"
+    assert re.fullmatch(says, message)
+
+
+@dataclass
+class Stock:
+    """A state with a union, and something in it that pydantic has no short name for."""
+
+    count: int | str = 0
+    items: list[Item] = field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("count", None, "count.int: Input should be a valid integer (it is None); count.str: "),
+        ("items", (Item(),), "items: expected list (it is (Item(sizes=(0, 0)),))"),
+    ],
+)
+async def test_a_state(name: str, value: Any, says: str) -> None:
+    g = GraphBuilder(name="forgetful", state_type=Stock, input_type=int, output_type=int)
+
+    @g.step
+    async def first(ctx: StepContext[Stock, None, int]) -> int:
+        setattr(ctx.state, name, value)
+        return 1
+
+    g.add(g.edge_from(g.start_node).to(first), g.edge_from(first).to(g.end_node))
+    with pytest.raises(GraphRunError) as caught:
+        await TemporalGraph(g.build()).local().proceed(inputs=1, state=Stock())
+    assert caught.value.node_id == "first"
+    assert says in caught.value.error_message
+
+
+@dataclass(frozen=True)
+class SoldOut(Exception):
+    """Takes nothing written to it, a traceback neither."""
+
+    item: str
+
+
+def sold_out(*args: Any) -> Any:
+    """Raises it."""
+    raise SoldOut("apples")
+
+
+def sold_out_at_once(current: int, value: int) -> int:
+    """A reducer that does."""
+    return sold_out()
+
+
+@pytest.mark.parametrize(
+    ("graph", "inputs"),
+    [(after(sold_out), 1), (joined(sold_out_at_once, initial=0), [1])],
+    ids=["transform", "reducer"],
+)
+async def test_an_exception_that_is_frozen(graph: TemporalGraph, inputs: Any) -> None:
+    with pytest.raises(GraphRunError) as caught:
+        await graph.local().proceed(inputs=inputs)
+    assert (caught.value.error_type, caught.value.error_message) == ("SoldOut", "apples")
+    assert caught.value.__cause__ == SoldOut("apples")
