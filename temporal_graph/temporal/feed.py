@@ -13,7 +13,8 @@ import bisect
 import contextlib
 import json
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -34,6 +35,7 @@ from ..errors import GraphError
 from ..views import RunEvent
 from .failures import TASK_LOST, TOTAL_UPDATES, cancellable, is_paused, raise_rpc
 from .glancing import glance, is_open
+from .names import AUDIT
 from .payloads import from_raw
 from .streaming import DRAINING, FULL, POLL, TOPIC
 
@@ -53,6 +55,10 @@ TRIED = 10
 """Queries until it is tried again to wait."""
 KEPT, KEPT_BYTES = 2_000, 4_000_000
 """How many events, and bytes of them, are kept for readers that are behind; others ask the run."""
+BEHIND = 10**12
+"""A number that no entry of the audit has."""
+BACK = 50
+"""Histories back from the latest one, at most, in which what a run has told is looked for."""
 FAILURES = 3
 """How many failures of the server, one after the other, are put up with."""
 LAST = ("run_finished", "run_failed", "run_cancelled")
@@ -161,7 +167,7 @@ class Feed:
         await asyncio.sleep(self._not_before - now())
         while self._end == end and not self.is_over:
             try:
-                self._take(await self._wait_at(end))
+                await self._take_all(end, await self._wait_at(end))
                 # Nothing is new: whoever waits is sent away, since the run continues as new.
                 self._attempt += 1
                 if self._end == end:
@@ -204,7 +210,7 @@ class Feed:
         """Ask now and then, for a while."""
         for _ in range(TRIED):
             await asyncio.sleep(random.uniform(*ASKED))
-            self._take(await self._look(end))
+            await self._take_all(end, await self._look(end))
             if self._end != end:
                 return
 
@@ -220,13 +226,47 @@ class Feed:
         """Ask for all that there is from a position on."""
         while True:
             page = await self._look(position)
-            self._take(page)
+            await self._take_all(position, page)
             position = page.end
             if not page.has_more:
                 return position
 
-    async def _look(self, position: int) -> _Page:
-        return _page(await glance(self._client, self._run.id, POLL, PollInput([TOPIC], position)))
+    async def _look(self, position: int, topics: Sequence[str] = (TOPIC,), execution: str = "") -> _Page:
+        asked = PollInput(list(topics), position)
+        return _page(await glance(self._client, self._run.id, POLL, asked, execution=execution))
+
+    async def _take_all(self, position: int, page: _Page) -> None:
+        """Take a page that was asked for from a position on, and what lies between.
+
+        A run takes only the latest events along, and may continue as new several times before a busy server or machine
+        lets anybody see it.
+        """
+        if self._end is not None and page.first > position:
+            with contextlib.suppress(GraphError):  # what cannot be had is left out
+                first = (await self._look(position, topics=())).first  # others may have published between
+                for missed in await self._missed(position, min(first, page.first)):
+                    self._take(missed)
+        self._take(page)
+
+    async def _missed(self, position: int, end: int) -> list[_Page]:
+        """What the run has told between two positions in its earlier histories, as far as they have it."""
+        missed: list[_Page] = []
+        execution = ""
+        for _ in range(BACK):
+            if end <= position:
+                break
+            audit = await glance(self._client, self._run.id, AUDIT, BEHIND, execution=execution)
+            execution = json.loads(from_raw(audit)).get("previous_run_id")
+            if execution is None:
+                break
+            pages: list[_Page] = []
+            start = position
+            while start < end and not (pages and not pages[-1].has_more):
+                pages.append((await self._look(start, execution=execution)).until(end))
+                start = pages[-1].end
+            missed[:0] = pages
+            end = min(end, pages[0].first)
+        return missed
 
     def _take(self, page: _Page) -> None:
         self._events += page.events
@@ -267,6 +307,7 @@ class _Page:
 
     Attributes:
         events: The events.
+        first: The position from which on they are there.
         end: The position behind them.
         has_more: Whether there are more already.
         is_last: Whether the last event of the run is among them.
@@ -274,10 +315,18 @@ class _Page:
     """
 
     events: list[Told]
+    first: int
     end: int
     has_more: bool
     is_last: bool
     happened: int
+
+    def until(self, position: int) -> _Page:
+        """What of it is before a position."""
+        if self.end <= position:
+            return self
+        events = [told for told in self.events if told.number < position]
+        return replace(self, events=events, end=position, has_more=False)
 
 
 def _page(answer: RawValue) -> _Page:
@@ -286,7 +335,8 @@ def _page(answer: RawValue) -> _Page:
     events = [told for told in found if told is not None]
     happened = [told.kind for told in events if told.kind != "emitted"]
     is_last = any(kind in LAST for kind in happened)
-    return _Page(events, read["next_offset"], read["more_ready"], is_last, len(happened))
+    first = int(read["items"][0]["offset"]) if read["items"] else read["next_offset"]
+    return _Page(events, first, read["next_offset"], read["more_ready"], is_last, len(happened))
 
 
 def _told(number: int, data: str) -> Told | None:

@@ -43,7 +43,9 @@ _OPEN = (WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING, PAUSED)
 _AGAIN = (RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.ABORTED)
 
 
-async def glance(client: Client, run_id: str, name: str, *args: Any, wait: float = WAIT) -> RawValue:
+async def glance(
+    client: Client, run_id: str, name: str, *args: Any, wait: float = WAIT, execution: str = ""
+) -> RawValue:
     """Ask a run something.
 
     Args:
@@ -52,6 +54,7 @@ async def glance(client: Client, run_id: str, name: str, *args: Any, wait: float
         name: The query.
         args: Its arguments.
         wait: For how many seconds an answer is waited for.
+        execution: One history of it, by Temporal's id; else the latest one.
 
     Raises:
         RunNotFoundError: There is no such run.
@@ -61,7 +64,8 @@ async def glance(client: Client, run_id: str, name: str, *args: Any, wait: float
     """
     context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=run_id)
     converter = client.data_converter.with_context(context)
-    request = api.QueryWorkflowRequest(namespace=client.namespace, execution=WorkflowExecution(workflow_id=run_id))
+    asked = WorkflowExecution(workflow_id=run_id, run_id=execution)
+    request = api.QueryWorkflowRequest(namespace=client.namespace, execution=asked)
     request.query.query_type = name
     request.query.query_args.payloads.extend(await converter.encode(args))
     now = asyncio.get_running_loop().time

@@ -31,8 +31,9 @@ from temporal_graph import (
     interrupt,
 )
 from temporal_graph.temporal import client as calls
+from temporal_graph.temporal import feed, streaming
 from temporal_graph.temporal.names import MOST_WAIT, TOO_MANY_WAIT
-from tests.replay.serving import until
+from tests.replay.serving import chain, until
 from tests.server.conftest import Serve
 from tests.server.looking import UPDATED, events, heard, is_unharmed
 from tests.server.steering_graphs import Desk, Gate, Lap, laps
@@ -187,6 +188,22 @@ async def test_a_run_that_continues_as_new_under_its_readers(serve: Serve, task_
         assert found == [found[0]] * 12
         assert [number for number, _ in found[0]] == list(range(len(found[0])))
         assert found[0][-1][1] == "run_finished"
+
+
+async def test_a_reader_that_is_late_misses_nothing(
+    serve: Serve, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the run has not taken along is in its earlier histories."""
+    monkeypatch.setattr(streaming, "CARRIED", 3)
+    monkeypatch.setattr(feed, "COOLDOWN", 1)
+    monkeypatch.setattr(feed, "LONGER", 1)
+    async with serve(laps) as client:
+        run = await laps.start(client, Lap(30), state=Desk(), id=task_queue, task_queue=task_queue)
+        async with asyncio.timeout(60):
+            found = await read(run)
+        assert len(await chain(client, run.id)) > 2
+        assert [number for number, _ in found] == list(range(len(found)))
+        assert found[-1][1] == "run_finished"
 
 
 async def test_readers_of_other_programs_leave_room_for_answers_and_for_ours(serve: Serve, task_queue: str) -> None:
