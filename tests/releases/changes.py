@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -394,3 +395,53 @@ moments_here = keeping_time(Appointment, type(None), **HERE)
 moments_here_zoned = keeping_time(AwareAppointment, type(None), **HERE)
 moments_held = keeping_time(type(None), Due, **HELD)
 moments_held_zoned = keeping_time(type(None), DueAware, **HELD)
+
+
+@dataclass
+class Quote:
+    """What something costs."""
+
+    cents: int
+
+
+@dataclass
+class QuoteIn:
+    """... and in which currency."""
+
+    cents: int
+    currency: str
+
+
+QuoteIn.__name__ = QuoteIn.__qualname__ = "Quote"
+
+
+def pricing(quote: Any, *currency: str) -> TemporalGraph[Any, Any, Any, Any]:
+    """A graph that collects what several nodes say, of which all but one ask."""
+    builder: GraphBuilder[Any, Any, Any, Any] = GraphBuilder(input_type=list[int], output_type=int)
+
+    async def price(ctx: Any) -> Any:
+        if ctx.inputs > 1:
+            await asyncio.sleep(0.2)  # so that the first is collected before
+            await interrupt(f"price of {ctx.inputs}?", response_type=bool)
+        return quote(ctx.inputs, *currency)
+
+    async def add(ctx: Any) -> int:
+        return sum(each.cents for each in ctx.inputs)
+
+    def step(function: Any, takes: Any, gives: Any) -> Any:
+        function.__annotations__ = {"ctx": StepContext[None, None, takes], "return": gives}
+        return builder.step(node_id=function.__name__)(function)
+
+    first, last = step(price, int, quote), step(add, list[quote], int)
+    join = builder.join(reduce_list_append, initial_factory=list[quote], node_id="collect")
+    builder.add(
+        builder.edge_from(builder.start_node).map(fork_id="each").to(first),
+        builder.edge_from(first).to(join),
+        builder.edge_from(join).to(last),
+        builder.edge_from(last).to(builder.end_node),
+    )
+    return TemporalGraph(builder.build(), name="pricing")
+
+
+prices = pricing(Quote)
+prices_in_euros = pricing(QuoteIn, "EUR")

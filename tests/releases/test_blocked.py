@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from temporal_graph import (
 from tests.faults.conftest import SOON
 from tests.releases import changes
 from tests.releases.conftest import Releases, two_hosts
-from tests.releases.test_changes import waiting
+from tests.releases.test_changes import WITHIN, waiting
 from tests.replay.serving import chain, replay, until
 from tests.support.server import DevServer
 
@@ -253,3 +254,21 @@ async def test_what_is_held_after_a_node(client: Client, releases: Releases) -> 
         await run.wait()
     await releases.deploy("moments_held")
     assert (await changes.moments_held.get_run(client, run.id).result()).output == "due 12:30"
+
+
+async def test_a_look_at_what_is_held_between_nodes(client: Client, releases: Releases) -> None:
+    """Nodes that have not ended by then are left as they are: the worker goes on, and stops when it should."""
+    await releases.deploy("prices")
+    [run] = await waiting(changes.prices, client, releases, 1, inputs=[1, 2, 3])
+    await releases.deploy("prices_in_euros")
+    later = changes.prices_in_euros.get_run(client, run.id)
+    what = "cannot read a value on its way to join 'collect': this is no Quote: currency: Field required"
+    for _ in range(2):
+        state = await later.get_state()
+        assert state.status == "blocked"
+        assert what in (state.problem or "")
+        began = time.monotonic()
+        with pytest.raises(RunBlockedError, match=f"{what}.* would carry it on"):
+            await later.resume(True, interrupt_id="price:2.0")
+        assert time.monotonic() - began < WITHIN
+    await releases.stop()
