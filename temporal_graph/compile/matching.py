@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from types import MemberDescriptorType
 from typing import Any, cast
 
 from ..codec.answers import without_types
@@ -104,7 +106,7 @@ class Mark:
         when: Span | None = None,
     ) -> Mark:
         """The mark of a question that is asked now; in these words, where it is the only one in the place."""
-        text = compact(value)
+        text = compact(_in_order(value))
         untimed, times = without_times(text, with_lengths=when is not None)
         if when is None or not times:
             times, when = (), None
@@ -349,9 +351,29 @@ def settled(value: object, tree: Json) -> Json:
         items = cast("list[object]", value) if isinstance(value, list | tuple) else []
         return [settled(item, part) for item, part in zip(items, parts, strict=False)] or parts
     if isinstance(tree, dict):
-        fields: Any = cast("object", value) if isinstance(value, dict) else getattr(value, "__dict__", {})
-        return {name: settled(fields.get(name), part) for name, part in cast("dict[str, Json]", tree).items()}
+        parts = cast("dict[str, Json]", tree)
+        shown: Any = value
+        if isinstance(value, dict) and len(shown) == len(parts):
+            inside = list(shown.values())  # whose keys need not be texts
+        else:
+            inside = [_field(shown, name) for name in parts]
+        return {name: settled(item, part) for (name, part), item in zip(parts.items(), inside, strict=True)}
     return tree
+
+
+def _field(value: Any, name: str) -> object:
+    """What an object has by a name, if it can be had without running code."""
+    slot = inspect.getattr_static(cast("type[Any]", type(value)), name, None)
+    if isinstance(slot, MemberDescriptorType):
+        return slot.__get__(value)
+    return getattr(value, "__dict__", {}).get(name)
+
+
+def _in_order(tree: Json) -> Json:
+    """JSON with the entries of its objects in one order: it shows the same."""
+    if isinstance(tree, dict):
+        return {name: _in_order(part) for name, part in sorted(cast("dict[str, Json]", tree).items())}
+    return [_in_order(part) for part in cast("list[Json]", tree)] if isinstance(tree, list) else tree
 
 
 def _asked_at(asked: tuple[Span, tuple[str, ...]]) -> float:

@@ -158,9 +158,12 @@ class NodeRunner:
         except BaseExceptionGroup as group:
             asked = _asked_in(group)
             await asker.finish(failed=asked is None)
-            if asked is None:
+            if asked is not None:
+                return asked
+            failure = _failure_in(group)
+            if failure is group:
                 raise
-            return asked
+            raise failure from None
         except Exception:
             await asker.finish(failed=True)
             raise
@@ -346,3 +349,22 @@ def _asked_in(group: BaseExceptionGroup[BaseException]) -> Question | None:
             elif not is_a(error, asyncio.CancelledError):
                 return None
     return min(found, key=lambda asked: asked.call).question if found else None
+
+
+def _failure_in(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """With what a node has failed in which tasks have asked as well: questions are no errors, and are not told as such.
+
+    It is what a question of its own was refused for, if one was: that says what to do.
+    """
+    found, waiting = list[BaseException](), list[BaseException]([group])
+    while waiting:
+        each = waiting.pop(0)
+        found.append(each)
+        waiting.extend(in_group(each))
+    refused = next((each for each in found if is_a(each, InterruptError)), None)
+    if refused is not None or not any(is_a(each, Interrupted) for each in found):
+        return refused or group
+    try:
+        return BaseExceptionGroup.split(group, Interrupted)[1] or group
+    except Exception:  # of a class of the author's
+        return group

@@ -373,6 +373,25 @@ def test_a_mark_as_json() -> None:
     assert Mark.load({}) is None
 
 
+@dataclass(slots=True)
+class Slotted:
+    names: set[str]
+
+
+def test_what_is_shown_in_another_order() -> None:
+    first, second, third = (
+        Mark.of(shown, None, None)
+        for shown in (
+            {"files": {"a": 1, "b": {"x": 1, "y": 2}}},
+            {"files": {"b": {"y": 2, "x": 1}, "a": 1}},
+            {"files": {"b": {"y": 1, "x": 2}, "a": 1}},
+        )
+    )
+    assert first.is_same(second)
+    assert not first.is_same(third)
+    assert not Mark.of(["a", "b"], None, None).is_same(Mark.of(["b", "a"], None, None))
+
+
 def test_a_set_in_what_is_shown() -> None:
     class Shown(BaseModel):
         names: set[str]
@@ -382,8 +401,9 @@ def test_a_set_in_what_is_shown() -> None:
     tree = {"shown": {"names": ["b", "a"], "rest": [[3, 1], "x"]}, "keys": {"1": ["z", "y"]}}
     assert settled(shown, tree) == {
         "shown": {"names": ["a", "b"], "rest": [[1, 3], "x"]},
-        "keys": {"1": ["z", "y"]},
+        "keys": {"1": ["y", "z"]},
     }
+    assert settled(Slotted({"z", "y"}), {"names": ["z", "y"]}) == {"names": ["y", "z"]}
     assert settled(["b", "a"], ["b", "a"]) == ["b", "a"]
     assert settled({"z"}, {"other": "shape"}) == {"other": "shape"}
 

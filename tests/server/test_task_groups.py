@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from typing import Any
 
 import pytest
 from pydantic_graph import GraphBuilder, StepContext
 
-from temporal_graph import GraphRunError, TemporalGraph, interrupt
+from temporal_graph import GraphRunError, InterruptError, TemporalGraph, interrupt
 from tests.server.conftest import Serve
 
 g = GraphBuilder(name="grouped", input_type=str, output_type=list[int])
@@ -16,7 +18,8 @@ g = GraphBuilder(name="grouped", input_type=str, output_type=list[int])
 @g.step
 async def ask(ctx: StepContext[None, None, str]) -> list[int]:
     async with asyncio.TaskGroup() as group:
-        questions = [group.create_task(interrupt(f"{ctx.inputs} {n}?", response_type=int)) for n in range(2)]
+        text = f"{datetime.now().isoformat()}?" if ctx.inputs == "when" else f"{ctx.inputs} {{}}?"
+        questions = [group.create_task(interrupt(text.format(n), response_type=int)) for n in range(2)]
         if ctx.inputs == "broken":
             raise ValueError("beside the questions")
     return [question.result() for question in questions]
@@ -46,3 +49,20 @@ async def test_in_this_process_too() -> None:
 async def test_what_else_goes_wrong_in_a_task_group_is_not_lost() -> None:
     with pytest.raises(GraphRunError, match="ExceptionGroup"):
         await grouped.local().proceed(inputs="broken")
+
+
+async def test_questions_are_no_errors() -> None:
+    with pytest.raises(GraphRunError) as failed:
+        await grouped.local().proceed(inputs="broken")
+    group: Any = failed.value.__cause__
+    assert type(group) is ExceptionGroup
+    assert [type(each) for each in group.exceptions] == [ValueError]
+
+
+async def test_a_question_in_a_task_group_that_needs_a_key() -> None:
+    """The node fails with what says so, and not with the group around it."""
+    run = grouped.local()
+    await run.proceed(inputs="when")
+    with pytest.raises(GraphRunError, match=r"InterruptError.*key='\.\.\.'") as failed:
+        await run.proceed(1)
+    assert isinstance(failed.value.__cause__, InterruptError)
