@@ -150,6 +150,8 @@ class Rewriter:
             "model-field": self._field,
             "model-fields": self._fields,
             "typed-dict": self._typed_dict,
+            "named-tuple": self._named_tuple,
+            "call": self._named_tuple,
             "enum": self._enum,
             "literal": self._literal,
             "decimal": self._decimal,
@@ -306,6 +308,12 @@ class Rewriter:
 
         plain = cast("Any", _without_ref(schema))
         return {**schema, "serialization": core_schema.wrap_serializer_function_ser_schema(dump, schema=plain)}
+
+    def _named_tuple(self, schema: Schema) -> Any:
+        cls: Any = schema.get("cls") or schema.get("function")
+        if isinstance(cls, type) and issubclass(cls, tuple):
+            self._types.declare(cast("type[Any]", cls))
+        return schema
 
     def _items(self, schema: Schema) -> Any:
         return schema if "items_schema" in schema else {**schema, "items_schema": self._of({"type": "any"})}
@@ -537,7 +545,7 @@ class _Kin:
         self._cls = cls
         self._types = types
         self.names: dict[str, type] = {}
-        for subclass in _subclasses(cls):
+        for subclass in subclasses_of(cls):
             name = subclass.__name__ if subclass.__name__ not in self.names else subclass.__qualname__
             self.names[name] = subclass
         self._by_class = {subclass: name for name, subclass in self.names.items()}
@@ -582,12 +590,13 @@ def _load_as(types: Types, cls: type, data: Any) -> Any:
         raise ValidationError.from_exception_data(cls.__name__, errors) from error
 
 
-def _subclasses(cls: type) -> Iterator[type]:
+def subclasses_of(cls: type) -> Iterator[type]:
+    """The subclasses of a class, and theirs."""
     for subclass in type.__subclasses__(cls):
         if _is_made_again_by_slots(subclass, cls):
             continue
         yield subclass
-        yield from _subclasses(subclass)
+        yield from subclasses_of(subclass)
 
 
 def _is_made_again_by_slots(subclass: type, cls: type) -> bool:

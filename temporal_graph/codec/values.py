@@ -9,6 +9,7 @@ import json
 import math
 import re
 import typing
+from collections import Counter
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -33,8 +34,8 @@ from .fields import FieldWriters
 from .forms import json_schema
 from .late import with_late_fields
 from .locating import located
-from .names import unique_name
-from .schema import Rewriter, readable, reveal_secrets, tags_of, tools
+from .names import name_of, unique_name
+from .schema import Rewriter, readable, reveal_secrets, subclasses_of, tags_of, tools
 from .text import compact
 from .trusting import Refusal, Trust, has_rules, may_change, may_convert, trust, trusting
 from .written import is_written, lost
@@ -342,6 +343,7 @@ class Codec:
         self._by_type: list[tuple[Any, ValueCodec]] = []
         self._classes: dict[str, type] = {}
         self._names: dict[type, str] = {}
+        self._subclasses: dict[str, type] = {}
         self._is_complete = False
 
     def of(self, type_: Any) -> ValueCodec:
@@ -381,8 +383,14 @@ class Codec:
                 self._classes[name] = cls
 
     def complete(self) -> None:
-        """Take no more such classes: those that are met while nodes run, other processes have not met."""
+        """Take no more such classes, but for their subclasses: those that nodes meet, other processes have not met."""
         self._is_complete = True
+        found = {each: None for cls in self._names for each in subclasses_of(cls) if each not in self._names}
+        names = Counter(map(name_of, found))
+        for cls in found:
+            name = name_of(cls)
+            is_clear = names[name] == 1 and name not in self._classes
+            self._subclasses.setdefault(name if is_clear else name_of(cls, qualified=True), cls)
 
     # -- For `Any` and subclasses -----------------------------------------------------------------------------------
 
@@ -392,7 +400,7 @@ class Codec:
 
     def class_of(self, name: str) -> type | None:
         """See `plan.Schemas`."""
-        return self._classes.get(name)
+        return self._classes.get(name) or self._subclasses.get(name)
 
     def dump_any(self, value: Any) -> Any:
         """A value of which nothing is declared, as JSON."""
@@ -413,12 +421,15 @@ class Codec:
     def dump_class(self, value: Any) -> tuple[str, Any] | None:
         """See `dynamic.Types`."""
         cls = cast("type[Any]", type(value))
-        name = self._names.get(cls)
+        name = self._names.get(cls) or next((name for name, each in self._subclasses.items() if each is cls), None)
         return None if name is None else (name, self.dump_as(cls, value))
 
     def load_class(self, name: str, data: Any) -> Any:
         """See `dynamic.Types`."""
-        return self.load_as(self._classes[name], data)
+        cls = self.class_of(name)
+        if cls is None:
+            raise KeyError(name)
+        return self.load_as(cls, data)
 
     dump_builtin = dump_as
     load_builtin = load_as

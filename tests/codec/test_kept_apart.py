@@ -6,12 +6,12 @@ import enum
 from collections import Counter
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
-from temporal_graph.codec import Codec, DecodeError
+from temporal_graph.codec import Codec, DecodeError, EncodeError
 from temporal_graph.engine.state import diff
 from tests.codec.strictly import exactly
 
@@ -115,6 +115,22 @@ def test_a_class_of_the_graphs_may_have_the_name_of_one_of_pythons() -> None:
     codecs.declare(own)
     codec, values = codecs.of(Any), [own(1), Counter("ab")]
     assert exactly(codec.load(codec.dump(values))) == exactly(values)
+
+
+class Point(NamedTuple):
+    x: int
+    y: int = 0
+
+
+def test_classes_where_nothing_is_declared() -> None:
+    codecs = Codec()
+    for type_ in (Base, Point):
+        codecs.of(type_)
+    codec, values = codecs.of(Any), [Base(), Large(rooms=2), Point(1, 2), (1, 2)]
+    codecs.complete()
+    assert exactly(codec.load(codec.dump(values))) == exactly(values)
+    with pytest.raises(EncodeError, match=r"Sets.* is a Sets, where nothing is declared"):
+        codec.dump(Sets(set(), frozenset()))
 
 
 def test_a_member_in_place_of_its_value_is_a_change() -> None:
