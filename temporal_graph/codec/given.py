@@ -16,6 +16,7 @@ from pydantic_core import SchemaSerializer, core_schema, to_jsonable_python
 from .exact import by_own_names, with_fields
 from .forms import are_names, is_named
 from .schema import SETTINGS, Rewriter, Schema, pairs_of, reveal_secrets, tools
+from .values import adapter_of
 from .written import fields_of
 
 
@@ -52,9 +53,7 @@ def _object_form(value: Any) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def _writer(cls: type[Any]) -> SchemaSerializer:
-    from pydantic import TypeAdapter  # here, because importing pydantic's insides takes a while
-
-    return tools(_Reading().rewrite(reveal_secrets(TypeAdapter(cls).core_schema)))[1]
+    return tools(_Reading().rewrite(reveal_secrets(adapter_of(cls).core_schema)))[1]
 
 
 class _Reading(Rewriter):

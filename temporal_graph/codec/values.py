@@ -20,7 +20,7 @@ from collections.abc import (
     Iterator,
 )
 from contextvars import ContextVar
-from typing import Any, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
 
 from pydantic_core import PydanticSerializationError, SchemaValidator, ValidationError
 
@@ -40,8 +40,21 @@ from .text import compact
 from .trusting import Refusal, Trust, has_rules, may_change, may_convert, trust, trusting
 from .written import is_written, lost
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
 """What can be read only once crosses as a list."""
+
+
+def adapter_of(type_: Any) -> TypeAdapter[Any]:
+    """What pydantic knows of a type; that is made now, also of a model with `defer_build`."""
+    from pydantic import TypeAdapter  # here, because importing pydantic's insides takes a while
+
+    adapter: TypeAdapter[Any] = TypeAdapter(type_)
+    if not adapter.pydantic_complete:
+        adapter.rebuild(force=True)
+    return adapter
 
 
 class ValueCodec:
@@ -57,18 +70,16 @@ class ValueCodec:
     """
 
     def __init__(self, type_: Any, name: str, codec: Codec) -> None:
-        from pydantic import TypeAdapter  # here, because importing pydantic's insides takes a while
-
         self.type = type_
         self.name = name
         self._codec = codec
         self._is_drained = get_origin(type_) in _DRAINED and bool(get_args(type_))
         actual = list[get_args(type_)[0]] if self._is_drained else type_
         try:
-            self._adapter: TypeAdapter[Any] = TypeAdapter(actual)
+            self._adapter = adapter_of(actual)
             rewriter = Rewriter(codec)
             self._core_schema = with_late_fields(
-                self._adapter.core_schema, lambda inside: TypeAdapter(inside).core_schema
+                self._adapter.core_schema, lambda inside: adapter_of(inside).core_schema
             )
             self.schema: dict[str, Any] = rewriter.rewrite(reveal_secrets(self._core_schema))
             self._validator, self._serializer = tools(self.schema)

@@ -117,6 +117,13 @@ def test_a_class_of_the_graphs_may_have_the_name_of_one_of_pythons() -> None:
     assert exactly(codec.load(codec.dump(values))) == exactly(values)
 
 
+class Deferred(BaseModel):
+    """Is built when it is first needed, with what comes after it."""
+
+    model_config = ConfigDict(defer_build=True)
+    later: Point | None = None
+
+
 class Point(NamedTuple):
     x: int
     y: int = 0
@@ -131,6 +138,11 @@ def test_classes_where_nothing_is_declared() -> None:
     assert exactly(codec.load(codec.dump(values))) == exactly(values)
     with pytest.raises(EncodeError, match=r"Sets.* is a Sets, where nothing is declared"):
         codec.dump(Sets(set(), frozenset()))
+
+
+def test_a_model_that_is_built_later() -> None:
+    codec = Codec().of(Deferred)
+    assert codec.load(codec.dump(Deferred(later=Point(1)))) == Deferred(later=Point(1))
 
 
 def test_a_member_in_place_of_its_value_is_a_change() -> None:
