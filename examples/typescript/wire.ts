@@ -16,7 +16,7 @@ import { temporal } from '@temporalio/proto';
 export interface Interrupt {
   interrupt_id: string;
   node_id: string;
-  kind: 'node' | 'call' | 'before' | 'after' | 'failure';
+  kind: 'node' | 'call' | 'before' | 'after' | 'failure' | 'blocked';
   value: unknown;
   response_schema: object | null;
   created_at: string;
@@ -46,7 +46,7 @@ export interface Failure {
 }
 
 export interface Stop<Output, State> {
-  status: 'waiting' | 'paused' | 'finished' | 'failed';
+  status: 'waiting' | 'blocked' | 'paused' | 'finished' | 'failed';
   interrupts: Interrupt[];
   output: Output | null;
   state: State;

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
+from temporalio.common import RetryPolicy
 
 from temporal_graph import (
     Command,
@@ -83,6 +84,7 @@ def claim(
     label: str | None = None,
     answer: Any = bool,
     question: str = "pay {}?",
+    beside: str | None = None,
     inputs: Any = int,
     max_history_events: int | None = None,
     **given: Any,
@@ -94,6 +96,11 @@ def claim(
         return ctx.inputs
 
     async def do_ask(ctx: Any) -> str:
+        said = await interrupt(question.format(ctx.inputs), response_type=answer)
+        return f"{said}"
+
+    async def do_ask_twice(ctx: Any) -> str:
+        await interrupt(beside, response_type=bool)
         said = await interrupt(question.format(ctx.inputs), response_type=answer)
         return f"{said}"
 
@@ -114,7 +121,7 @@ def claim(
     nodes = [step(prepare, do_prepare, inputs, inputs)]
     if before is not None:
         nodes.append(step(before, do_more, inputs, inputs))
-    nodes.append(step(ask, do_ask, inputs, str))
+    nodes.append(step(ask, do_ask if beside is None else do_ask_twice, inputs, str))
     if after is not None:
         nodes.append(step(after, do_more, str, str))
     nodes.append(step(pay, do_pay, str, str))
@@ -134,13 +141,21 @@ other_code = claim(question="shall we pay {}?")
 label_added = claim(label="to")
 field_with_default = claim(state=WithDefault)
 field_gone = claim(state=WithoutNotes)
-options_changed = claim(options=NodeOptions(summary="something"))
+options_changed = claim(
+    options=NodeOptions(
+        summary="something",
+        start_to_close_timeout=timedelta(minutes=1),
+        heartbeat_timeout=timedelta(minutes=2),
+        retry_policy=RetryPolicy(maximum_attempts=2),
+    )
+)
 node_after = claim(after="check")
 renamed_after = claim(pay="settle")
 # What it cannot be carried on with from its history.
 renamed_before = claim(prepare="look")
 renamed_waiting = claim(ask="decide")
 node_before = claim(before="check")
+node_before_short = claim(before="check", max_history_events=10)
 made_local = claim(node_options={"prepare": NodeOptions(execution="local")})
 # What it holds and cannot be read any more.
 field_required = claim(state=WithRequired)
@@ -155,6 +170,7 @@ number = claim(answer=int)
 few = claim(answer=StrEnum("Choice", {"YES": "yes", "NO": "no"}, module=__name__))
 other_few = claim(answer=StrEnum("Choice", {"YES": "approve", "NO": "reject"}, module=__name__))
 other_amount = claim(answer=str, question="pay 1{}?")
+beside_another = claim(answer=str, question="shall we pay {}?", beside="sure?")
 choice = claim(answer=Literal["yes", "no"])
 choice_short = claim(answer=Literal["yes", "no"], max_history_events=10)
 other_choice = claim(answer=Literal["approve", "reject"])

@@ -185,3 +185,15 @@ async def test_an_answer_to_what_is_asked_differently(before: str, client: Clien
         await run.resume("yes")
         assert (await run.result()).output == "paid: yes (0)"
         await replay_all(client, run, "other_amount")
+
+
+async def test_a_question_with_other_words_beside_another_one(client: Client, releases: Releases) -> None:
+    """Whether it is the same one cannot be seen, so it is asked once more."""
+    runs = await asked("text", "beside_another", client, releases, 2)
+    for run, ask in zip(runs, [runs[0].resume, runs[1].proceed], strict=True):
+        await ask("yes")
+        assert [item.value for item in await run.pending_interrupts()] == ["sure?"]
+        assert (await run.proceed(True)).interrupts[0].value == "shall we pay 7?"
+        await run.resume("no")
+        assert (await run.result()).output == "paid: no (0)"
+        await replay_all(client, run, "beside_another")

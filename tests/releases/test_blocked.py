@@ -24,7 +24,7 @@ from temporal_graph import (
 from tests.faults.conftest import SOON
 from tests.releases import changes
 from tests.releases.conftest import Releases, two_hosts
-from tests.releases.test_changes import WITHIN, waiting
+from tests.releases.test_changes import RUNS, WITHIN, finish, have_continued, waiting
 from tests.replay.serving import chain, replay, until
 from tests.support.server import DevServer
 
@@ -47,17 +47,14 @@ def graph_of(release: str) -> TemporalGraph[Any, Any, Any, Any]:
     return getattr(changes, release)
 
 
-async def begun(before: str, release: str, client: Client, releases: Releases, **options: Any) -> list[GraphRun]:
+async def begun(
+    before: str, release: str, client: Client, releases: Releases, count: int = 2, **options: Any
+) -> list[GraphRun]:
     """Runs that wait, with the later release as their only worker."""
     await releases.deploy(before)
-    runs = await waiting(graph_of(before), client, releases, 2, **options)
-    for run in runs:
-        if before == "short":
-
-            async def has_continued(run: GraphRun = run) -> bool:
-                return len(await chain(client, run.id)) > 1
-
-            await until(has_continued)
+    runs = await waiting(graph_of(before), client, releases, count, **options)
+    if before == "short":
+        await have_continued(client, runs)
     await releases.deploy(release)
     return [graph_of(release).get_run(client, run.id) for run in runs]
 
@@ -67,22 +64,22 @@ async def test_an_answer_is_refused_that_would_have_killed_the_run(
     before: str, release: str, problem: str, client: Client, releases: Releases
 ) -> None:
     """The old release takes it."""
-    run, _ = await begun(before, release, client, releases)
-    for ask in (run.resume, run.proceed):
-        with pytest.raises(AnswerRefusedError) as refused:
-            await ask(True)
-        assert refused.value.reason == "blocked"
-        assert problem in str(refused.value)
-    state = await run.get_state()
-    assert (state.status, [item.interrupt_id for item in state.interrupts]) == ("blocked", ["ask:1.0"])
-    assert problem in (state.problem or "")
-    stop = await run.wait()
-    assert (stop.status, problem in (stop.problem or "")) == ("blocked", True)
+    runs = await begun(before, release, client, releases, RUNS)
+    for run in runs:
+        for ask in (run.resume, run.proceed):
+            with pytest.raises(AnswerRefusedError) as refused:
+                await ask(True)
+            assert refused.value.reason == "blocked"
+            assert problem in str(refused.value)
+        state = await run.get_state()
+        assert (state.status, [item.interrupt_id for item in state.interrupts]) == ("blocked", ["ask:1.0"])
+        assert problem in (state.problem or "")
+        stop = await run.wait()
+        assert (stop.status, problem in (stop.problem or "")) == ("blocked", True)
     await releases.deploy("first")
-    run = changes.first.get_run(client, run.id)
-    assert (await run.get_state()).status == "waiting"
-    await run.resume(True)
-    assert (await run.result()).output == "paid: True (0)"
+    runs = [changes.first.get_run(client, run.id) for run in runs]
+    assert {(await run.get_state()).status for run in runs} == {"waiting"}
+    await finish(runs, True, "paid: True (0)")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporal_graph import GraphRun, RunBlockedError, TemporalGraph
 from tests.releases import changes
 from tests.releases.conftest import Releases
+from tests.replay.serving import chain, until
 
 RUNS = 20
 WITHIN = 2.0
@@ -56,23 +57,57 @@ async def finish(runs: Sequence[GraphRun[Any, Any]], answer: Any, output: str) -
         assert result.output == output
 
 
+async def have_continued(client: Client, runs: Sequence[GraphRun[Any, Any]]) -> None:
+    """Wait until all of them have continued as new."""
+    for run in runs:
+
+        async def has_continued(run: GraphRun[Any, Any] = run) -> bool:
+            return len(await chain(client, run.id)) > 1
+
+        await until(has_continued)
+
+
 @pytest.mark.parametrize(
-    "release",
+    ("before", "release"),
     [
-        "other_code",
-        "label_added",
-        "field_with_default",
-        "field_gone",
-        "options_changed",
-        "node_after",
-        "renamed_after",
+        ("first", "other_code"),
+        ("first", "label_added"),
+        ("first", "field_with_default"),
+        ("first", "field_gone"),
+        ("first", "options_changed"),
+        ("first", "node_after"),
+        ("node_after", "first"),
+        ("first", "renamed_after"),
+        ("short", "renamed_before"),
+        ("short", "node_before"),
+        pytest.param("node_before_short", "first", marks=pytest.mark.slow),
+        pytest.param("short", "made_local", marks=pytest.mark.slow),
     ],
 )
-async def test_what_waiting_runs_do_not_notice(release: str, client: Client, releases: Releases) -> None:
-    await releases.deploy("first")
-    runs = await waiting(changes.first, client, releases)
+async def test_what_waiting_runs_do_not_notice(before: str, release: str, client: Client, releases: Releases) -> None:
+    await releases.deploy(before)
+    runs = await waiting(getattr(changes, before), client, releases)
+    if before.endswith("short"):
+        await have_continued(client, runs)
     await releases.deploy(release)
     await finish(of_release(release, runs, client), True, "paid: True (0)")
+
+
+async def test_a_node_that_waits_is_gone_though_the_run_has_continued_as_new(
+    client: Client, releases: Releases
+) -> None:
+    await releases.deploy("short")
+    runs = await waiting(changes.short, client, releases)
+    await have_continued(client, runs)
+    await releases.deploy("renamed_waiting")
+    with pytest.raises(RunBlockedError, match="node 'ask' is gone"):
+        await runs[0].resume(True)
+    assert {(await run.get_state()).status for run in runs} == {"blocked"}
+    await releases.deploy("first")
+    for run in runs[1:]:
+        await run.resume(True)
+    for run in runs[1:]:
+        assert (await run.result()).output == "paid: True (0)"
 
 
 GONE = [
