@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
 from .exact import BY_NAME, has_clashing, tag_of
-from .forms import json_schema
+from .forms import BYTES, DECIMAL, json_schema
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -28,7 +30,10 @@ _FORMATS: dict[str, Callable[[], Any]] = {
     "time": core_schema.time_schema,
     "duration": core_schema.timedelta_schema,
     "uuid": core_schema.uuid_schema,
+    **{f"uuid{version}": partial(core_schema.uuid_schema, version=version) for version in (1, 3, 4, 5, 6, 7, 8)},
+    BYTES: core_schema.bytes_schema,
 }
+_SETTINGS: Any = {"val_json_bytes": "base64"}
 _BOUNDS = {
     "minimum": "ge",
     "maximum": "le",
@@ -68,6 +73,20 @@ def without_types(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {name: part for name, part in cast("dict[str, Any]", schema).items() if name != TYPES}
+
+
+def as_before(schema: Any) -> Any:
+    """The same without what it says more of texts than earlier releases did: by that, no question is another one."""
+    if isinstance(schema, list):
+        return [as_before(part) for part in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    known = {name: as_before(part) for name, part in cast("dict[str, Any]", without_types(schema)).items()}
+    if known.get("format") == BYTES:
+        return {**known, "format": "binary"}
+    if known.get("format") != DECIMAL:
+        return known
+    return {name: part for name, part in known.items() if name != "format" and name not in _BOUNDS}
 
 
 def _accepts_more(schema: Any) -> bool:
@@ -118,8 +137,8 @@ def schema_validator(schema: dict[str, Any]) -> Callable[[Any], Errors]:
         return lambda value: []
     try:
         converter = _Converter(schema)
-        validator = SchemaValidator(converter.convert())
-        members = {name: SchemaValidator(made) for name, made in converter.members().items()}
+        validator = SchemaValidator(converter.convert(), _SETTINGS)
+        members = {name: SchemaValidator(made, _SETTINGS) for name, made in converter.members().items()}
     except (SchemaError, RecursionError, ValueError, TypeError, AttributeError):
         return lambda value: []
     types: Any = schema.get(TYPES)
@@ -228,6 +247,8 @@ class _Converter:
     def _union(self, choices: list[Any]) -> Any:
         is_null = [isinstance(choice, dict) and cast("Any", choice).get("type") == "null" for choice in choices]
         others = [choice for choice, null in zip(choices, is_null, strict=True) if not null]
+        if any(isinstance(choice, dict) and cast("Any", choice).get("format") == DECIMAL for choice in others):
+            others = [choice for choice in others if choice.get("type") != "number"]  # which it reads, too
         if not others:
             return core_schema.none_schema()
         made = self._of(others[0]) if len(others) == 1 else self._several(others)
@@ -265,6 +286,9 @@ class _Converter:
         return core_schema.list_schema(items, min_length=schema.get("minItems"), max_length=schema.get("maxItems"))
 
     def _string(self, schema: dict[str, Any]) -> Any:
+        if schema.get("format") == DECIMAL:
+            bounds: Any = {name: Decimal(str(bound)) for name, bound in self._bounds(schema).items()}
+            return core_schema.decimal_schema(allow_inf_nan=True, **bounds)
         made = _FORMATS.get(str(schema.get("format")))
         if made is not None:
             return made()

@@ -29,6 +29,10 @@ _NO_NAMES = frozenset(
 """Types of keys that cannot be the names in a JSON object."""
 
 
+BYTES, DECIMAL = "base64url", "decimal"
+"""Formats of texts that are bytes, and numbers."""
+
+
 def json_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
     """The JSON schema of a type.
 
@@ -69,7 +73,14 @@ def _generator() -> Any:
 
         def bytes_schema(self, schema: Any) -> Any:
             made = super().bytes_schema(schema)
-            return {**made, "format": "base64url"} if made.get("format") == "binary" else made
+            return {**made, "format": BYTES} if made.get("format") == "binary" else made
+
+        def decimal_schema(self, schema: Any) -> Any:
+            made = super().decimal_schema(schema)
+            forms: Any = made.get("anyOf", ())
+            bounds = {name: bound for form in forms for name, bound in form.items() if "imum" in name}
+            texts = [{**bounds, **form, "format": DECIMAL} if form.get("type") == "string" else form for form in forms]
+            return {**made, "anyOf": texts} if texts else made
 
         def enum_schema(self, schema: Any) -> Any:
             cls = schema["cls"]
