@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast, get_origin
 
 __all__ = ["Merge"]
 
@@ -39,11 +40,33 @@ class Merge:
         """Marks the field's schema; what pydantic reads and writes stays as it is."""
         from pydantic_core import core_schema  # here, because only states that use this need it
 
+        self._check(source)
         schema: Any = handler(source)
         if schema["type"] in _OPEN:
             metadata: dict[str, Any] = schema.get("metadata") or {}
             return {**schema, "metadata": {**metadata, MERGE: self}}
         return core_schema.no_info_after_validator_function(_unchanged, schema, metadata={MERGE: self})
+
+    def _check(self, source: Any) -> None:
+        """Refuse a rule for numbers on what is none.
+
+        Raises:
+            TypeError: It is none.
+        """
+        name, refused = _REFUSED.get(self, ("", ()))
+        kind = get_origin(source) or source
+        if (
+            not isinstance(kind, type)
+            or not issubclass(kind, refused)
+            or (self is Merge.sum and issubclass(kind, Counter))
+        ):
+            return
+        written: Any = getattr(kind, "__name__", kind) if kind is source else source
+        raise TypeError(
+            f"Annotated[{written}, {name}] cannot merge: {name} is for numbers. What branches append to lists, add to "
+            "sets and change under different keys of dicts is merged without a rule. Another rule is Merge.last, or a "
+            "function of yours, Merge(lambda base, current, mine: ...)."
+        )
 
     def __repr__(self) -> str:
         return f"Merge({getattr(self.function, '__name__', self.function)!s})"
@@ -64,6 +87,11 @@ def _unchanged(value: Any) -> Any:
 
 
 def _sum(base: Any, current: Any, mine: Any) -> Any:
+    if isinstance(mine, Counter):  # whose own + and - leave out what is not above zero
+        merged = Counter(cast("Counter[Any]", current))
+        merged.update(cast("Counter[Any]", mine))
+        merged.subtract(base or {})
+        return merged
     return current + mine if base is None else current + (mine - base)
 
 
@@ -83,3 +111,9 @@ Merge.sum = Merge(_sum)
 Merge.last = Merge(_last)
 Merge.max = Merge(_max)
 Merge.min = Merge(_min)
+_REFUSED: dict[Merge, tuple[str, tuple[type, ...]]] = {
+    Merge.sum: ("Merge.sum", (list, tuple, str, bytes, dict, set, frozenset, bool)),
+    Merge.max: ("Merge.max", (dict, set, frozenset)),
+    Merge.min: ("Merge.min", (dict, set, frozenset)),
+}
+"""What a rule cannot merge, or only by leaving out what one branch has made."""

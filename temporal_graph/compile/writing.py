@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import array
+import asyncio
 import contextvars
 import dis
 import functools
 import inspect
 import io
+import queue
+import random
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
 from dataclasses import dataclass, replace
-from types import CodeType, FunctionType, MethodDescriptorType, MethodType, ModuleType, WrapperDescriptorType
+from types import (
+    BuiltinMethodType,
+    CodeType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any, cast
 
 _UNKNOWN = object()
@@ -30,9 +41,11 @@ _CHANGES: dict[tuple[type, ...], list[str]] = {
         *("difference_update", "intersection_update", "symmetric_difference_update"),
     ],
     (contextvars.ContextVar,): ["set", "reset"],
+    (queue.Queue, queue.SimpleQueue, asyncio.Queue): ["put", "put_nowait", "get", "get_nowait"],
+    (random.Random,): [name for name in dir(random.Random) if not name.startswith("_") and name != "getstate"],
 }
 """The methods that change an object."""
-_MUTABLE = [cls for types in _CHANGES for cls in types if cls is not contextvars.ContextVar]
+_MUTABLE = [cls for types in list(_CHANGES)[:3] for cls in types]
 _FREELY = frozenset({"append", "appendleft", "extend", "insert", "pop", "popitem", "setdefault", "discard", "clear"})
 """Those that no object has which does not change by them."""
 _SETTERS = frozenset(
@@ -44,6 +57,11 @@ _SETTERS = frozenset(
 """Functions that change the first thing that they get."""
 _SET_IN = frozenset({"builtins", "heapq", "bisect", "random", "operator"})
 """The modules of these."""
+_INSIDE = frozenset({"values", "items", "get"})
+"""Methods of a dict that give what is in it."""
+_PROPERTIES: Any = (property, functools.cached_property)
+_CACHED: Any = type(functools.lru_cache(lambda: None))
+"""What `functools.cache` makes of a function."""
 _CALLS = "PRECALL" if "PRECALL" in dis.opmap else "CALL"
 _NULL_FIRST = sys.version_info < (3, 13)
 
@@ -56,11 +74,13 @@ class Outer:
         name: How the code comes by it.
         value: The object itself, where that is known.
         what: What it is to the function.
+        gives_parts: Whether it is a method that gives what is in the object.
     """
 
     name: str
     value: Any = _UNKNOWN
     what: str = "an object around it"
+    gives_parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +113,8 @@ def called(function: Any, name: str = "") -> Call | None:
             method = cast("Any", function)
             outer = [Outer("", method.__self__, "the object that it is of"), *outer]
             function = method.__func__
+        elif isinstance(function, _CACHED):
+            function = function.__wrapped__
         elif isinstance(function, (FunctionType, type)):
             break
         else:
@@ -147,9 +169,8 @@ class Reader:
         cells = zip(code.co_freevars, call.function.__closure__ or (), strict=False)
         self._cells = {name: Outer(name, _content(cell)) for name, cell in cells}
         self._read(code, frozenset(code.co_freevars), call.given)
-        for each in [*self._cells.values(), *self._used.values()]:
-            value: Any = each.value
-            if isinstance(value, Iterator) and not isinstance(value, type | io.IOBase):
+        for each in [*self._cells.values(), *self._used.values(), *call.given.values()]:
+            if _is_used_up(each.value):
                 self.found.append(f"uses up {each.name!r}, an iterator")
 
     def _read(self, code: CodeType, free: frozenset[str], given: Mapping[str, Outer]) -> None:
@@ -201,23 +222,28 @@ class _Flow:
         self.found: list[str] = []
         self.calls: list[Call] = []
         self.stored: dict[str, list[Outer | None]] = {}
+        self._result: Outer | None = None
 
     def parts(self) -> dict[str, Outer]:
         """The variables that are only ever a part of an outer object."""
         own = self._code.co_varnames[: _arguments(self._code)]
-        only = {name: items[0] for name, items in self.stored.items() if len(items) == 1 and name not in own}
+        only = {name: items[0] for name, items in self.stored.items() if None not in items and name not in own}
         return {name: item for name, item in only.items() if item is not None}
 
     def follow(self) -> None:
         """Go through the code."""
         before: dis.Instruction | None = None
+        chosen: dict[int, Outer | None] = {}
         for each in dis.get_instructions(self._code):
             if each.is_jump_target:
-                # Where a loop begins, it is known what it goes through.
-                through = self._at(1) if before is not None and before.opname == "GET_ITER" else None
+                # Where a loop begins, it is known what it goes through; and after `a if ... else b`, if both are outer.
+                is_known = chosen.get(each.offset) is not None or (before is not None and before.opname == "GET_ITER")
+                through = self._at(1) if is_known else None
                 self._stack = [None] * len(self._stack)
                 if through is not None:
                     self._stack[-1] = through
+            if each.opname == "JUMP_FORWARD":
+                chosen[each.argval] = self._at(1)
             self._look(each, before, "counts in" if _is_in_place(before) else "writes to")
             self._step(each, before)
             if each.opname not in ("SWAP", "CACHE"):
@@ -243,20 +269,39 @@ class _Flow:
             base = self._at(1)
             if base is not None and _is_change(base.value, each.argval):
                 self.found.append(f"changes {base.name!r}, {base.what}, by .{each.argval}()")
-        elif name == _CALLS and (before is None or before.opname != "KW_NAMES"):
-            self._look_at_call(each.arg or 0)
+        elif name == "CALL_KW" and before is not None:
+            self._look_at_call(each.arg or 0, cast("tuple[str, ...]", before.argval), above=1)
+        elif name == _CALLS and before is not None and before.opname == "KW_NAMES":
+            self._look_at_call(each.arg or 0, self._code.co_consts[before.arg or 0])
+        elif name == _CALLS:
+            self._look_at_call(each.arg or 0, ())
 
-    def _look_at_call(self, count: int) -> None:
-        given = [self._at(count - number) for number in range(count)]
-        for function in (self._at(count + 1), self._at(count + 2)):
+    def _look_at_call(self, count: int, names: tuple[str, ...], above: int = 0) -> None:
+        """Look at a call.
+
+        Args:
+            count: How many arguments it has.
+            names: The names of the last of them.
+            above: What is in the stack above them.
+        """
+        items = [self._at(count - number + above) for number in range(count)]
+        given, named = items[: count - len(names)], dict(zip(names, items[count - len(names) :], strict=True))
+        for function in (self._at(count + above + 1), self._at(count + above + 2)):
             value: Any = _UNKNOWN if function is None else function.value
             first = given[0] if given else None
-            if first is not None and (_is_setter(value) or _is_own_setter(value, first.value)):
+            if function is not None and function.gives_parts:
+                self._result = replace(function, gives_parts=False)
+            elif value is type and count == 1 and first is not None:
+                self._result = replace(first, value=_UNKNOWN if first.value is _UNKNOWN else type(first.value))
+            elif function is not None and _is_bound_change(value):
+                self.found.append(f"changes {function.name!r}, {function.what}, by .{value.__name__}()")
+            elif first is not None and (_is_setter(value) or _is_own_setter(value, first.value)):
                 self.found.append(f"changes {first.name!r}, {first.what}, by {value.__name__}()")
             elif isinstance(value, FunctionType):
-                names = value.__code__.co_varnames
-                outer = {name: item for name, item in zip(names, given, strict=False) if item is not None}
-                self.calls.append(Call(value, {**defaults(value, count), **outer}))
+                known = [*zip(value.__code__.co_varnames, given, strict=False), *named.items()]
+                outer = {name: item for name, item in known if item is not None}
+                kept = {name: item for name, item in defaults(value, len(given)).items() if name not in named}
+                self.calls.append(Call(value, {**kept, **outer}))
             elif value is not _UNKNOWN and not isinstance(value, type):
                 found = called(value)
                 if found is not None:
@@ -299,6 +344,14 @@ class _Flow:
             self._drop(each)
             # A slice of a list is another list.
             stack[-1] = None if base is None or _makes_slice(before) else replace(base, value=_UNKNOWN)
+        elif name in ("CALL", "CALL_KW"):
+            self._drop(each)
+            stack[-1], self._result = self._result, None
+        elif name == "UNPACK_SEQUENCE":
+            base = self._at(1)
+            self._drop(each)
+            parts = each.arg or 0
+            stack[-parts:] = [None if base is None else replace(base, value=_UNKNOWN)] * parts
         elif name in ("STORE_FAST", "STORE_DEREF", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST"):
             self._store(each, is_same=_is_in_place(before))
         else:
@@ -324,8 +377,11 @@ class _Flow:
             if isinstance(value, FunctionType) and is_bound:
                 self.calls.append(Call(value, _bound(value, [base], {})))
             else:
-                self._stack[-1] = replace(base, value=value)
+                is_dict = isinstance(base.value, Mapping) or (base.value is _UNKNOWN and name != "get")
+                self._stack[-1] = replace(base, value=value, gives_parts=is_dict and name in _INSIDE)
                 self._note(self._stack[-1])
+                if _is_used_up(value):
+                    self.found.append(f"uses up {base.name!r}, by its iterator .{name}")
         if is_method:
             self._stack.append(None)
 
@@ -342,7 +398,7 @@ class _Flow:
     def _note(self, item: Outer | None, *, is_held: bool = False) -> None:
         """Note what may be called."""
         value: Any = None if item is None else item.value
-        found = called(value) if isinstance(value, FunctionType | MethodType | functools.partial) else None
+        found = called(value) if isinstance(value, FunctionType | MethodType | functools.partial | _CACHED) else None
         if found is not None:
             self.calls.append(replace(found, is_held=is_held))
 
@@ -391,10 +447,16 @@ def _attribute(value: Any, name: str) -> tuple[Any, bool]:
     found: Any = inspect.getattr_static(value, name, _UNKNOWN)
     if isinstance(found, staticmethod | classmethod):
         return cast("Any", found).__func__, isinstance(found, classmethod)
+    if isinstance(found, _PROPERTIES) and not isinstance(value, type):
+        found = found.fget if isinstance(found, property) else found.func
     if isinstance(found, FunctionType):
         return found, not isinstance(value, type)
     is_own = isinstance(value, type) and isinstance(found, MethodDescriptorType | WrapperDescriptorType)
     return (found if is_own or not hasattr(cast("Any", type(found)), "__get__") else _UNKNOWN), False
+
+
+def _is_used_up(value: Any) -> bool:
+    return isinstance(value, Iterator) and not isinstance(value, type | io.IOBase)
 
 
 def _is_change(value: Any, name: str) -> bool:
@@ -402,6 +464,12 @@ def _is_change(value: Any, name: str) -> bool:
     if value is _UNKNOWN:
         return name in _FREELY
     return any(isinstance(value, types) and name in names for types, names in _CHANGES.items())
+
+
+def _is_bound_change(function: Any) -> bool:
+    """Whether it is a method of an object, `seen.append` or `random.choice`, by which that changes."""
+    is_method = isinstance(function, BuiltinMethodType | MethodType)
+    return is_method and _is_change(function.__self__, function.__name__)
 
 
 def _is_setter(function: Any) -> bool:

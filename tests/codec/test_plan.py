@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -304,6 +305,33 @@ class Nested:
     maybe_inner: Inner | None = None
     many: list[Inner] = field(default_factory=list[Inner])
     by_name: dict[str, Annotated[int, Merge.sum]] = field(default_factory=dict)
+
+
+def test_a_counter_that_counts_down() -> None:
+    """Its own + and - leave out what is not above zero."""
+    base, first, second = Counter(a=5, b=1), Counter(a=4, b=-2), Counter(a=4, b=1, c=-1)
+    assert merged(Annotated[Counter[str], Merge.sum], base, first, second) == Counter(a=3, b=-2, c=-1)
+    assert merged(Annotated[Counter[str], Merge.sum], Counter(), first, second) == Counter(a=8, b=-1, c=-1)
+
+
+@pytest.mark.parametrize(
+    ("type_", "says"),
+    [
+        (Annotated[list[int], Merge.sum], r"Annotated\[list\[int\], Merge.sum\] cannot merge"),
+        (Annotated[str, Merge.sum], r"Annotated\[str, Merge.sum\]"),
+        (Annotated[bool, Merge.sum], "Merge.sum"),
+        (Annotated[dict[str, int], Merge.sum], "different keys of dicts"),
+        (Annotated[set[str], Merge.max], "Merge.max"),
+        (Annotated[Counter[str], Merge.min], "Merge.min"),
+    ],
+)
+def test_a_rule_for_numbers_on_what_is_none(type_: Any, says: str) -> None:
+    @dataclass
+    class State:
+        value: type_ = None
+
+    with pytest.raises(TypeError, match=says):
+        TypeAdapter(State)
 
 
 def test_rules_deep_inside() -> None:

@@ -9,6 +9,8 @@ import itertools
 import json
 import logging
 import operator
+import queue
+import random
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,6 +25,8 @@ COUNT = 0
 NUMBERS = itertools.count()
 CACHE: dict[Any, Any] = {}
 SEEN: list[Any] = []
+OTHERS: list[Any] = []
+WAITING: queue.Queue[Any] = queue.Queue()
 STDERR = sys.stderr
 LOGGER = logging.getLogger(__name__)
 CURRENT: contextvars.ContextVar[Any] = contextvars.ContextVar("current")
@@ -345,8 +349,111 @@ def counts_in_its_own(ctx: Any, *more: Any) -> Any:
     return ctx
 
 
+def in_what_a_dict_has(ctx: Any) -> Any:
+    """Changes the lists in a dict of the module."""
+    for seen in CACHE.values():
+        seen.append(ctx)
+    return ctx
+
+
+def in_the_pairs_of_a_dict(ctx: Any) -> Any:
+    """The same, by its items."""
+    for key, (_, seen) in CACHE.items():
+        seen.append(key)
+    return ctx
+
+
+def in_what_it_gets(ctx: Any) -> Any:
+    """The same, by get()."""
+    CACHE.get("seen", []).append(ctx)
+    return ctx
+
+
+def one_of_two(ctx: Any) -> Any:
+    """Changes one list of the module or another one."""
+    mine = SEEN if ctx else OTHERS
+    mine.append(ctx)
+    return ctx
+
+
+def by_name(ctx: Any) -> Any:
+    """Gives a list of the module to a helper, by name."""
+    return noting_in(part=ctx, seen=SEEN)
+
+
+def noting_in(seen: list[Any], part: Any) -> Any:
+    seen.append(part)
+    return len(seen)
+
+
+@functools.lru_cache
+def cached_helper(given: Any) -> Any:
+    """Is called for some of what it gets only, and writes to the module."""
+    SEEN.append(given)
+    return given
+
+
+def by_a_cache(ctx: Any) -> Any:
+    """Calls a function that keeps what it returns, and does more."""
+    return cached_helper(str(ctx))
+
+
+def in_a_queue(ctx: Any) -> Any:
+    """Puts something into a queue of the module."""
+    WAITING.put(ctx)
+    return WAITING.qsize()
+
+
+def draws(ctx: Any) -> Any:
+    """Draws a random number."""
+    return random.randint(1, 6)
+
+
+def draws_from_its_own(numbers: random.Random) -> Callable[..., Any]:
+    """The same, from a generator around it."""
+    return lambda ctx: numbers.random()
+
+
+class Numbering:
+    """Has numbers of its own."""
+
+    total = 0
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+        self.given = 0
+
+    def take(self, ctx: Any) -> Any:
+        return next(self._numbers)
+
+    @property
+    def next(self) -> int:
+        self.given += 1
+        return self.given
+
+    def read(self, ctx: Any) -> Any:
+        return self.next
+
+    def count(self, ctx: Any) -> Any:
+        type(self).total += 1
+        return self.total
+
+
 REMEMBERS: dict[str, tuple[Callable[..., Any], str]] = {
     "global": (counts_globally, "writes to the global 'COUNT'"),
+    "values": (in_what_a_dict_has, "changes 'CACHE', an object around it, by .append"),
+    "items": (in_the_pairs_of_a_dict, "changes 'CACHE'"),
+    "get": (in_what_it_gets, "changes 'CACHE'"),
+    "one_of_two": (one_of_two, "changes '(SEEN|OTHERS)'"),
+    "by_name": (by_name, r"calls noting_in\(\), which changes 'SEEN'"),
+    "by_a_cache": (by_a_cache, r"calls cached_helper\(\), which changes 'SEEN'"),
+    "cached_itself": (functools.cache(appends), "changes 'SEEN'"),
+    "queue": (in_a_queue, r"changes 'WAITING', an object around it, by .put\(\)"),
+    "random": (draws, r"changes 'random', an object around it, by .randint\(\)"),
+    "own_random": (draws_from_its_own(random.Random(1)), "changes 'numbers', an object around it, by .random"),
+    "own_iterator": (Numbering().take, "uses up 'self', by its iterator ._numbers"),
+    "property": (Numbering().read, r"calls Numbering.next\(\), which counts in 'self'"),
+    "type": (Numbering().count, "counts in 'self'"),
     "global_iterator": (uses_up, "uses up 'NUMBERS', an iterator"),
     "closure": (in_a_closure(), r"writes to 'count', a variable around it \(nonlocal\)"),
     "deeper": (deeper(), "writes to 'count'"),
@@ -448,6 +555,44 @@ def with_a_default(ctx: Any, *more: Any, seen: list[Any] | None = None, names: t
     return [*seen, *names]
 
 
+def with_what_is_in_a_dict(ctx: Any, *more: Any) -> Any:
+    """Makes its own of what is in a dict of the module."""
+    found: dict[Any, list[Any]] = {}
+    for key, seen in CACHE.items():
+        found.setdefault(key, []).extend(seen)
+        mine = seen[:]
+        mine.append(ctx)
+    for own in found.values():
+        own.append(ctx)
+    found.get("seen", []).append(ctx)
+    both = list(SEEN) if ctx else OTHERS[:]
+    both.append(noting_in(seen=[], part=ctx))
+    first, *rest = SEEN or [0]
+    rest.append(first)
+    count = CACHE.get("count", 0)
+    count += 1
+    other = type(PLAIN)()
+    other.seen.append(count)
+    numbers, waiting = random.Random(len(found)), queue.SimpleQueue[Any]()
+    waiting.put(numbers.random())
+    return [PLAIN.last, both, rest, waiting.get()]
+
+
+class Plain:
+    """Gives a copy of what it holds."""
+
+    def __init__(self) -> None:
+        self.seen = [1]
+
+    @property
+    def last(self) -> Any:
+        seen = sorted(self.seen)
+        return seen.pop()
+
+
+PLAIN = Plain()
+
+
 def only_once(ctx: Any, *more: Any) -> Any:
     """Counts only where it does not run again."""
     if not workflow.unsafe.is_replaying():
@@ -473,6 +618,7 @@ COMPUTES: dict[str, Callable[..., Any]] = {
     "copies": with_objects_of_its_own,
     "gives_its_own": gives_its_own,
     "with_a_default": with_a_default,
+    "in_a_dict": with_what_is_in_a_dict,
     "only_once": only_once,
     "method": Tracker().read,
     "lru_cache": functools.lru_cache(lambda *args: args[0]),
