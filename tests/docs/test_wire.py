@@ -10,6 +10,7 @@ from temporalio.worker import Worker
 
 from temporal_graph import GraphPlugin, register_search_attributes
 from temporal_graph.temporal import names, requests
+from temporal_graph.temporal.streaming import POLL
 from tests.docs.exchanges import Conversation, difference, exchanges, graphs
 from tests.replay.serving import worker_options
 from tests.support.server import DevServer
@@ -32,7 +33,7 @@ def test_every_name_on_the_wire_has_an_example() -> None:
     asked = {str(exchange) for exchange in exchanges()}
     for name in vars(requests)["_REQUESTS"]:
         assert {f"update {name}", f"signal {name}"} <= asked
-    assert f"update {names.PROCEED}" in asked
+    assert {f"update {names.PROCEED}", f"update {POLL} refund-16", f"query {POLL} refund-17"} <= asked
     for name in (
         names.STOP,
         names.PENDING_INTERRUPTS,
