@@ -87,7 +87,8 @@ class ValueCodec:
         except UnsupportedTypeError as error:
             raise UnsupportedTypeError(f"{name}: {error}") from error
         except Exception as error:
-            reason = str(error).partition("\n")[0]
+            # What pydantic says of arbitrary types is no cure here.
+            reason = str(error).partition("\n")[0].partition(" Set `arbitrary_types_allowed=True`")[0]
             if "`typing_extensions.TypedDict`" in reason:
                 names = ", ".join(dict.fromkeys(_typings_dicts(actual, []))) or "a TypedDict in it"
                 raise UnsupportedTypeError(
@@ -95,8 +96,8 @@ class ValueCodec:
                     "Make it with that of typing_extensions: from typing_extensions import TypedDict."
                 ) from error
             raise UnsupportedTypeError(
-                f"{name}: {reason} Use types that pydantic knows: make classes dataclasses or BaseModels, and define "
-                "them at the top level of their module."
+                f"{name}: {reason} Use types that pydantic knows: make classes dataclasses or BaseModels (@dataclass "
+                "above the class), and define them at the top level of their module."
             ) from error
 
     def dump(self, value: Any) -> bytes:
