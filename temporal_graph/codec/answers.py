@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from functools import partial
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
-from .exact import BY_NAME, has_clashing, tag_of
-from .forms import BYTES, DECIMAL, json_schema
+from .exact import BY_NAME, HOLDERS, has_clashing, tag_of, with_fields
+from .forms import ACCEPTS_MORE, BYTES, DECIMAL, Core, json_schema, json_schema_as_before
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -43,15 +44,18 @@ _BOUNDS = {
 }
 
 
-ACCEPTS_MORE = "x-accepts-more"
-"""Stands in a schema that does not say all that its type accepts; the node alone knows."""
-
 TYPES = "x-types"
 """Stands in a schema of an answer that may be tagged, `{"$type": ..., "value": ...}`: the names that it may have."""
 
 _ACCEPTING = frozenset(
     {"function-before", "function-wrap", "function-plain", "complex", "named-tuple", "call", "custom-error"}
 )
+_ITSELF = {
+    **dict.fromkeys(("nullable", "default", "function-after", "definitions", "model", "dataclass"), ("schema",)),
+    "lax-or-strict": ("lax_schema", "strict_schema"),
+    "json-or-python": ("json_schema", "python_schema"),
+}
+"""What is in a schema and reads the same value."""
 _CHANGING = ("strip_whitespace", "to_lower", "to_upper")
 
 
@@ -62,10 +66,14 @@ def answer_schema(adapter: TypeAdapter[Any], tags: Collection[str] | None = None
         adapter: Its type.
         tags: The names that it may be tagged with; None for any.
     """
-    schema = json_schema(adapter)
-    if _accepts_more(adapter.core_schema):
-        return {**schema, ACCEPTS_MORE: True}
-    return {**schema, TYPES: sorted(tags)} if tags else schema
+    schema = json_schema(adapter, _is_open)
+    return {**schema, TYPES: sorted(tags)} if tags and not schema.get(ACCEPTS_MORE) else schema
+
+
+def answer_schema_as_before(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    """What earlier releases have written of an answer, but for its types: by that, questions are the same ones."""
+    schema = json_schema_as_before(adapter)
+    return {**schema, ACCEPTS_MORE: True} if _accepts_more(adapter.core_schema) else schema
 
 
 def without_types(schema: Any) -> Any:
@@ -75,18 +83,26 @@ def without_types(schema: Any) -> Any:
     return {name: part for name, part in cast("dict[str, Any]", schema).items() if name != TYPES}
 
 
-def as_before(schema: Any) -> Any:
-    """The same without what it says more of texts than earlier releases did: by that, no question is another one."""
-    if isinstance(schema, list):
-        return [as_before(part) for part in cast("list[Any]", schema)]
-    if not isinstance(schema, dict):
-        return schema
-    known = {name: as_before(part) for name, part in cast("dict[str, Any]", without_types(schema)).items()}
-    if known.get("format") == BYTES:
-        return {**known, "format": "binary"}
-    if known.get("format") != DECIMAL:
-        return known
-    return {name: part for name, part in known.items() if name != "format" and name not in _BOUNDS}
+def _is_open(schema: Core, known: Mapping[str, Core], seen: tuple[str, ...] = ()) -> bool:
+    """Whether a part of a type, by itself, accepts what the JSON schema that pydantic writes for it does not show."""
+    kind = str(schema.get("type"))
+    if kind == "definition-ref":
+        ref: str = schema["schema_ref"]
+        return ref in known and ref not in seen and _is_open(known[ref], known, (*seen, ref))
+    config: Core = schema.get("config") or {}
+    if (
+        kind in _ACCEPTING
+        or any(map(schema.get, _CHANGING))
+        or config.get("populate_by_name")
+        or config.get("validate_by_name")
+    ):
+        return True
+    if kind in HOLDERS:
+        fields: list[Any] = []
+        with_fields(dict(schema), lambda _, field: fields.append(field) or field)
+        return has_clashing(dict(schema)) or any(isinstance(field.get("validation_alias"), list) for field in fields)
+    inside = [schema[name] for name in _ITSELF.get(kind, ()) if isinstance(schema.get(name), dict)]
+    return any(_is_open(part, known, seen) for part in (*inside, *schema.get("steps", ())))
 
 
 def _accepts_more(schema: Any) -> bool:
@@ -207,6 +223,8 @@ class _Converter:
         if not isinstance(schema, dict):
             return core_schema.any_schema()
         known = cast("dict[str, Any]", schema)
+        if known.get(ACCEPTS_MORE):
+            return core_schema.any_schema()
         reference = known.get("$ref")
         if isinstance(reference, str):
             name = reference.removeprefix("#/$defs/")
@@ -241,8 +259,10 @@ class _Converter:
         name, mapping = cast("Any", discriminator).get("propertyName"), cast("Any", discriminator).get("mapping")
         if not isinstance(name, str) or not isinstance(mapping, dict):
             return None
-        choices = {tag: self._of({"$ref": ref}) for tag, ref in cast("dict[str, Any]", mapping).items()}
-        return core_schema.tagged_union_schema(choices, discriminator=name)
+        choices: dict[Any, Any] = {tag: self._of({"$ref": ref}) for tag, ref in cast("dict[str, Any]", mapping).items()}
+        # The names in a JSON object are texts, also of tags that are numbers.
+        numbers = {int(tag): choice for tag, choice in choices.items() if _NUMBER.fullmatch(tag)}
+        return core_schema.tagged_union_schema({**choices, **numbers}, discriminator=name)
 
     def _union(self, choices: list[Any]) -> Any:
         is_null = [isinstance(choice, dict) and cast("Any", choice).get("type") == "null" for choice in choices]
@@ -313,6 +333,7 @@ class _Converter:
         return core_schema.none_schema()
 
 
+_NUMBER = re.compile(r"-?\d{1,15}")
 _LABELS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,13 +33,43 @@ BYTES, DECIMAL = "base64url", "decimal"
 """Formats of texts that are bytes, and numbers."""
 
 
-def json_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+Core = Mapping[str, Any]
+IsOpen = Callable[[Core, Mapping[str, Core]], bool]
+"""Whether a core schema, beside those that it may refer to by name, takes what its JSON schema does not show."""
+
+ACCEPTS_MORE = "x-accepts-more"
+"""Stands in a schema that does not say all that its type accepts; the node alone knows."""
+
+
+def json_schema(adapter: TypeAdapter[Any], is_open: IsOpen | None = None) -> dict[str, Any]:
     """The JSON schema of a type.
 
     A dict whose keys cannot be names in JSON is an array of pairs, and a member of an enum whose value is no JSON, or
     looks like another one, is its name: see `schema.Rewriter`.
+
+    Args:
+        adapter: The type.
+        is_open: Tells which parts are to be marked with `ACCEPTS_MORE`; None for no marks.
     """
-    return adapter.json_schema(schema_generator=_generator())
+    base: Any = _generators()[1]
+
+    class Generator(base):
+        def generate_inner(self, schema: Any) -> Any:
+            made: Any = base.generate_inner(self, schema)
+            if is_open is None or not is_open(schema, self.known):
+                return made
+            named = self.get_schema_from_definitions(made["$ref"]) if "$ref" in made else None
+            if named is None:
+                return {**made, ACCEPTS_MORE: True}
+            named[ACCEPTS_MORE] = True
+            return made
+
+    return adapter.json_schema(schema_generator=cast("Any", Generator))
+
+
+def json_schema_as_before(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    """The same as earlier releases have written it, which say less of texts."""
+    return adapter.json_schema(schema_generator=_generators()[0])
 
 
 def is_named(cls: Any) -> bool:
@@ -48,21 +78,21 @@ def is_named(cls: Any) -> bool:
 
 
 @functools.cache
-def _generator() -> Any:
+def _generators() -> tuple[Any, Any]:
     from pydantic.json_schema import GenerateJsonSchema  # here, because importing pydantic's insides takes a while
 
-    class Generator(GenerateJsonSchema):
+    class Earlier(GenerateJsonSchema):
         def __init__(self, *args: Any, **given: Any) -> None:
             super().__init__(*args, **given)
-            self._known: dict[str, Mapping[str, Any]] = {}
+            self.known: dict[str, Core] = {}
 
         def definitions_schema(self, schema: Any) -> Any:
-            self._known.update({item["ref"]: item for item in schema["definitions"] if "ref" in item})
+            self.known.update({item["ref"]: item for item in schema["definitions"] if "ref" in item})
             return super().definitions_schema(schema)
 
         def dict_schema(self, schema: Any) -> Any:
             keys = schema.get("keys_schema")
-            if keys is None or are_names(keys, self._known):
+            if keys is None or are_names(keys, self.known):
                 return super().dict_schema(schema)
             values = schema.get("values_schema")
             pair = [self.generate_inner(keys), {} if values is None else self.generate_inner(values)]
@@ -71,6 +101,13 @@ def _generator() -> Any:
                 "items": {"type": "array", "prefixItems": pair, "minItems": 2, "maxItems": 2},
             }
 
+        def enum_schema(self, schema: Any) -> Any:
+            cls = schema["cls"]
+            if not is_named(cls):
+                return super().enum_schema(schema)
+            return {"title": cls.__name__, "type": "string", "enum": [member.name for member in cls]}
+
+    class Generator(Earlier):
         def bytes_schema(self, schema: Any) -> Any:
             made = super().bytes_schema(schema)
             return {**made, "format": BYTES} if made.get("format") == "binary" else made
@@ -82,13 +119,7 @@ def _generator() -> Any:
             texts = [{**bounds, **form, "format": DECIMAL} if form.get("type") == "string" else form for form in forms]
             return {**made, "anyOf": texts} if texts else made
 
-        def enum_schema(self, schema: Any) -> Any:
-            cls = schema["cls"]
-            if not is_named(cls):
-                return super().enum_schema(schema)
-            return {"title": cls.__name__, "type": "string", "enum": [member.name for member in cls]}
-
-    return Generator
+    return Earlier, Generator
 
 
 def _alone(choice: Any) -> Mapping[str, Any]:

@@ -36,7 +36,8 @@ def as_form(value: Any) -> Any:
         return value.name if is_named(kind) else value
     if callable(getattr(kind, "get_secret_value", None)):
         return as_form(value.get_secret_value())
-    return value if fields_of(value) is None else _object_form(value)
+    is_known = fields_of(value) is not None or hasattr(kind, "__get_pydantic_core_schema__")
+    return _object_form(value) if is_known else value
 
 
 def _dict_form(value: dict[Any, Any]) -> Any:

@@ -27,7 +27,7 @@ from pydantic_core import PydanticSerializationError, SchemaValidator, Validatio
 from ..engine.events import listed
 from ..engine.raised import clipped, is_the_runtimes, message_of, type_of
 from . import dynamic
-from .answers import answer_schema
+from .answers import answer_schema, answer_schema_as_before
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .exact import is_marked, quick
 from .fields import FieldWriters
@@ -340,7 +340,19 @@ class ValueCodec:
 
     def answer_schema(self) -> dict[str, Any]:
         """What people may answer, as a JSON schema; see `answers.answer_schema`."""
+        return self._answer_schema
+
+    @functools.cached_property
+    def _answer_schema(self) -> dict[str, Any]:
         return answer_schema(self._adapter, tags_of(self.schema))
+
+    @functools.cached_property
+    def _earlier_schema(self) -> dict[str, Any]:
+        return answer_schema_as_before(self._adapter)
+
+    def answer_schema_as_before(self) -> dict[str, Any]:
+        """By which a question is known to be one that an earlier release has asked; see `answers`."""
+        return self._earlier_schema
 
     def json_schema(self) -> dict[str, Any]:
         """What others may send, as a JSON schema."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MemberDescriptorType
 from typing import Any, cast
 
-from ..codec.answers import as_before
+from ..codec.answers import without_types
 from ..codec.text import compact
 from ..engine.events import Position
 from ..engine.state import Json
@@ -113,7 +113,7 @@ class Mark:
         filled = None
         if place is not None and words is not None:
             filled = _digest(" ".join(sorted(word for word in WORD.findall(untimed) if word not in words)))
-        made = Mark(_digest(text), _digest(compact(as_before(schema))), _digest(untimed), place, filled=filled)
+        made = Mark(_digest(text), _digest(compact(without_types(schema))), _digest(untimed), place, filled=filled)
         return replace(made, times=times, when=when)
 
     @staticmethod

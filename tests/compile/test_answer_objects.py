@@ -23,6 +23,7 @@ from pydantic import (
     field_serializer,
     model_serializer,
 )
+from pydantic_core import core_schema
 from pydantic_graph import GraphBuilder, StepContext
 
 from temporal_graph import TemporalGraph, interrupt
@@ -102,6 +103,27 @@ class Holder(BaseModel):
     hidden: dict[str, Hidden] = {}
 
 
+class Money:
+    """Says itself how it is read and written."""
+
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Money) and other.cents == self.cents
+
+    def __hash__(self) -> int:
+        return hash(self.cents)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return core_schema.json_or_python_schema(
+            core_schema.no_info_after_validator_function(cls, core_schema.int_schema()),
+            core_schema.is_instance_schema(cls),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda money: money.cents),
+        )
+
+
 HIDDEN = {"a": Hidden.model_validate({"note": "n"})}
 ANSWERS: list[tuple[Any, Any]] = [
     (SecretStr, SecretStr("open sesame")),
@@ -113,6 +135,8 @@ ANSWERS: list[tuple[Any, Any]] = [
     (Login, Login("ann", Secrets(key=SecretStr("k")))),
     (Pair, Pair(SecretStr("k"), b"\xff")),
     (list[Login], [Login("ann", Secrets(key=SecretStr("k")))]),
+    (Money, Money(3)),
+    (list[Money | None], [Money(3), None]),
     (Hidden, Hidden.model_validate({"note": "for us", "count": 7})),
     (Named, Named.model_validate({"seen": 1, "given": 2, "twofold": 3, "one": 4})),
     (Shown, Shown(at=datetime(2026, 3, 4, 5, 6), price=Decimal("1.10"))),
