@@ -7,14 +7,20 @@ import hashlib
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 from enum import Enum
 from types import CodeType, FunctionType, MethodType
 from typing import Any, cast, get_args
 
+from ..policies import InterruptPolicy
 from .places import codes
 
 MOST = 500
 """Functions and types of one node that are looked at."""
+DEEPEST = 5
+"""How deep constants are looked into."""
 _NOT_READ = ("metadata", "ref", "schema_ref")
 _REFERENCES = ("ref", "schema_ref")
 _REFERENCE = re.compile(r":\d+")
@@ -89,8 +95,8 @@ def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
     if isinstance(item, FunctionType) and _package(item) == package:
         return _look_at_function(item, found)
     if isinstance(item, type) and not get_args(item) and _package(item) == package:
-        fields: dict[str, Any] = inspect.get_annotations(item)
-        found.append(f"class {item.__qualname__} {[(name, _text(hint)) for name, hint in fields.items()]}")
+        hints: dict[str, Any] = inspect.get_annotations(item)
+        found.append(f"class {item.__qualname__} {[(name, _text(hint)) for name, hint in hints.items()]}")
         members: dict[str, Any] = getattr(item, "__members__", {}) if issubclass(item, Enum) else {}
         known: dict[str, Any] = item.__dict__.get("__pydantic_fields__", {})
         found.append(f"{[(name, _value(member.value)) for name, member in members.items()]}")
@@ -98,10 +104,17 @@ def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
         found.extend(
             f"{name} {_value(field.default)} {list(map(_text, field.metadata))}" for name, field in known.items()
         )
+        others = {name: part for name, part in item.__dict__.items() if not name.startswith("__")}
+        found.append(f"{[(name, _plain(part)) for name, part in others.items() if not callable(part)]}")
         own = [part for part in item.__dict__.values() if isinstance(part, FunctionType)]
-        return [*(part for part in own if part.__module__ == item.__module__), *item.__mro__[1:], *fields.values()]
+        return [*(part for part in own if part.__module__ == item.__module__), *item.__mro__[1:], *hints.values()]
     if isinstance(item, FunctionType | type) or get_args(item) or isinstance(item, str | int | float | bytes | None):
         found.append(_text(item))
+    elif isinstance(item, InterruptPolicy):
+        found.append(_plain(item))
+        return [*vars(item).values()]
+    else:
+        found.append(_plain(item))
     # Of AfterValidator and its like, the function.
     inside = getattr(item, "func", None) if _package(type(item)) == "pydantic" else None
     return [*get_args(item), inside]
@@ -149,6 +162,23 @@ def _value(item: Any) -> str:
         parts = [_value(part) for part in item] if _is_flat(item) else []
         return f"{type(item).__name__}{sorted(parts) if isinstance(item, set | frozenset) else parts}"
     return type(item).__qualname__
+
+
+def _plain(item: Any, depth: int = DEEPEST) -> str:
+    """A constant as text, with what is in it; of anything else, its type."""
+    name = type(item).__qualname__
+    if isinstance(item, Enum):
+        return f"{name}.{item.name} {_plain(item.value, depth - 1)}"
+    if item is None or isinstance(item, bool | int | float | str | bytes | Decimal | date | time | timedelta):
+        return repr(item)
+    if isinstance(item, FunctionType | type):
+        return _text(item)
+    inside: Any = {each.name: getattr(item, each.name, None) for each in fields(item)} if is_dataclass(item) else item
+    if depth > 0 and isinstance(inside, Mapping | tuple | list | set | frozenset) and len(cast("Any", inside)) <= MOST:
+        given: Iterable[Any] = cast("Any", inside).items() if isinstance(inside, Mapping) else cast("Any", inside)
+        parts = [_plain(part, depth - 1) for part in given]
+        return f"{name}{sorted(parts) if isinstance(item, set | frozenset) else parts}"
+    return name
 
 
 def _is_flat(items: Iterable[Any]) -> bool:

@@ -6,13 +6,16 @@ import os
 import re
 import subprocess
 import sys
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
+from temporal_graph import InterruptPolicy
 from temporal_graph.compile.code import code_of, outline
 
 
@@ -90,6 +93,58 @@ def test_each_type_gives_another_one(make: Any) -> None:
     assert [code_of(make(type_)) for type_ in TYPES] == [code_of(make(type_)) for type_ in TYPES]
 
 
+@dataclass(slots=True)
+class Wording:
+    """What a node may take its words from."""
+
+    ask: str
+
+
+class Words:
+    """The same, as a class."""
+
+    ask = "pay?"
+
+
+class OtherWords:
+    """With other words; they have the same name, as those of another release do."""
+
+    ask = "refund?"
+
+
+OtherWords.__qualname__, OtherWords.__doc__ = Words.__qualname__, Words.__doc__
+CONSTANTS: list[tuple[Any, Any]] = [
+    ({"ask": "pay?"}, {"ask": "refund?"}),
+    ({"ask": {"de": ["pay?"]}}, {"ask": {"de": ["refund?"]}}),
+    (("pay?",), ("refund?",)),
+    (["a", "b", "a"], ["a", "b", "b"]),
+    ({"a", "b"}, {"a", "c"}),
+    (Wording("pay?"), Wording("refund?")),
+    (Words, OtherWords),
+    (choices(ASK="pay?").ASK, choices(ASK="refund?").ASK),
+    (Decimal("1.5"), Decimal("2.5")),
+    (timedelta(1), timedelta(2)),
+    ({"type": str}, {"type": int}),
+    (InterruptPolicy(assignees="ann"), InterruptPolicy(assignees="bob")),
+    (InterruptPolicy(assignees=lambda ctx: "ann"), InterruptPolicy(assignees=lambda ctx: "bob")),
+]
+
+
+@pytest.mark.parametrize("make", [asking, of_global])
+@pytest.mark.parametrize(("before", "after"), CONSTANTS)
+def test_so_does_each_constant(before: Any, after: Any, make: Any) -> None:
+    """Whatever it is a part of."""
+    assert code_of(make(before)) != code_of(make(after))
+    assert code_of(make(before)) == code_of(make(before))
+
+
+@pytest.mark.parametrize("make", [asking, of_global])
+def test_what_is_too_deep_or_holds_itself_is_told_by_its_type(make: Any) -> None:
+    ring: list[Any] = []
+    ring.append(ring)
+    assert code_of(make(ring)) == code_of(make(ring)) != code_of(make([]))
+
+
 def test_so_does_each_text() -> None:
     texts = ["str", "int", "Literal['a', 'b']", "Literal['a', 'c']", "{'a', 'b'}", "{'a', 'c'}", "1", "True", "1.0"]
     texts += ["'a' in {'a', 'b'}", "'a' in {'a', 'c'}", "[lambda: 1]", "[lambda: 2]"]
@@ -99,8 +154,10 @@ def test_so_does_each_text() -> None:
 def test_it_is_the_same_in_each_process() -> None:
     """Wherever objects lie in memory, and in whatever order sets come."""
     script = (
-        "from tests.compile.test_code import TYPES, asking, code_of, of_source;"
-        "print([code_of(asking(each)) for each in TYPES], code_of(of_source(\"1 in {'a', 'b', 'c', 'd'}\")))"
+        "from tests.compile.test_code import CONSTANTS, TYPES, asking, code_of, of_source;"
+        "constants = [each for both in CONSTANTS for each in both];"
+        "print([code_of(asking(each)) for each in [*TYPES, *constants]],"
+        "code_of(of_source(\"1 in {'a', 'b', 'c', 'd'}\")))"
     )
     told = [
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

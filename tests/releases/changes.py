@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -85,6 +86,8 @@ def claim(
     answer: Any = bool,
     question: str = "pay {}?",
     beside: str | None = None,
+    policy: InterruptPolicy | None = None,
+    texts: Mapping[str, tuple[str]] | None = None,
     inputs: Any = int,
     max_history_events: int | None = None,
     **given: Any,
@@ -96,7 +99,11 @@ def claim(
         return ctx.inputs
 
     async def do_ask(ctx: Any) -> str:
-        said = await interrupt(question.format(ctx.inputs), response_type=answer)
+        said = await interrupt(question.format(ctx.inputs), response_type=answer, policy=policy)
+        return f"{said}"
+
+    async def do_ask_of_many(ctx: Any) -> str:
+        said = await interrupt((texts or {})["ask"][0].format(ctx.inputs), response_type=answer)
         return f"{said}"
 
     async def do_ask_twice(ctx: Any) -> str:
@@ -121,7 +128,8 @@ def claim(
     nodes = [step(prepare, do_prepare, inputs, inputs)]
     if before is not None:
         nodes.append(step(before, do_more, inputs, inputs))
-    nodes.append(step(ask, do_ask if beside is None else do_ask_twice, inputs, str))
+    do = do_ask_of_many if texts is not None else do_ask if beside is None else do_ask_twice
+    nodes.append(step(ask, do, inputs, str))
     if after is not None:
         nodes.append(step(after, do_more, str, str))
     nodes.append(step(pay, do_pay, str, str))
@@ -170,6 +178,9 @@ number = claim(answer=int)
 few = claim(answer=StrEnum("Choice", {"YES": "yes", "NO": "no"}, module=__name__))
 other_few = claim(answer=StrEnum("Choice", {"YES": "approve", "NO": "reject"}, module=__name__))
 other_amount = claim(answer=str, question="pay 1{}?")
+only_ann = claim(answer=str, policy=InterruptPolicy(assignees="ann", only_assignees=True))
+text_of_many = claim(answer=str, texts={"ask": ("pay {}?",)})
+other_text_of_many = claim(answer=str, texts={"ask": ("refund {}?",)})
 beside_another = claim(answer=str, question="shall we pay {}?", beside="sure?")
 choice = claim(answer=Literal["yes", "no"])
 choice_short = claim(answer=Literal["yes", "no"], max_history_events=10)

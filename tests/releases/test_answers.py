@@ -187,6 +187,42 @@ async def test_an_answer_to_what_is_asked_differently(before: str, client: Clien
         await replay_all(client, run, "other_amount")
 
 
+@pytest.mark.parametrize("before", ["text", "text_short"])
+async def test_an_answer_to_what_others_are_to_answer(before: str, client: Client, releases: Releases) -> None:
+    """Whoever answers by update is told; by signal the question is asked once more."""
+    runs = await asked(before, "only_ann", client, releases, 3)
+    for run, way in zip(runs, ["resume", "proceed", "signal"], strict=True):
+        if way == "signal":
+            await client.get_workflow_handle(run.id).signal("resume", {"value": "yes", "actor": "bob"})
+        else:
+            with pytest.raises(AnswerRefusedError) as error:
+                await (run.resume if way == "resume" else run.proceed)("yes", actor="bob")
+            assert error.value.reason == "conflict"
+
+        async def is_asked_anew(run: GraphRun[Any, Any] = run) -> bool:
+            return [item.interrupt_id for item in await run.pending_interrupts()] == ["ask:1.1"]
+
+        await until(is_asked_anew)
+        with pytest.raises(AnswerRefusedError, match="not_authorized"):
+            await run.resume("yes", actor="bob")
+        await run.resume("yes", actor="ann")
+        assert (await run.result()).output == "paid: yes (0)"
+        await replay_all(client, run, "only_ann")
+
+
+async def test_words_that_are_a_part_of_a_constant(client: Client, releases: Releases) -> None:
+    """They may be another question: whoever answers is told, and nothing is taken."""
+    [run] = await asked("text_of_many", "other_text_of_many", client, releases, 1)
+    with pytest.raises(AnswerRefusedError) as error:
+        await run.resume("yes")
+    assert error.value.reason == "conflict"
+    [question] = await run.pending_interrupts()
+    assert question.value == "refund 7?"
+    await run.resume("yes")
+    assert (await run.result()).output == "paid: yes (0)"
+    await replay_all(client, run, "other_text_of_many")
+
+
 async def test_a_question_with_other_words_beside_another_one(client: Client, releases: Releases) -> None:
     """Whether it is the same one cannot be seen, so it is asked once more."""
     runs = await asked("text", "beside_another", client, releases, 2)
