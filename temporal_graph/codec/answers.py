@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
 from .exact import BY_NAME, HOLDERS, has_clashing, tag_of, with_fields
-from .forms import ACCEPTS_MORE, BYTES, DECIMAL, Core, json_schema, json_schema_as_before
+from .forms import ACCEPTS_MORE, BYTES, DECIMAL, STRICT, ZONE, Core, json_schema, json_schema_as_before
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -309,6 +309,8 @@ class _Converter:
         if schema.get("format") == DECIMAL:
             bounds: Any = {name: Decimal(str(bound)) for name, bound in self._bounds(schema).items()}
             return core_schema.decimal_schema(allow_inf_nan=True, **bounds)
+        if schema.get("format") == "date-time" and schema.get(ZONE) in ("aware", "naive"):
+            return core_schema.datetime_schema(tz_constraint=schema[ZONE])
         made = _FORMATS.get(str(schema.get("format")))
         if made is not None:
             return made()
@@ -317,20 +319,24 @@ class _Converter:
         )
 
     def _integer(self, schema: dict[str, Any]) -> Any:
-        return core_schema.int_schema(**self._bounds(schema))
+        return core_schema.int_schema(strict=_is_strict(schema), **self._bounds(schema))
 
     def _number(self, schema: dict[str, Any]) -> Any:
-        return core_schema.float_schema(**self._bounds(schema))
+        return core_schema.float_schema(strict=_is_strict(schema), **self._bounds(schema))
 
     @staticmethod
     def _bounds(schema: dict[str, Any]) -> dict[str, Any]:
         return {ours: schema[name] for name, ours in _BOUNDS.items() if isinstance(schema.get(name), int | float)}
 
     def _boolean(self, schema: dict[str, Any]) -> Any:
-        return core_schema.bool_schema()
+        return core_schema.bool_schema(strict=_is_strict(schema))
 
     def _null(self, schema: dict[str, Any]) -> Any:
         return core_schema.none_schema()
+
+
+def _is_strict(schema: Schema) -> bool | None:
+    return True if schema.get(STRICT) is True else None
 
 
 _NUMBER = re.compile(r"-?\d{1,15}")

@@ -31,6 +31,8 @@ _NO_NAMES = frozenset(
 
 BYTES, DECIMAL = "base64url", "decimal"
 """Formats of texts that are bytes, and numbers."""
+ZONE, STRICT = "x-timezone", "x-strict"
+"""Stand in a schema: whether a moment must have a zone (`aware`) or none (`naive`); that a text is no number."""
 
 
 Core = Mapping[str, Any]
@@ -111,6 +113,19 @@ def _generators() -> tuple[Any, Any]:
         def bytes_schema(self, schema: Any) -> Any:
             made = super().bytes_schema(schema)
             return {**made, "format": BYTES} if made.get("format") == "binary" else made
+
+        def datetime_schema(self, schema: Any) -> Any:
+            zone = schema.get("tz_constraint")
+            return {**super().datetime_schema(schema), **({ZONE: zone} if isinstance(zone, str) else {})}
+
+        def int_schema(self, schema: Any) -> Any:
+            return {**super().int_schema(schema), **({STRICT: True} if schema.get("strict") else {})}
+
+        def float_schema(self, schema: Any) -> Any:
+            return {**super().float_schema(schema), **({STRICT: True} if schema.get("strict") else {})}
+
+        def bool_schema(self, schema: Any) -> Any:
+            return {**super().bool_schema(schema), **({STRICT: True} if schema.get("strict") else {})}
 
         def decimal_schema(self, schema: Any) -> Any:
             made = super().decimal_schema(schema)

@@ -26,13 +26,16 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     AnyUrl,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     IPvAnyAddress,
+    NaiveDatetime,
     RootModel,
     SecretStr,
+    StrictBool,
     StrictInt,
     StringConstraints,
     TypeAdapter,
@@ -189,6 +192,8 @@ LOOSE: list[tuple[Any, Values]] = [
     (AnyUrl, st.sampled_from(["http://x.y", "x", "mailto:a@b.c"])),
     (SecretStr, words),
     (StrictInt, scalars),
+    (StrictBool, scalars),
+    (AwareDatetime, moments),
     (RootModel[list[int]], st.lists(st.integers(), max_size=2)),
     (Annotated[int, AfterValidator(lambda value: value)], scalars),
     (Annotated[str, StringConstraints(strip_whitespace=True, min_length=2)], words),
@@ -283,6 +288,10 @@ def test_what_pydantic_takes_is_never_refused(pair: tuple[Any, Values], data: st
         (Annotated[set[int], Field(max_length=1)], [1, 1]),
         (Annotated[frozenset[int], Field(max_length=1)], [1, 1]),
         (dict[int, int], {"1": 1}),
+        (AwareDatetime, "2030-01-01T00:00:00Z"),
+        (NaiveDatetime, "2030-01-01T00:00:00"),
+        (StrictInt, 5),
+        (Annotated[float, Field(strict=True)], 1),
         (Decimal, "1.5"),
         (Decimal, 1.5),
         (datetime, 1893553445),
@@ -308,6 +317,11 @@ def test_what_people_may_write(type_: Any, value: Any) -> None:
         (list[Annotated[Decimal, Field(lt=1)] | None], ["1.5"]),
         (bytes, "é"),
         (UUID4, "00000000-0000-0000-0000-000000000000"),
+        (AwareDatetime, "2030-01-01T00:00:00"),
+        (list[NaiveDatetime | None], ["2030-01-01T00:00:00Z"]),
+        (StrictInt, "5"),
+        (StrictBool | None, "true"),
+        (Annotated[float, Field(strict=True)], "1.5"),
     ],
 )
 def test_what_the_type_of_a_text_refuses_is_refused_at_once(type_: Any, value: Any) -> None:
@@ -374,7 +388,9 @@ def test_what_is_beside_a_field_that_takes_more_is_looked_at(type_: Any, value: 
     assert bool(by_schema(TypeAdapter(type_), value)) is wrong
 
 
-@pytest.mark.parametrize("type_", [Decimal, list[bytes | None], Annotated[Decimal, Field(ge=1)], Loosely, Holding])
+@pytest.mark.parametrize(
+    "type_", [Decimal, list[bytes | None], Annotated[Decimal, Field(ge=1)], StrictInt, AwareDatetime, Loosely, Holding]
+)
 def test_an_earlier_release_has_asked_the_same(type_: Any) -> None:
     adapter = TypeAdapter[Any](type_)
     marks = {"x-accepts-more": True} if type_ in (Loosely, Holding) else {}
