@@ -119,7 +119,6 @@ class Driver:
         is_leaving: The run is about to continue as new; what waits in it must go and come again.
         turns: What has been sent to it, and has yet to be done.
         sent: What it sends to the server with the task at hand.
-        broken: With what a task has failed; nothing that is asked afterwards of what is left here has an answer.
     """
 
     @without_collecting
@@ -127,7 +126,6 @@ class Driver:
         self.graph = graph
         self.events = events
         self.is_leaving = False
-        self.broken: Exception | None = None
         self._given = start.given
         self._running: dict[str, asyncio.Future[Any]] = {}
         self._suspended: dict[str, tuple[Position, asyncio.Future[tuple[Json, list[Json]]]]] = {}
@@ -391,20 +389,11 @@ class Driver:
                 has_changed = self.engine.questions.audit.latest != latest or self.engine.state is not state
             self._showing.show(self.engine)
             self._show_details()
-        except Exception as error:
-            # This fails the task. A query that has led to it is yet to come, and beside its answer may be no command.
-            self.broken = error
-            raise
-        except BaseException:
-            self._cancel_nodes()
-            raise
-        self._cancel_nodes()
+        finally:
+            # A workflow that is only evicted comes here too, when nothing can be asked of the SDK any more.
+            for task in self._running.values():
+                task.cancel()
         return None
-
-    def _cancel_nodes(self) -> None:
-        # A workflow that is only evicted comes here too, when nothing can be asked of the SDK any more.
-        for task in self._running.values():
-            task.cancel()
 
     def _show_details(self) -> None:
         """Let the Temporal UI say what is waited for."""

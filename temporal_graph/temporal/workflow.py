@@ -343,8 +343,6 @@ class GraphWorkflow:
     def _looked_into(self) -> Driver | None:
         """The run, for a query: a server whose time is skipped writes its task to the history."""
         if self._driver is not None:
-            if self._driver.broken is not None:
-                raise self._driver.broken
             self._driver.see_task()
         return self._driver
 
