@@ -6,7 +6,6 @@ It does no I/O, has no clock and calls nothing but the graph's functions.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from .audit import kept_text
 from .breakpoints import ANY, Breakpoints
@@ -29,15 +28,12 @@ from .events import (
     Start,
     Work,
 )
-from .policies import Due, moment
+from .policies import Due
 from .questions import TIMEOUT, Interrupt, OpenQuestions, Refused, describe, invalid, name_of, other_reading
 from .spec import START, EndSpec, ForkSpec, StepSpec
 from .state import Json
-from .timing import Timing, unanswered
+from .timing import Timing, later, unanswered
 from .walker import Task
-
-SOONEST, LATEST = timedelta(seconds=5), timedelta(minutes=15)
-"""After how long a blocked task is tried again: the first time, and at most; each time it is twice as long."""
 
 
 class EngineError(Exception):
@@ -358,7 +354,7 @@ class Engine(Timing):
             return
         interrupt_id = name_of(task.id, event.position)
         self._running -= 1
-        task.marks[event.position] = event.mark or {}
+        before, task.marks[event.position] = task.marks.get(event.position) or {}, event.mark or {}
         if event.mark and self.edits:
             task.marks[event.position] = {**event.mark, "edits": self.edits}
         for position in event.met:
@@ -373,7 +369,9 @@ class Engine(Timing):
             refused = Refused("invalid", describe(interrupt_id, errors), errors)
             actor = None if doubted is None else doubted.actor
             self.questions.reject(value, refused, self._now, "node", interrupt_id, actor)
-            if doubted is not None and doubted.via == TIMEOUT and task.doubtful is not None:
+            is_default = doubted is not None and doubted.via == TIMEOUT
+            is_releases = before.get("code") != (event.mark or {}).get("code")
+            if is_default and task.doubtful and not self._postpone(task.doubtful, is_releases=is_releases):
                 raise RunFailedError(unanswered(task.doubtful, refused))
         if not event.errors and event.position in task.answers and (event.mark or {}).get("again"):
             self._take_back(task, event.position, interrupt_id)  # others are to answer it by now
@@ -429,9 +427,7 @@ class Engine(Timing):
             schema = self._guard(task.node_id, self.functions.failure_schema, task.node_id)
             interrupt = Interrupt(name, task.node_id, "blocked", None, schema, self._now, task.id)
         interrupt.value = self._about(task, failure)
-        elapsed = moment(self._now) - moment(interrupt.created_at)
-        again = moment(self._now) + min(max(elapsed, SOONEST), LATEST)
-        interrupt.due = [Due(again.isoformat(), "retry")]
+        interrupt.due = [Due(later(interrupt.created_at, self._now), "retry")]
         if is_new:
             self.questions.ask(interrupt)
             self._announce(interrupt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 from .answering import Answering
@@ -14,6 +15,15 @@ from .state import Json
 
 NOT_ANSWERED = "InterruptTimeoutError"
 """Type of the failure of a run whose question nobody has answered in time."""
+
+SOONEST, LATEST = timedelta(seconds=5), timedelta(minutes=15)
+"""After how long what a release cannot do is tried again: first, and at most; each time it is twice as long."""
+
+
+def later(since: str, now: str) -> str:
+    """When to try again what could not be done since a moment."""
+    passed = moment(now) - moment(since)
+    return (moment(now) + min(max(passed, SOONEST), LATEST)).isoformat()
 
 
 def unanswered(interrupt: Interrupt, refused: Refused | None = None) -> Failure:
@@ -115,7 +125,7 @@ class Timing(Answering):
     def _do_due(self, interrupt: Interrupt, item: Due, now: str, *, is_last: bool, missed: int) -> None:
         audit = self.questions.audit
         if item.what == "expire":
-            self._expire(interrupt)
+            self._expire(interrupt, item)
         elif item.what == "retry":
             self._try_again(interrupt)
         elif item.what == "escalate":
@@ -135,20 +145,41 @@ class Timing(Answering):
                 at = self._guard(interrupt.node_id, self.functions.after, rules.calendar, interrupt.created_at, seconds)
                 interrupt.due = in_order([*interrupt.due, Due(at, "remind", number=number)])
 
-    def _expire(self, interrupt: Interrupt) -> None:
+    def _expire(self, interrupt: Interrupt, item: Due) -> None:
         """Go on without an answer, in the way that the question's policy says."""
         self.checkpoint += 1
         fields = interrupt.rules.on_timeout
         if fields is None:
+            if self._postpone(interrupt, is_releases=self.problem is not None):
+                return
             self._note_timeout(interrupt)
             raise RunFailedError(unanswered(interrupt))
         answer = to_answer({**fields, "interrupt_id": interrupt.interrupt_id})
         try:
             planned = self._plan(answer, TIMEOUT)
         except Refused as refused:
+            is_first = item.at == interrupt.deadline
+            is_releases = refused.reason == "blocked" or self.is_anothers or not is_first
+            if self._postpone(interrupt, is_releases=is_releases):
+                if is_first:
+                    self.questions.reject(answer.value, refused, self._now, TIMEOUT, interrupt.interrupt_id, None)
+                return
             self._note_timeout(interrupt)
             raise RunFailedError(unanswered(interrupt, refused)) from refused
         self.taken = (self._accept_planned(planned, answer, TIMEOUT),)
+
+    def _postpone(self, interrupt: Interrupt, *, is_releases: bool) -> bool:
+        """Let a question wait on whose time is up, where another release of the graph cannot do what it would do then.
+
+        No release ends a run that another one has begun. It is tried again, and people may still answer.
+
+        Returns:
+            Whether it waits on: as it did when this happened first.
+        """
+        if self._judge(TIMEOUT, not is_releases):
+            return False
+        interrupt.due = in_order([*interrupt.due, Due(later(interrupt.deadline or self._now, self._now), "expire")])
+        return True
 
     def _note_timeout(self, interrupt: Interrupt) -> None:
         """Close a question that fails the run; it is not one of those that are given up with the run."""

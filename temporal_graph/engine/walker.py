@@ -152,11 +152,13 @@ class Walker:
         next_number: The number of the next task.
         outlives_releases: Whether what it holds may have been written by another release of the graph: if it cannot be
             read, `OutdatedError` is raised, and the run does not fail.
+        is_anothers: Whether another release of the graph has begun what this one goes on with.
         is_found_blocked: Whether it was found that what waits cannot go on, and nothing has changed since.
         edits: How often people have changed the state.
     """
 
     outlives_releases = False
+    is_anothers = False
     is_found_blocked = False
     edits: int = 0
 

@@ -159,6 +159,7 @@ class Driver:
         self.engine = RecordingEngine(compiled.spec, functions, compiled.plan, origin)
         # It always may: not all that a release changes can be seen.
         self.engine.outlives_releases = True
+        self.engine.is_anothers = is_anothers
         self.engine.judge = Judge(self._mark, lambda: self.turns.is_late)
         self._judge = Judge(self._mark, names=(NODES_JUDGE, NODES_REFUSE))
         self._numbers: bool | None = None

@@ -304,6 +304,45 @@ def test_what_stands_in_may_be_refused_and_then_the_run_fails(new_run: Make, on_
     assert "timed_out" in [entry.kind for entry in run.audit]
 
 
+def test_what_another_release_cannot_do_after_the_time_out_is_tried_again(new_run: Make) -> None:
+    """No release ends a run that another one has begun; and people may answer nevertheless."""
+    run = begun(new_run, timeout=HOUR, on_timeout={"value": "no object"})
+    run.engine.is_anothers = True
+    assert run.due("q:1") == [SetTimer("q:1")]
+    at = run.question("q:1").due
+    assert [(item.what, item.at) for item in at] == [("expire", hours(1 + 5 / 3_600))]
+    run.engine.is_anothers = False  # in a history that this release goes on with
+    run.due("q:1")
+    assert run.question("q:1").due[0].at == hours(1 + 10 / 3_600)
+    [rejected] = run.engine.questions.rejected
+    assert (rejected["reason"], rejected["answer"]) == ("invalid", "no object")
+    assert [entry.kind for entry in run.audit] == ["asked", "rejected"]
+    run.answer({}, "q:1")
+    assert run.engine.status != "failed"
+
+
+def test_a_question_of_a_run_that_is_blocked_waits_on(new_run: Make) -> None:
+    """Nobody could answer it."""
+    functions = toy(timeout=HOUR)
+    run = new_run(ONE, functions)
+    run.start()
+    functions.unreadable = lambda node_id, value, state: "this release cannot read the state"
+    run.due("q:1")
+    assert (run.engine.status, run.open) == ("running", ["q:1"])
+    functions.unreadable = lambda node_id, value, state: None
+    run.due("q:1")
+    assert run.failure[1] == "InterruptTimeoutError"
+
+
+def test_a_time_out_that_has_failed_a_run_fails_it_in_a_replay_too(new_run: Make) -> None:
+    run = begun(new_run, timeout=HOUR, on_timeout={"value": "no object"})
+    verdicts = iter([False, True])  # it was refused, and nothing more
+    run.engine.judge = lambda via, fits: next(verdicts)
+    run.engine.is_anothers = True
+    run.due("q:1")
+    assert run.failure[1] == "InterruptTimeoutError"
+
+
 def test_an_answer_after_the_time_out_is_late(new_run: Make) -> None:
     run = begun(new_run, TWO, timeout=HOUR, on_timeout={"value": {}})
     run.due("q:1")

@@ -303,6 +303,22 @@ class ReplyNumber(InterruptNode[State, None, str]):
         return "Reply"
 
 
+@dataclass
+class HurriedText(ReplyText):
+    """Does not wait for long."""
+
+    policy = InterruptPolicy(timeout=timedelta(seconds=8), on_timeout=Command(resume={"said": "nothing"}))
+
+
+@dataclass
+class HurriedNumber(ReplyNumber):
+    """Does not wait for long."""
+
+    policy = InterruptPolicy(timeout=timedelta(seconds=8), on_timeout=Command(resume={"said": 0}))
+
+
+hurried_text = InterruptibleGraph(nodes=[HurriedText], name="reply")
+hurried_number = InterruptibleGraph(nodes=[HurriedNumber], name="reply")
 reply_text = InterruptibleGraph(nodes=[ReplyText], name="reply")
 reply_text_short = InterruptibleGraph(nodes=[ReplyText], name="reply", max_history_events=10)
 reply_number = InterruptibleGraph(nodes=[ReplyNumber], name="reply")

@@ -271,3 +271,24 @@ async def test_a_look_at_what_is_held_between_nodes(client: Client, releases: Re
             await later.resume(True, interrupt_id="price:2.0")
         assert time.monotonic() - began < WITHIN
     await releases.stop()
+
+
+@pytest.mark.slow  # its time must not be up before the later release is there
+async def test_a_time_out_ends_no_run_of_another_release(client: Client, releases: Releases) -> None:
+    """What would stand in for an answer does not fit any more."""
+    await releases.deploy("hurried_text")
+    [run] = await waiting(changes.hurried_text, client, releases, 1, from_node=changes.HurriedText())
+    await releases.deploy("hurried_number")
+    later = changes.hurried_number.get_run(client, run.id)
+
+    async def is_late() -> bool:
+        return bool((await later.get_state()).rejected)
+
+    await until(is_late)
+    state = await later.get_state()
+    assert (state.status, [asked.interrupt_id for asked in state.interrupts]) == ("waiting", ["Reply:1"])
+    assert state.rejected[0]["message"].startswith("The answer does not fit 'Reply:1': said: ")
+    await later.resume({"said": 7})
+    assert (await later.result()).output == "7"
+    for graph in (changes.hurried_number, changes.hurried_text):
+        await replay(await chain(client, run.id), graph)
