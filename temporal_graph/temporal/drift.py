@@ -11,8 +11,10 @@ import zlib
 
 logger = logging.getLogger(__name__)
 
-SIGNED = re.compile(r'\{"got":(\d+)[,}]')
-"""How a result begins; those of earlier releases do not."""
+SIGNED = re.compile(r'[{,]"got":(\d+)\}\Z')
+"""How a result ends; those of earlier releases do not."""
+LONGEST = 20
+"""Characters of that, at most."""
 
 
 def signed(result: str, given: str) -> str:
@@ -22,7 +24,7 @@ def signed(result: str, given: str) -> str:
         result: JSON text, an object.
         given: What the node got.
     """
-    return f'{{"got":{_sum(given)}{"" if result == "{}" else ","}{result[1:]}'
+    return f'{result[:-1]}{"" if result == "{}" else ","}"got":{_sum(given)}}}'
 
 
 class Drift:
@@ -56,7 +58,7 @@ class Drift:
             result: What came of it, as JSON text.
         """
         given = self._given.pop(task_id, None)
-        found = SIGNED.match(result)
+        found = SIGNED.search(result[-LONGEST:])
         if given is None or found is None or int(found[1]) == given or self._is_told:
             return
         self._is_told = True
