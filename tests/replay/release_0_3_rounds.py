@@ -6,9 +6,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic_graph import GraphBuilder, StepContext, reduce_list_append
+from pydantic_graph import End, GraphBuilder, GraphRunContext, StepContext, reduce_list_append
 
-from temporal_graph import Merge, NodeOptions, TemporalGraph, interrupt
+from temporal_graph import (
+    Command,
+    InterruptibleGraph,
+    InterruptNode,
+    InterruptPolicy,
+    Merge,
+    NodeOptions,
+    Required,
+    TemporalGraph,
+    interrupt,
+)
 
 _make: Any = GraphBuilder
 
@@ -90,4 +100,39 @@ _m.add(
 )
 moved = TemporalGraph(_m.build())
 
-GRAPHS = (rounds, moved)
+
+@dataclass
+class Words(InterruptNode[None, None, str]):
+    """Does not wait for long."""
+
+    said: Annotated[str | None, Required] = None
+    policy = InterruptPolicy(timeout=timedelta(seconds=2), on_timeout=Command(resume={"said": "nothing"}))
+
+    async def run(self, ctx: GraphRunContext[None, None]) -> End[str]:
+        return End(f"{self.said}")
+
+    @classmethod
+    def get_node_id(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "Reply"
+
+
+@dataclass
+class Number(InterruptNode[None, None, str]):
+    """The same in a release that takes numbers, but not what stood for an answer in the one before."""
+
+    said: Annotated[int | None, Required] = None
+    policy = InterruptPolicy(timeout=timedelta(seconds=2), on_timeout=Command(resume={"said": 0}))
+
+    async def run(self, ctx: GraphRunContext[None, None]) -> End[str]:
+        return End(f"{self.said}")
+
+    @classmethod
+    def get_node_id(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return "Reply"
+
+
+hurried = InterruptibleGraph(nodes=[Words], name="release_3_hurried")
+later_hurried = InterruptibleGraph(nodes=[Number], name="release_3_hurried")
+
+GRAPHS = (rounds, moved, hurried)
+"""Without the other release of `hurried`: what that has written, the earlier one has to replay."""

@@ -52,4 +52,20 @@ async def numbers_move(stage: Stage) -> None:
             await run.result()
 
 
-PLAIN: Sequence[Script] = (questions_go_along, numbers_move)
+async def time_is_up_in_another_release(stage: Stage) -> None:
+    """What would stand for an answer does not fit there: the question waits on."""
+    async with stage.working() as client:
+        run = await stage.start(client, release.hurried, "hurried", release.Words(), state=None)
+        await run.wait()
+    async with stage.working(release.later_hurried) as client:
+        later = release.later_hurried.get_run(client, run.id)
+
+        async def is_late() -> bool:
+            return bool((await later.get_state()).rejected)
+
+        await until(is_late)
+        await later.resume({"said": 7})
+        assert (await later.result()).output == "7"
+
+
+PLAIN: Sequence[Script] = (questions_go_along, numbers_move, time_is_up_in_another_release)
