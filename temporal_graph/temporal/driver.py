@@ -139,6 +139,7 @@ class Driver:
         self._has_moved = False
         self._has_waited = False
         self._task = self._task_before = self._commanded = 0
+        self._is_replayed = self._was_replayed = False
         self._signals = 0
         self._is_signaled = False
         self._local = (0, 0)
@@ -409,7 +410,8 @@ class Driver:
         A worker that has not seen the run takes a task without a command, after another one without, and one with an
         update that follows, for one: the update is handled before the results that came earlier, and on the first task
         before `run` has begun. A question that is open is not open then, an edit of the state comes too early, and the
-        history is longer than it was for what came by signal. Later all of it is replayed in its order.
+        history is longer than it was for what came by signal. Later all of it is replayed in its order. A task that was
+        only a refused update is not replayed at all: after a replay there may have been one without a command.
         """
         self.see_task()
         is_signaled, self._is_signaled = self._is_signaled, False
@@ -421,7 +423,8 @@ class Driver:
             elif all(self.graph.options[self.engine.tasks[i].node_id].execution == "workflow" for i in self._running):
                 self._mark(FIRST_TASK)
         elif (has_changed or is_signaled) and (
-            workflow.unsafe.is_replaying() or (is_quiet and (is_signaled or self._commanded != self._task_before))
+            workflow.unsafe.is_replaying()
+            or (is_quiet and (is_signaled or self._was_replayed or self._commanded != self._task_before))
         ):
             # A number that is never the same again.
             number = self.engine.checkpoint + self.engine.questions.audit.latest + self._signals
@@ -490,6 +493,7 @@ class Driver:
         length = workflow.info().get_current_history_length()
         if length != self._task:
             self._task_before, self._task = self._task, length
+            self._was_replayed, self._is_replayed = self._is_replayed, workflow.unsafe.is_replaying()
 
     def _command(self) -> None:
         """Note that the task at hand has a command."""

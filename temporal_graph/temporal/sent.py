@@ -32,7 +32,7 @@ class Sent:
 
     def __init__(self, coding: Coding, wake: Callable[[], None]) -> None:
         self._coding = coding
-        self._task = self._count = 0
+        self._task = self._count = self._steps = 0
         self._characters = self._bytes = 0
         self._size = self._reserved = 0
         self._turn = asyncio.Lock()
@@ -80,11 +80,21 @@ class Sent:
 
     def _is_too_much(self, size: int) -> bool:
         self._see_task()
-        name = f"{BYTES}-room-{self._task}-{self._count}-{size}"
+        name, earlier = self._names("room", size)
         if not workflow.unsafe.is_replaying():
             return not self._fits(size, BUDGET * 3 // 4) and workflow.patched(name)
         was_too_much = bool(self._bytes) and self._bytes + size > BUDGET
-        return (was_too_much and workflow.patched(f"{BYTES}-replies-{self._task}")) or workflow.patched(name)
+        is_marked = was_too_much and workflow.patched(f"{BYTES}-replies-{self._task}")
+        return is_marked or workflow.patched(name) or workflow.patched(earlier)
+
+    def _names(self, what: str, *more: int) -> tuple[str, str]:
+        """How the mark of a decision is called, and how it was in earlier releases.
+
+        These counted how often the driver had looked, which differs in a replay: what some local nodes have returned
+        comes one by one, and then together.
+        """
+        task, rest = f"{BYTES}-{what}-{self._task}", "".join(f"-{number}" for number in more)
+        return f"{task}-after-{self._steps}{rest}", f"{task}-{self._count}{rest}"
 
     def _fits(self, size: int, beside: int) -> bool:
         """Whether so many bytes can go along; any number where there is nothing but as many reserved beside it."""
@@ -109,6 +119,7 @@ class Sent:
 
     def _count_in(self, size: int, *, is_sent: bool = True) -> None:
         self._count += 1
+        self._steps += 1
         self._bytes += size
         if is_sent:
             self._size += self._cost(size)
@@ -131,9 +142,10 @@ class Sent:
         self._see_task()
         if self._rest.is_on:
             return True
-        name = f"{BYTES}-{what}-{self._task}-{self._count}"
+        name, earlier = self._names(what)
         is_replaying = workflow.unsafe.is_replaying()
-        if (is_replaying or self._size + self._reserved >= most) and workflow.patched(name):
+        is_too_much = (is_replaying or self._size + self._reserved >= most) and workflow.patched(name)
+        if is_too_much or (is_replaying and workflow.patched(earlier)):
             self._rest.begin("more than can be sent at once")
             return True
         if not is_any:
@@ -166,11 +178,13 @@ class Sent:
     def reserve(self, size: int) -> None:
         """Keep room for what is yet to come of a local node."""
         self._count += 1
+        self._steps += 1
         self._reserved += self._cost(size)
 
     def settle(self, reserved: int, size: int) -> None:
         """Count in what has come of a local node, for which there was a room."""
         self._see_task()
         self._count += 1
+        self._steps += 1
         self._reserved -= self._cost(reserved)
         self._size += self._cost(size)

@@ -64,6 +64,7 @@ async def test_an_answer_and_readers_that_come_together(serve: Serve, task_queue
         assert [(await reading)[-1:] for reading in readings] == [["run_finished"], []]
 
 
+@pytest.mark.needs_cache
 async def test_there_is_a_mark_only_where_nothing_else_is(serve: Serve, task_queue: str) -> None:
     async with serve(desk, option_graphs.napping) as client:
         run = await desk.start(client, Review("a"), state=Desk(), id=task_queue, task_queue=task_queue)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import pytest
 from pydantic_graph import BaseNode, End, GraphBuilder, GraphRunContext
 
 from temporal_graph import NodeOptions, TemporalGraph, interrupt
@@ -45,6 +46,7 @@ looked_at = TemporalGraph(
 )
 
 
+@pytest.mark.needs_cache
 async def test_queries_beside_local_nodes(server_address: str, task_queue: str) -> None:
     async with serving(server_address, task_queue, looked_at) as client:
         run = await looked_at.start(client, inputs=Ask(), id=task_queue, task_queue=task_queue)
