@@ -32,7 +32,7 @@ class Sent:
 
     def __init__(self, coding: Coding, wake: Callable[[], None]) -> None:
         self._coding = coding
-        self._task = self._count = self._steps = 0
+        self._task = self._looks = self._steps = 0
         self._characters = self._bytes = 0
         self._size = self._reserved = 0
         self._turn = asyncio.Lock()
@@ -43,7 +43,7 @@ class Sent:
         """Look anew for what can be sent, perhaps once more in the same task."""
         self._see_task()
         self._characters = 0
-        self._count += 1
+        self._looks += 1
 
     def _see_task(self) -> None:
         task = workflow.info().get_current_history_length()
@@ -90,11 +90,11 @@ class Sent:
     def _names(self, what: str, *more: int) -> tuple[str, str]:
         """How the mark of a decision is called, and how it was in earlier releases.
 
-        These counted how often the driver had looked, which differs in a replay: what some local nodes have returned
-        comes one by one, and then together.
+        These counted the driver's looks, too, which are others in a replay: what some local nodes have returned comes
+        one by one, and then together.
         """
         task, rest = f"{BYTES}-{what}-{self._task}", "".join(f"-{number}" for number in more)
-        return f"{task}-after-{self._steps}{rest}", f"{task}-{self._count}{rest}"
+        return f"{task}-after-{self._steps}{rest}", f"{task}-{self._looks + self._steps}{rest}"
 
     def _fits(self, size: int, beside: int) -> bool:
         """Whether so many bytes can go along; any number where there is nothing but as many reserved beside it."""
@@ -118,7 +118,6 @@ class Sent:
         self._count_in(size_of(text), is_sent=is_sent)
 
     def _count_in(self, size: int, *, is_sent: bool = True) -> None:
-        self._count += 1
         self._steps += 1
         self._bytes += size
         if is_sent:
@@ -177,14 +176,12 @@ class Sent:
 
     def reserve(self, size: int) -> None:
         """Keep room for what is yet to come of a local node."""
-        self._count += 1
         self._steps += 1
         self._reserved += self._cost(size)
 
     def settle(self, reserved: int, size: int) -> None:
         """Count in what has come of a local node, for which there was a room."""
         self._see_task()
-        self._count += 1
         self._steps += 1
         self._reserved -= self._cost(reserved)
         self._size += self._cost(size)
