@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from types import MemberDescriptorType
 from typing import Any, cast
@@ -48,6 +48,8 @@ class Mark:
         times: The times in it, which a clock may have shown.
         when: When the node had begun and when it asked; None where nothing is said about its times: an earlier release
             has asked it, or a node whose clock is another one in a replay.
+        written: What is shown, with its times and but for these, where it stands in another order: earlier releases
+            knew questions by that.
     """
 
     shown: str
@@ -63,6 +65,14 @@ class Mark:
     again: int = 0
     times: tuple[str, ...] = ()
     when: Span | None = None
+    written: tuple[str, str, tuple[str, ...]] | None = None
+
+    def forms(self) -> tuple[Mark, ...]:
+        """This one, and as earlier releases would have made it."""
+        if self.written is None:
+            return (self,)
+        shown, untimed, times = self.written
+        return self, replace(self, shown=shown, untimed=untimed, times=times, written=None)
 
     def may_be(self, other: Mark) -> bool:
         """Whether the same people may answer both: an answer counts for nothing that others are to answer."""
@@ -106,15 +116,16 @@ class Mark:
         when: Span | None = None,
     ) -> Mark:
         """The mark of a question that is asked now; in these words, where it is the only one in the place."""
-        text = compact(_in_order(value))
+        text, as_written = compact(_in_order(value)), compact(value)
         untimed, times = without_times(text, with_lengths=when is not None)
-        if when is None or not times:
-            times, when = (), None
         filled = None
         if place is not None and words is not None:
             filled = _digest(" ".join(sorted(word for word in WORD.findall(untimed) if word not in words)))
         made = Mark(_digest(text), _digest(compact(without_types(schema))), _digest(untimed), place, filled=filled)
-        return replace(made, times=times, when=when)
+        if as_written != text:
+            other, moments = without_times(as_written, with_lengths=when is not None)
+            made = replace(made, written=(_digest(as_written), _digest(other), () if when is None else moments))
+        return made if when is None or not times else replace(made, times=times, when=when)
 
     @staticmethod
     def load(data: Mapping[str, Any]) -> Mark | None:
@@ -125,13 +136,13 @@ class Mark:
 
     def dump(self) -> dict[str, Json]:
         """As JSON, without what there is nothing to say about."""
-        data = {name: value for name, value in asdict(self).items() if value}
+        data = {name: value for name, value in asdict(replace(self, written=None)).items() if value}
         if self.untimed == self.shown:
             del data["untimed"]
         return data
 
 
-_MARK_FIELDS = [field.name for field in fields(Mark)]
+_MARK_FIELDS = [field.name for field in fields(Mark) if field.name != "written"]
 
 
 def who_answers(rules: Mapping[str, Json] | None) -> tuple[str, str | None]:
@@ -249,15 +260,15 @@ class Matching:
 
     def _numbered(self, mark: Mark, value: Any) -> int:
         call, self._calls = self._calls, self._calls + 1
-        found = self._same(mark)
+        found = _first(self._same, mark)
         if found is None:
             self._check_readings(mark, value)
         if found is None and call in self._left and self._left[call] is None:
             found = call
         if found is None:
-            found = self._in_place(mark, call)
+            found = _first(lambda form: self._in_place(form, call), mark)
         if found is None:
-            found = self._retyped(mark)
+            found = _first(self._retyped, mark)
         if found is None:
             found = self._reworded(mark)
         if found is None:
@@ -311,7 +322,7 @@ class Matching:
 
     def _check_readings(self, mark: Mark, value: Any) -> None:
         """Refuse to go on where what another one was taken for is asked as well: no clock told them apart."""
-        if any(known.is_same(mark) for known in self._readings):
+        if any(known.is_same(form) for known in self._readings for form in mark.forms()):
             raise InterruptError(
                 f"interrupt({shown(value)}): it was answered, and its answer was taken for that of another question, "
                 "which reads the same but for a time, and was asked before it this time. Give both keys that stay the "
@@ -340,6 +351,11 @@ class Matching:
             f"again, questions are known by what they show, and {why}. Give it a key that stays the same, "
             "interrupt(..., key='...'), with the item in it in a loop; or show what stays the same."
         )
+
+
+def _first(look: Callable[[Mark], int | None], mark: Mark) -> int | None:
+    """What is found by one of the forms of a mark."""
+    return next((found for form in mark.forms() if (found := look(form)) is not None), None)
 
 
 def settled(value: object, tree: Json) -> Json:

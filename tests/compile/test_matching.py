@@ -427,6 +427,35 @@ def test_of_two_that_show_the_same_it_is_the_one_in_the_same_place() -> None:
     assert matching(mark("Sure?", "here"), mark("Sure?", "there")).find(None, mark("Sure?", "elsewhere"), "") == 0
 
 
+@pytest.mark.parametrize(
+    ("later", "before"),
+    [
+        ({"z": 1, "a": 2}, {"shown": "c5c2b1fdd0d4a83c"}),
+        (
+            {"until": "2026-11-29T12:00:05+00:00", "of": {"z": 1, "a": 2}},
+            {
+                "shown": "597c811b5f352d96",
+                "untimed": "10a06c4c17a32263",
+                "place": "here",
+                "times": ["2026-11-29T12:00:00+00:00"],
+                "when": [0.0, 1.0],
+            },
+        ),
+    ],
+    ids=["a dict", "with a time"],
+)
+def test_what_earlier_releases_knew_in_the_order_in_which_it_stood(later: Any, before: Any) -> None:
+    """An answer that was given before an update of this package is not asked for again."""
+    where, when = before.get("place"), (5.0, 6.0) if "when" in before else None
+    asked = Mark.of(later, None, where, None, when)
+    known = Matching([0], {0: {**before, "schema": asked.schema}})
+    assert known.find(None, asked, later) == 0
+    assert "written" not in asked.dump()
+    other = {**later, "more": 1}
+    known = Matching([0], {0: {**before, "schema": asked.schema}})
+    assert known.find(None, Mark.of(other, None, where, None, when), other) == 1
+
+
 def test_questions_of_an_earlier_release_are_known_by_their_number() -> None:
     known = matching(None, None, mark("c"))
     assert [known.find(None, mark(text), "") for text in ("c", "b", "a", "d")] == [2, 1, 3, 4]
