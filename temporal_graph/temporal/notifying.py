@@ -180,7 +180,9 @@ class Notifying:
             del self._trying[name]
             self._later.pop(name, None)
             self._unsent.pop(name, None)
-            self._go_on()
+            # A run that has ended, or is evicted, comes here too, when nothing can be asked of the SDK any more.
+            if workflow.in_workflow():
+                self._go_on()
 
     def _go_on(self) -> None:
         if self._is_lingering:

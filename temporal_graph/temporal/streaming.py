@@ -103,8 +103,9 @@ class Events:
                 return await poll(payload)
             finally:
                 self._readers -= 1
-                self._heard = workflow.now()
-                self._pausing = [at for at in self._pausing if self._heard - at < PAUSE] + [self._heard]
+                if workflow.in_workflow():  # a run that has ended, or is evicted, comes here too
+                    self._heard = workflow.now()
+                    self._pausing = [at for at in self._pausing if self._heard - at < PAUSE] + [self._heard]
 
         def check(payload: Any = None) -> None:
             # What is no question would raise in the stream's own handler, and wedge the run.

@@ -629,8 +629,12 @@ SUMS: list[list[str | int]] = [
 @QUICK
 @given(st.data())
 def test_a_sum_is_what_it_began_with_and_all_that_was_added(data: st.DataObject) -> None:
-    """Branches begin, and end, and a person sets the sum, in any order: what is set counts, and what is added after."""
-    zero: Json = {"total": 0, "order": {"total": 0}, "orders": [{"total": 0}, {"total": 0}], "counts": {"x": 0}, "n": 0}
+    """Branches begin, and end, and a person sets the sum, in any order: what is set counts, and what is added after.
+
+    The orders have ids: without any, nobody can tell an order that was added to from one that took another's place.
+    """
+    orders: list[Json] = [{"id": "a", "total": 0}, {"id": "b", "total": 0}]
+    zero: Json = {"total": 0, "order": {"total": 0}, "orders": orders, "counts": {"x": 0}, "n": 0}
     for place in SUMS:
         zero = put(zero, place, data.draw(st.integers(0, 3)))
     state = shared(zero, RULED)
@@ -646,7 +650,7 @@ def test_a_sum_is_what_it_began_with_and_all_that_was_added(data: st.DataObject)
                 wanted[tuple(place)] = n = data.draw(st.integers(-3, 3))
                 edited = put(edited, place, n)
             if data.draw(st.booleans()):
-                edited["orders"] = [*edited["orders"], {"total": 0}]  # what was appended stays
+                edited["orders"] = [*edited["orders"], {"id": "c", "total": 0}]  # what was appended stays
             state.edit(edited)
         elif running:
             base = running.pop(data.draw(st.integers(0, len(running) - 1)))
@@ -658,6 +662,19 @@ def test_a_sum_is_what_it_began_with_and_all_that_was_added(data: st.DataObject)
             state.merge("node", diff(base.value, node, RULED), base)
             state.give_back()
         assert {tuple(place): at(state.value, place) for place in SUMS} == wanted
+
+
+def test_a_sum_of_an_item_that_may_be_another_one_is_a_conflict() -> None:
+    """The first may have gone and another come, or each been added to: nothing is counted that may not be meant."""
+    base: Json = {"orders": [{"total": 0}, {"total": 1}]}
+    one, other = ({"orders": [{"total": total} for total in totals]} for totals in ([1, 2], [1, 1]))
+    for first, second in ((one, other), (other, one)):
+        state = shared(base, RULED)
+        bases = [state.take(), state.take()]
+        state.merge("first", diff(base, first, RULED), bases[0])
+        with pytest.raises(RunFailedError, match=r"state\.orders differently"):
+            state.merge("second", diff(base, second, RULED), bases[1])
+        assert state.value == first
 
 
 # -- What has changed -------------------------------------------------------------------------------------------------

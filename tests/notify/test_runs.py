@@ -22,6 +22,7 @@ from temporal_graph import (
     AuditEntry,
     GraphDefinitionError,
     GraphPlugin,
+    GraphRun,
     GraphRunError,
     InterruptibleGraph,
     RunCancelledError,
@@ -261,6 +262,10 @@ async def _hang(notifier: Told, most: int) -> bool:
     return notifier.at_once <= most
 
 
+async def _has_heard(run: GraphRun[Any, Any], answer: str) -> bool:
+    return answer in (await run.get_state()).values.lines
+
+
 def _has_begun(notifier: Told, count: int = 1) -> Callable[[], Any]:
     async def look() -> bool:
         return len(notifier.began) >= count
@@ -357,6 +362,7 @@ async def test_a_run_that_is_cancelled_while_it_waits_for_what_is_on_its_way(
         await run.wait()
         await run.resume("end")
         await until(_has_begun(hanging, 2))
+        await until(lambda: _has_heard(run, "end"))
         await run.cancel()
         assert (await run.result()).output == ["end"]
         hanging.is_open.set()
