@@ -73,6 +73,9 @@ class GraphRun(Generic[OutputT, StateT]):
         self._proceeding = proceeding
         self._handle = looks.handle_of(client, id)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id!r}, graph={self._graph.name!r})"
+
     async def pending_interrupts(self) -> list[Interrupt]:
         """The questions that are open, oldest first.
 

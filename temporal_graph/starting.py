@@ -13,8 +13,9 @@ from pydantic_graph import BaseNode
 from .codec import DecodeError, EncodeError, ValueCodec, shown
 from .codec.text import compact, members
 from .compile import CompiledGraph
+from .compile.editing import slips
 from .engine.breakpoints import ANY, NO_BREAKPOINTS, Breakpoints
-from .engine.events import Encoded, Start, clipped
+from .engine.events import Encoded, Start, clipped, listed
 from .engine.spec import StepSpec
 from .engine.state import Json
 from .errors import GraphDefinitionError, GraphInputError, RefusedError
@@ -149,6 +150,8 @@ def load_start(
         known = ", ".join(repr(known) for known in graph.nodes)
         raise GraphInputError(f"Graph {graph.name!r} has no node {node_id!r} to start at. Its nodes: {known}.")
     value = _encoded(code.inputs, data, f"node {node_id!r} of graph {graph.name!r}", was_taken)
+    if code.output is None:
+        _check_slips(code.inputs, data, json.loads(value.data), f"node {node_id!r}", was_taken)
     return Start(value, first_state, node_id, graph.functions.is_answered(node_id, value), breakpoints)
 
 
@@ -340,7 +343,9 @@ def _load_state(graph: CompiledGraph, state: str | None, was_taken: bool) -> Jso
         return None
     try:
         # Written anew, so that what nodes compare it with has every default, and the order of the type.
-        return json.loads(_anew(graph.state, state or "{}", was_taken))
+        first: Json = json.loads(_anew(graph.state, state or "{}", was_taken))
+        _check_slips(graph.state, state, first, "the state", was_taken)
+        return first
     except DecodeError as error:
         what = "needs a state" if state is None else "cannot take this state"
         raise GraphInputError(f"Graph {graph.name!r} {what}: {error}", error.errors) from error
@@ -357,6 +362,13 @@ def _dump(codec: ValueCodec, value: Any, what: str) -> str:
 
 def _anew(codec: ValueCodec, data: str, was_taken: bool) -> str:
     return codec.dump(codec.load_kept(data)).decode() if was_taken else codec.write(codec.load(data))
+
+
+def _check_slips(codec: ValueCodec, data: str | None, made: Json, what: str, was_taken: bool) -> None:
+    """Refuse names of fields that there are not: what stands in them would be lost."""
+    errors = slips(codec, json.loads(data), made, what) if data is not None and not was_taken else []
+    if errors:
+        raise GraphInputError(f"This does not fit {what}: {listed(errors)}.", errors)
 
 
 def _encoded(codec: ValueCodec, data: str, what: str, was_taken: bool) -> Encoded:

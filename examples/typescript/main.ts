@@ -92,8 +92,8 @@ async function main(): Promise<void> {
   stop = await proceed(run);
   console.log(`${stop.status} at ${stop.interrupts.map(({ interrupt_id }) => interrupt_id)}`);
 
-  // -- A breakpoint takes any answer, here by signal.
-  await run.signal('resume', { interrupt_id: 'Dispatch:1.before', actor: 'ann' } satisfies Answer);
+  // -- A breakpoint takes any answer. Several answers, here one, are taken together, or none of them is.
+  await ask(run, 'resume_all', [{ interrupt_id: 'Dispatch:1.before', actor: 'ann' }] satisfies Answer[]);
   const { output } = (await run.result()) as { output: string; state: Order };
   console.log(output);
 

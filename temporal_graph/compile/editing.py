@@ -41,11 +41,40 @@ def edited(codec: ValueCodec | None, state: Json, update: Json) -> tuple[Json, l
     except EncodeError as error:
         return None, [_wrong([], str(error))]
     inside = untagged(after)
-    unknown = [name for name in fields if name not in inside]
-    if unknown:
-        known = ", ".join(repr(name) for name in inside if name != UNSET)
-        return None, [_wrong([name], f"the state has no such field; its fields: {known}") for name in unknown]
-    return _keeping(before, after), []
+    unknown = _no_fields([name for name in fields if name not in inside], inside, "the state")
+    return (None, unknown) if unknown else (_keeping(before, after), [])
+
+
+def slips(codec: ValueCodec, sent: Json, made: Json, what: str) -> list[dict[str, Any]]:
+    """What in an object that somebody sends makes no difference: names of fields that are wrong.
+
+    Args:
+        codec: The type that reads it.
+        sent: It.
+        made: What has come of it.
+        what: What it is, for the errors.
+    """
+    inside: Json = untagged(made)
+    if is_tagged(sent) or not isinstance(sent, dict) or not isinstance(inside, dict):
+        return []
+    given, known = cast("dict[str, Json]", sent), cast("dict[str, Json]", inside)
+    unknown = [name for name in given if name not in known and name != UNSET]
+    if not unknown:
+        return []
+    rest = compact({name: value for name, value in given.items() if name not in unknown})
+    try:
+        without, again = (untagged(json.loads(codec.write(codec.load(rest)))) for _ in range(2))
+    except (DecodeError, EncodeError):
+        return []  # it lacks what stands in one of them, which is an alias
+    # What is another one each time, such as the time, says nothing.
+    fixed = (name for name in without if compact(without[name]) == compact(again.get(name)))
+    makes_no_difference = all(name in known and compact(known[name]) == compact(without[name]) for name in fixed)
+    return _no_fields(unknown, known, what) if makes_no_difference else []
+
+
+def _no_fields(unknown: Iterable[str], known: Iterable[str], what: str) -> list[dict[str, Any]]:
+    names = ", ".join(repr(name) for name in known if name != UNSET)
+    return [_wrong([name], f"{what} has no such field; its fields: {names}") for name in unknown]
 
 
 def _keeping(before: dict[str, Json], after: dict[str, Json]) -> dict[str, Json]:

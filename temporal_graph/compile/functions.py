@@ -27,7 +27,7 @@ from ..engine.spec import END, Path
 from ..engine.state import Json, Plan
 from .answers import AnswerForm
 from .contexts import DriverReducerContext, DriverStepContext, StateCell
-from .editing import IsRight, edited, still_wrong
+from .editing import IsRight, edited, slips, still_wrong
 from .failures import failure_schema
 from .policies import KeptPolicies, Policies, after, own_method
 from .reading import reading
@@ -360,8 +360,10 @@ class CompiledFunctions:
         """See `Functions.arrive`."""
         reader = self._inputs[node_id]
         try:
-            value = arriving(reader, data, is_node=node_id in self._nodes)
-            return Encoded(reader.dump(value).decode()), []
+            is_node = node_id in self._nodes
+            value = reader.dump(arriving(reader, data, is_node=is_node)).decode()
+            errors = slips(reader, data, json.loads(value), f"node {node_id!r}") if is_node and not is_taken else []
+            return (None, errors) if errors else (Encoded(value), [])
         except Exception as error:
             return _as_it_is(data, None, error, is_taken)
 

@@ -423,6 +423,11 @@ class Answering(Walker):
         return action, value
 
     def _plan_goto(self, task: Task, goto: dict[str, Json], is_taken: bool) -> tuple[str, Encoded]:
+        unknown = [name for name in goto if name not in ("node_id", "data")]
+        if unknown and not is_taken:
+            raise invalid(
+                "goto", f"A goto is an object with 'node_id' and 'data'; it has {', '.join(map(repr, unknown))}."
+            )
         node_id, data = goto.get("node_id"), goto.get("data")
         node = self.spec.nodes.get(node_id) if isinstance(node_id, str) else None
         if not isinstance(node, StepSpec | EndSpec):

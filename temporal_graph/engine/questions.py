@@ -445,9 +445,21 @@ class Questions:
             raise Refused("unknown_interrupt", f"There is no question {interrupt_id!r}. {self._open_ids()}")
         asked = None if position is None else live(f"{node_id}:{visit}")
         if visit <= visits[node_id] and asked is None and not will_ask(interrupt_id):
-            raise Refused("closed", f"The question {interrupt_id!r} is not open any more. {self._open_ids()}")
+            was_open = self._may_have_asked(interrupt_id)
+            gone = (
+                f"The question {interrupt_id!r} is not open any more"
+                if was_open
+                else f"{interrupt_id!r} was never asked"
+            )
+            raise Refused("closed", f"{gone}. {self._open_ids()}")
         if asked is not None and position is not None and position in asked:
             raise Refused("closed", f"The question {interrupt_id!r} is not asked any more.")
+
+    def _may_have_asked(self, interrupt_id: str) -> bool:
+        """Whether a question has been open, as far as that is still known."""
+        entries = self.audit.entries
+        is_cut = len(entries) < self.audit.latest
+        return is_cut or any(entry.interrupt_id == interrupt_id and entry.kind == "asked" for entry in entries)
 
     @property
     def ahead(self) -> list[Accepted]:
@@ -710,13 +722,15 @@ def _latest(items: list[dict[str, Any]], room: float) -> list[dict[str, Any]]:
 
 
 def check_names(**sent: Json) -> None:
-    """Look whether names that somebody sends are short enough to be kept for as long as a run lives.
+    """Look whether names that somebody sends are names, and short enough to be kept for as long as a run lives.
 
     Raises:
         Refused: One is not.
     """
     for place, names in sent.items():
         listed_names = [names] if isinstance(names, str) else names or []
+        if not all(listed_names):
+            raise invalid(place, f"{place} is an empty text, which names nobody and nothing; leave it out.")
         sizes = [size_of(name) for name in listed_names]
         if any(size > NAME for size in sizes):
             raise invalid(place, f"{place} is a name of {max(sizes):,} bytes; a name has {NAME:,} at most.")

@@ -179,6 +179,8 @@ class Driver:
         self._locals = LocalNodes(self.sent, self._bounds_local)
         self.turns = Turns(self._wake, self._command)
         self.notifying = Notifying(graph.notifies, self._note, self._wake, start.unsent, self.sent)
+        if start.slip is not None and not was_taken:
+            raise GraphInputError(start.slip)
         if origin is None:
             breakpoints = graph.breakpoints if start.breakpoints is None else start.breakpoints
             event = load_start(

@@ -182,9 +182,24 @@ def unanswered(run_id: str, name: str, message: str) -> GraphError:
     return GraphError(f"Run {run_id!r} could not answer {name!r}: {message}{hint}")
 
 
-def no_worker(run_id: str) -> NoWorkerError:
-    """That nobody answers."""
-    return NoWorkerError(f"No worker answered for run {run_id!r}. Is one running on its task queue, with this graph?")
+LOOKING = 70
+"""Seconds after which a worker that is there has looked at its task queue anew: a server lets it wait for a minute."""
+
+
+def no_worker(run_id: str, last_seen: int | None = None) -> NoWorkerError:
+    """That nobody answers.
+
+    Args:
+        run_id: The run.
+        last_seen: How many seconds ago a worker looked for work; None where none is known.
+    """
+    nobody = f"No worker answered for run {run_id!r}"
+    if last_seen is None or last_seen > LOOKING:
+        return NoWorkerError(f"{nobody}. Is one running on its task queue, with this graph?")
+    return NoWorkerError(
+        f"{nobody}, though one looked at its task queue {last_seen} seconds ago: it has too much to do, "
+        "or has gone since."
+    )
 
 
 def _cause(error: RPCError) -> int:

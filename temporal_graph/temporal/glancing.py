@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import temporalio.api.workflowservice.v1 as api
@@ -21,7 +21,7 @@ from temporalio.common import RawValue
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 
-from ..errors import RunBlockedError, RunBusyError
+from ..errors import GraphError, RunBlockedError, RunBusyError
 from .blocked import why_blocked
 from .failures import TOO_LATE, no_worker, paused, raise_rpc, unanswered
 from .names import IS_HEARD
@@ -106,8 +106,14 @@ async def raise_unanswered(client: Client, run_id: str, error: RPCError) -> NoRe
     why = await why_blocked(client.get_workflow_handle(run_id))
     if why is not None:
         raise RunBlockedError(why) from error
-    if error.status == RPCStatusCode.RESOURCE_EXHAUSTED and not await _has_pollers(client, run_id):
+    if error.status == RPCStatusCode.RESOURCE_EXHAUSTED and await _last_seen(client, run_id) is None:
         raise no_worker(run_id) from error
+    if error.status in TOO_LATE:
+        seen = None
+        with contextlib.suppress(GraphError, TimeoutError):
+            async with asyncio.timeout(BRIEFLY):
+                seen = await _last_seen(client, run_id)
+        raise no_worker(run_id, seen) from error
     raise_rpc(run_id, error)
 
 
@@ -143,8 +149,8 @@ async def is_open(client: Client, run_id: str) -> bool:
     return (await describe(client, run_id)).workflow_execution_info.status in _OPEN
 
 
-async def _has_pollers(client: Client, run_id: str) -> bool:
-    """Whether a worker has looked at the task queue of a run within the last minutes."""
+async def _last_seen(client: Client, run_id: str) -> int | None:
+    """How many seconds ago a worker began to look at the task queue of a run; None for none within the last minutes."""
     queue = (await describe(client, run_id)).workflow_execution_info.task_queue
     request = api.DescribeTaskQueueRequest(
         namespace=client.namespace,
@@ -152,6 +158,8 @@ async def _has_pollers(client: Client, run_id: str) -> bool:
         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     )
     try:
-        return bool((await client.workflow_service.describe_task_queue(request, retry=True)).pollers)
+        pollers = (await client.workflow_service.describe_task_queue(request, retry=True)).pollers
     except RPCError as error:
         raise_rpc(run_id, error)
+    latest = max((poller.last_access_time.ToDatetime(UTC) for poller in pollers), default=None)
+    return None if latest is None else max(0, int((datetime.now(UTC) - latest).total_seconds()))

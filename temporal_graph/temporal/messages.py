@@ -42,6 +42,7 @@ class StartMessage:
         unsent: The notifications that were on their way when the run continued as new.
         policies: How it asks, whatever a later release of the graph says; None for as this worker's graph says.
         graph: What the graph looked like that it began with; None where nobody said.
+        slip: What is wrong with it, and was taken in silence by earlier releases.
     """
 
     inputs: str | None = None
@@ -56,6 +57,7 @@ class StartMessage:
     unsent: Sequence[dict[str, Json]] = ()
     policies: KeptPolicies | None = None
     graph: Shape | None = None
+    slip: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,13 @@ def read_start(args: Sequence[RawValue]) -> StartMessage:
         unsent=_unsent(json.loads(found.get("unsent", "null"))),
         policies=policies,
         graph=Shape.load(json.loads(found.get("graph", "null"))),
+        slip=_slip(found.get("start_node", "null")),
     )
+
+
+def _slip(start_node: str) -> str | None:
+    unknown = [] if start_node == "null" else [name for name in members(start_node) if name not in ("node_id", "data")]
+    return f"{_listed(unknown)} is not among 'node_id', 'data' of start_node." if unknown else None
 
 
 def _policies(text: str) -> KeptPolicies | None:
@@ -296,7 +304,7 @@ def read_reassign(args: Sequence[RawValue]) -> Reassignment:
     names = tuple(field.name for field in fields(Reassignment))
     try:
         sent = _fields(_argument(args), names, {"interrupt_id": str, "actor": str})
-        to = _names("to", sent.get("to"))
+        to = _names("to", sent.get("to"), "names, each once")
         if to is None or not all(to) or len(set(to)) < len(to):
             raise ValueError(f"to is {_shown(sent.get('to'))}; it must be a list of names, each once")
         return Reassignment(to, sent.get("interrupt_id"), sent.get("actor"))
@@ -343,14 +351,14 @@ def read_nothing(args: Sequence[RawValue]) -> None:
     """Read the argument of what takes none; whatever is sent does no harm."""
 
 
-def _names(place: str, value: Json) -> list[str] | None:
+def _names(place: str, value: Json, what: str = "node ids") -> list[str] | None:
     if value is None:
         return None
     if isinstance(value, str):
         return [value]
     items = cast("list[Json]", value) if isinstance(value, list) else None
     if items is None or not all(isinstance(item, str) for item in items):
-        raise ValueError(f"{place} is {_shown(value)}; it must be a list of node ids")
+        raise ValueError(f"{place} is {_shown(value)}; it must be a list of {what}")
     return items
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from ..codec import shown
 from ..codec.text import compact
 from ..engine import snapshot
 from ..engine.recording import RecordingEngine
@@ -86,18 +87,27 @@ def snapshot_at(engine: RecordingEngine, question: RawValue) -> dict[str, Any] |
     return snapshot.dump(past.engine) if checkpoint is not None and checkpoint.number == number else None
 
 
-def asked_after(question: RawValue) -> tuple[Any] | None:
-    """What comes after `{"after": ...}`, null too; None where nothing is asked like this."""
-    try:
-        asked = json.loads(from_raw(question))
-    except ValueError:
+def asked_after(question: RawValue) -> tuple[list[Any] | None] | None:
+    """What comes after `{"after": ...}`, null too; None where nothing is asked like this.
+
+    Raises:
+        ValueError: Something else is asked.
+    """
+    asked: Any = json.loads(from_raw(question))
+    if asked is None:
         return None
-    return (cast("dict[str, Any]", asked)["after"],) if isinstance(asked, dict) and "after" in asked else None
+    after: Any = cast("dict[str, Any]", asked).get("after") if isinstance(asked, dict) else asked
+    if not isinstance(asked, dict) or cast("Any", asked).keys() != {"after"} or not isinstance(after, list | None):
+        raise ValueError(
+            f"It takes {{'after': ...}}, with the 'next' of a page, or null for the first one; it got {shown(asked)}."
+        )
+    return (cast("list[Any] | None", after),)
 
 
 def _number(question: RawValue) -> int:
-    try:
-        number = json.loads(from_raw(question))
-    except ValueError:
+    number: Any = json.loads(from_raw(question))
+    if number is None:
         return 0
-    return number if isinstance(number, int) else 0
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise ValueError(f"It takes the number after which it begins, such as 17, or nothing; it got {shown(number)}.")
+    return number

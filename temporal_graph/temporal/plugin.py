@@ -158,6 +158,12 @@ class Plugin(SimplePlugin):
                 coding = await coding_of(converter)
                 registry.measure(limit_of(converter, coding), coding)
                 registry.show(await are_registered(worker.client, wanted=self._search_attributes))
+                logger.info(
+                    "This worker serves %s on task queue %r of namespace %r",
+                    ", ".join(map(repr, self.names)) or "no graph",
+                    worker.task_queue,
+                    worker.client.namespace,
+                )
                 await next(worker)
         except BaseException as error:
             if not worker.is_running and not worker.is_shutdown:

@@ -157,7 +157,8 @@ def test_an_answer_to_what_is_over() -> None:
     run.finish("a:1", to="a")
     error = refused(lambda: run.answer({}, "a:1.0"))
     assert error.reason == "closed"
-    assert error.message == "The question 'a:1.0' is not open any more. Open: 'q:1'."
+    assert error.message == "'a:1.0' was never asked. Open: 'q:1'."
+    assert refused(lambda: run.answer({}, "a:1")).message == "'a:1' was never asked. Open: 'q:1'."
     run.finish("a:2", "end", to=END)
     for interrupt_id in (None, "q:1", "q:7", "q", "nobody"):
         error = refused(lambda interrupt_id=interrupt_id: run.answer({}, interrupt_id))

@@ -20,6 +20,7 @@ from temporal_graph import (
     GraphError,
     GraphInputError,
     GraphRunError,
+    NoWorkerError,
     RefusedError,
     RunCancelledError,
     RunNotFoundError,
@@ -102,6 +103,15 @@ GARBAGE: dict[str, tuple[list[Any], str]] = {
     "data as text": ([{"start_node": {"node_id": "Goodbye", "data": "Bob"}}], "does not fit node 'Goodbye'"),
     "state": ([{"start_node": {"node_id": "Greet"}, "state": 5}], "cannot take this state"),
     "field of the state": ([{"start_node": {"node_id": "Greet"}, "state": {"messages": 5}}], "messages"),
+    "misspelt state": (
+        [{"start_node": {"node_id": "Greet"}, "state": {"messagse": ["hi"]}}],
+        "messagse: the state has no such field; its fields: 'user_name', 'messages'",
+    ),
+    "misspelt data": (
+        [{"start_node": {"node_id": "WaitForName", "data": {"usr_name": "Bob"}}}],
+        "usr_name: node 'WaitForName' has no such field; its fields: 'user_name'",
+    ),
+    "misspelt node": ([{"start_node": {"node_id": "Greet", "date": {}}}], "'date' is not among 'node_id', 'data'"),
     "tag": ([{"inputs": {"$type": "os.system", "value": "ls"}}], "does not fit the inputs"),
     "half a character": ([raw(b'{"state": {"user_name": "\\ud800"}, "start_node": {"node_id": "Greet"}}')], "."),
 }
@@ -417,10 +427,12 @@ async def test_a_deep_answer_is_refused(serve: Serve, task_queue: str) -> None:
         ({"goto": {"node_id": "Nowhere"}}, "Nowhere"),
         ({"goto": {"node_id": "Goodbye", "data": {"user_name": []}}}, "goto.data.user_name"),
         ({"goto": {}}, "None"),
+        ({"goto": {"node_id": "Greet", "date": {}}}, "'date'"),
+        ({"goto": {"node_id": "WaitForName", "data": {"usr_name": "Bob"}}}, "goto.data.usr_name: node 'WaitForName'"),
         ({"state_update": {"nobody": "Bob"}}, "nobody"),
         ({"state_update": {"log": 5}}, "log"),
     ],
-    ids=["node", "data", "empty", "field", "value"],
+    ids=["node", "data", "empty", "misspelt", "misspelt data", "field", "value"],
 )
 async def test_an_answer_that_leads_where_it_cannot(
     serve: Serve, task_queue: str, more: dict[str, Any], place: str
@@ -460,6 +472,28 @@ async def test_early_answers_that_do_not_fit(serve: Serve, task_queue: str) -> N
 # -- Names that there are not ---------------------------------------------------------------------------------------
 
 
+async def test_where_a_worker_was_that_does_not_answer(
+    serve: Serve, client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("temporal_graph.temporal.looking.WAIT", 1)
+    async with serve(greet) as plugged:
+        run = await greet.start(plugged, Greet(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+    with pytest.raises(NoWorkerError, match=r"though one looked at its task queue \d+ seconds ago: it has too much"):
+        await run.get_state()
+    other = await greet.start(client, Greet(), id=f"{task_queue}-other", task_queue=f"{task_queue}-other")
+    with pytest.raises(NoWorkerError, match="Is one running on its task queue"):
+        await other.get_state()
+    assert repr(other) == f"GraphRun(id='{task_queue}-other', graph='greet')"
+
+
+async def test_a_worker_says_what_it_serves(serve: Serve, task_queue: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "temporal_graph"):
+        async with serve(greet, questions):
+            pass
+    assert f"This worker serves 'greet', 'questions' on task queue '{task_queue}' of namespace 'default'" in caplog.text
+
+
 async def test_unknown_queries_and_updates(serve: Serve, task_queue: str) -> None:
     async with serve(greet) as client:
         run = await greet.start(client, Greet(), id=task_queue, task_queue=task_queue)
@@ -477,6 +511,41 @@ async def test_unknown_queries_and_updates(serve: Serve, task_queue: str) -> Non
         with pytest.raises(WorkflowUpdateFailedError) as nothing:
             await handle.execute_update("resume")
         assert "takes an answer" in str(nothing.value.cause)
+        assert (await run.proceed({"user_name": "Bob"})).output == "bye Bob"
+        assert await is_unharmed(client, run.id)
+
+
+@pytest.mark.parametrize("name", ["actor", "answer_id"])
+async def test_a_name_that_is_empty(serve: Serve, task_queue: str, name: str) -> None:
+    """The empty id of an answer would be that of every answer whose sender has forgotten to give one."""
+    async with serve(greet) as client:
+        run = await greet.start(client, Greet(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        answer = {"value": {"user_name": "Eve"}, name: ""}
+        for update, sent in (("resume", answer), ("proceed", answer), ("resume_all", [answer])):
+            with pytest.raises(WorkflowUpdateFailedError) as refused:
+                await client.get_workflow_handle(run.id).execute_update(update, sent)
+            assert f"{name} is an empty text" in str(refused.value.cause)
+        await client.get_workflow_handle(run.id).signal("resume", answer)
+        [rejected] = (await run.get_state()).rejected
+        assert f"{name} is an empty text" in rejected["message"]
+        assert (await run.proceed({"user_name": "Bob"})).output == "bye Bob"
+
+
+async def test_a_question_with_a_slip(serve: Serve, task_queue: str) -> None:
+    async with serve(greet) as client:
+        run = await greet.start(client, Greet(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        handle = client.get_workflow_handle(run.id)
+        for query in ("history", "audit", "snapshot"):
+            for wrong in ("2", {"after": 2}, True, -1, 1.5, [1]):
+                with pytest.raises(WorkflowQueryFailedError, match="takes the number after which"):
+                    await handle.query(query, wrong)
+            await handle.query(query, None)
+        for wrong in (1, "x", {"aftre": None}, {"after": "WaitForName:1"}, {"after": None, "first": 5}):
+            with pytest.raises(WorkflowQueryFailedError, match=r"takes {'after': \.\.\.}"):
+                await handle.query("pending_interrupts", wrong)
+        assert len(await handle.query("pending_interrupts", None)) == 1
         assert (await run.proceed({"user_name": "Bob"})).output == "bye Bob"
         assert await is_unharmed(client, run.id)
 
