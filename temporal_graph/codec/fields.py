@@ -49,6 +49,11 @@ class FieldWriters:
                 continue
         raise LookupError(name)
 
+    @property
+    def names(self) -> list[str] | None:
+        """The names of the fields; None where there may be any."""
+        return None if self._others or not self._named else list(self._named)
+
     def check(self, name: str, value: Any) -> Exception | None:
         """Why a value of a field cannot be written; None where it can, or where nobody knows the field."""
         found: Exception | None = None

@@ -145,6 +145,11 @@ class ValueCodec:
         """
         return self._fields.write(name, value)
 
+    @property
+    def field_names(self) -> list[str] | None:
+        """The names of its fields, and of those of its subclasses; None where there may be any."""
+        return self._fields.names
+
     @functools.cached_property
     def _fields(self) -> FieldWriters:
         return FieldWriters(self.schema, self._codec)

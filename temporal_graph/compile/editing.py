@@ -158,9 +158,10 @@ def _mended(
         if left:
             return edited(codec, {name: item for name, item in before.items() if name not in left}, fields)
         wrong = [item for item in error.errors if not item["loc"] or item["loc"][0] in fields]
-        if not wrong:
-            return setting(before, fields), []
-        return None, wrong
+        known = codec.field_names
+        if not wrong and known is not None:
+            wrong = _no_fields([name for name in fields if name not in known], known, "the state")
+        return (None, wrong) if wrong else (setting(before, fields), [])
     return None, error.errors
 
 

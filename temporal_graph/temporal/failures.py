@@ -66,6 +66,8 @@ _OF_THE_RUN = (
 """What is exhausted where the other runs of a server are well: ten updates are under way, or a query waits already."""
 TASK_LOST = "unexpected workflow task failure"
 """What it says of an update whose task it has ended, because too many signals came; it may be sent again."""
+TASK_FAILED = "Workflow Task in failed state"
+"""What it says, at once, of an update to a run whose last task has failed three times."""
 _NO_POLLER = "no poller seen for task queue recently"
 """What it says, as a failed precondition, where it knows that there is none."""
 
@@ -161,7 +163,7 @@ def raise_rpc(run_id: str, error: RPCError) -> NoReturn:
             f"Run {run_id!r} has had as many updates as the Temporal server takes in one history, and takes no more "
             "until it continues as new. A signal is taken all the same."
         ) from error
-    if "Workflow Task in failed state" in error.message:
+    if TASK_FAILED in error.message:
         raise RunBlockedError(
             f"No worker can go on with run {run_id!r}: what they have tried last failed. Does the worker on its task "
             "queue know its graph, in the release that the run needs, and have the payload codec of who started it? "

@@ -34,7 +34,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from ..errors import GraphError
 from ..views import RunEvent
 from .failures import TASK_LOST, TOTAL_UPDATES, cancellable, is_paused, raise_rpc
-from .glancing import glance, is_open
+from .glancing import glance, is_open, raise_unanswered
 from .names import AUDIT
 from .payloads import from_raw
 from .streaming import DRAINING, FULL, POLL, TOPIC
@@ -187,7 +187,7 @@ class Feed:
                 if error.status == RPCStatusCode.RESOURCE_EXHAUSTED or TOTAL_UPDATES in error.message:
                     await self._ask_for(end)
                 elif failures > FAILURES and error.status != RPCStatusCode.NOT_FOUND and TASK_LOST not in error.message:
-                    raise_rpc(self._run.id, error)
+                    await raise_unanswered(self._client, self._run.id, error)
                 else:
                     await asyncio.sleep(COOLDOWN)
         self._attempt = 0

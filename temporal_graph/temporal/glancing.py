@@ -22,7 +22,7 @@ from temporalio.converter import WorkflowSerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 
 from ..errors import GraphError, RunBlockedError, RunBusyError
-from .blocked import why_blocked
+from .blocked import unless_blocked, why_blocked
 from .failures import TOO_LATE, no_worker, paused, raise_rpc, unanswered
 from .names import IS_HEARD
 
@@ -58,6 +58,7 @@ async def glance(
 
     Raises:
         RunNotFoundError: There is no such run.
+        RunBlockedError: The workers that are there cannot go on with the run.
         NoWorkerError: No worker answers.
         RunBusyError: The run has too much to do to answer.
         RunPausedError: Temporal has paused it.
@@ -68,13 +69,15 @@ async def glance(
     request = api.QueryWorkflowRequest(namespace=client.namespace, execution=asked)
     request.query.query_type = name
     request.query.query_args.payloads.extend(await converter.encode(args))
+    handle = client.get_workflow_handle(run_id)
     now = asyncio.get_running_loop().time
     until, again = now() + wait, now() + AGAIN
     while True:
         is_first = now() < again < until
         try:
             timeout = timedelta(seconds=max(0.1, (again if is_first else until) - now()))
-            answer = await client.workflow_service.query_workflow(request, retry=False, timeout=timeout)
+            asking = client.workflow_service.query_workflow(request, retry=False, timeout=timeout)
+            answer = await unless_blocked(handle, asking)
             break
         except RPCError as error:
             if is_first and error.status in TOO_LATE:
@@ -82,7 +85,7 @@ async def glance(
                 continue
             is_slow = TOO_SLOW in error.message and now() <= until
             if error.status == RPCStatusCode.INVALID_ARGUMENT and not is_slow:
-                why = await why_blocked(client.get_workflow_handle(run_id), error.message)
+                why = await why_blocked(handle, error.message)
                 if why is not None:
                     raise RunBlockedError(why) from error
                 raise unanswered(run_id, name, error.message) from error

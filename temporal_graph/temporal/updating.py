@@ -17,9 +17,20 @@ from temporalio.service import RPCError, RPCStatusCode
 from ..codec.text import compact
 from ..engine.events import clipped
 from ..engine.state import Json
-from ..errors import GraphError, GraphInputError, GraphRunError, RefusedError, RunCancelledError
-from .blocked import show_blocked, unless_blocked
-from .failures import ANSWERS, TOTAL_UPDATES, cancellable, is_paused, paused, raise_refusal, raise_rpc, reading, refusal
+from ..errors import GraphError, GraphInputError, GraphRunError, RefusedError, RunBlockedError, RunCancelledError
+from .blocked import show_blocked, unless_blocked, why_blocked
+from .failures import (
+    ANSWERS,
+    TASK_FAILED,
+    TOTAL_UPDATES,
+    cancellable,
+    is_paused,
+    paused,
+    raise_refusal,
+    raise_rpc,
+    reading,
+    refusal,
+)
 from .glancing import describe, is_open
 from .looking import handle_of, query, result
 from .names import GET_STATE
@@ -61,7 +72,15 @@ def is_crowded(error: RPCError) -> bool:
 
 
 async def may_retry(client: Client, run_id: str, error: RPCError) -> bool:
-    """Whether an update found its run just as it continued as new, so that it may be sent again."""
+    """Whether an update found its run just as it continued as new, so that it may be sent again.
+
+    Raises:
+        RunBlockedError: Its workers cannot go on with it.
+    """
+    if TASK_FAILED in error.message:
+        why = await why_blocked(handle_of(client, run_id))
+        if why is not None:
+            raise RunBlockedError(why) from error
     if error.status not in _LOST and not (
         error.status == RPCStatusCode.RESOURCE_EXHAUSTED and CLOSING in error.message
     ):

@@ -15,6 +15,7 @@ from temporal_graph import (
     ApprovalQueue,
     Command,
     GraphRun,
+    RefusedError,
     Retry,
     RunBlockedError,
     Send,
@@ -98,6 +99,8 @@ async def test_the_state_is_edited(
 ) -> None:
     """By field, by update and by signal, or with the answer."""
     run, other = await begun(before, release, client, releases)
+    with pytest.raises(RefusedError, match=r"ownr: (the state has no such field|Extra inputs are not permitted)"):
+        await run.update_state({**update, "ownr": "ann"})
     await run.update_state(update)
     assert (await run.get_state()).status == "waiting"
     await run.resume(True)

@@ -147,6 +147,36 @@ async def test_what_waiting_runs_cannot_be_carried_on_with(
         assert (await run.result()).output == "paid: True (0)"
 
 
+async def test_it_is_said_at_once_however_often_it_was_tried(client: Client, releases: Releases) -> None:
+    """A server turns updates away from the third attempt at a task on."""
+    await releases.deploy("first")
+    runs = await waiting(changes.first, client, releases, 1, task_timeout=timedelta(seconds=1))
+    await releases.deploy("renamed_waiting")
+    with pytest.raises(RunBlockedError):
+        await runs[0].resume(True)
+
+    async def was_tried_thrice() -> bool:
+        description = await client.get_workflow_handle(runs[0].id).describe()
+        return description.raw_description.pending_workflow_task.attempt >= 3
+
+    await until(was_tried_thrice)
+    [run] = of_release("renamed_waiting", runs, client)
+    begin = functools.partial(changes.renamed_waiting.proceed, client, id=run.id)
+    listen = functools.partial(anext, run.stream())
+    for ask in (functools.partial(run.resume, True), functools.partial(run.reassign, "bob"), run.wait, begin, listen):
+        began = time.monotonic()
+        with pytest.raises(RunBlockedError, match="node 'ask' is gone; node 'decide' is new"):
+            await ask()
+        assert time.monotonic() - began < WITHIN
+    await releases.deploy("first")
+
+    async def is_carried_on() -> bool:
+        return (await runs[0].get_state()).status == "waiting"
+
+    await until(is_carried_on)  # with the next attempt
+    await finish(runs, True, "paid: True (0)")
+
+
 async def test_a_class_that_was_renamed(client: Client, releases: Releases) -> None:
     await releases.deploy("classes")
     runs = await waiting(changes.classes, client, releases, from_node=changes.Enter())
