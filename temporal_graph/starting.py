@@ -355,9 +355,12 @@ def _load_state(graph: CompiledGraph, state: str | None, was_taken: bool) -> Jso
 
 def _dump(codec: ValueCodec, value: Any, what: str) -> str:
     try:
-        return codec.dump(value).decode()
+        data = codec.dump(value).decode()
     except EncodeError as error:
         raise GraphInputError(f"{shown(value)} does not fit {what}: {error}") from error
+    if lost := codec.lost(value, data):
+        raise GraphInputError(f"{shown(value)} cannot be sent as {what}: {listed(lost)}")
+    return data
 
 
 def _anew(codec: ValueCodec, data: str, was_taken: bool) -> str:

@@ -17,10 +17,12 @@ from pydantic_core import core_schema
 
 from ..engine.state import AUTO, MISSING, Json, Key, Plan
 from ..merge import MERGE, Merge
+from .bare import Everything, Writing, writing
 from .dynamic import BUILTINS
-from .exact import UNSET
+from .exact import UNSET, tag_of
 from .schema import ANY, PAIRS, PLAIN, SUBCLASSES, TAGS, tools
 from .text import compact
+from .written import BARE
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -127,15 +129,33 @@ class _Planner:
         if PAIRS in metadata:
             values = metadata[PAIRS]
             return Plan("pairs", each=self.plan(values))
+        if BARE in metadata.get(TAGS, ()):
+            return self._written_by_user(schema, around)
         if TAGS in metadata:
             tags = {name: self.plan(choice) for name, choice in metadata[TAGS].items()}
-            return replace(self.plan(metadata[PLAIN]), tags=tags) if PLAIN in metadata else Plan(tags=tags)
+            plain = self.plan(metadata[PLAIN]) if PLAIN in metadata else Plan()
+            return replace(plain, tags=_with(tags, plain))
         if SUBCLASSES in metadata:
             tags = {name: self.of_class(subclass) for name, subclass in metadata[SUBCLASSES].items()}
             return replace(self.plan(metadata[PLAIN]), tags=tags)
         if PLAIN in metadata:
             return self.plan(metadata[PLAIN])
         return self._by_type(schema, around)
+
+    def _written_by_user(self, schema: Schema, around: Schema | None) -> Plan:
+        """The plan of what a serializer of the user's writes, or is written without it; see `bare`."""
+        plain = schema["metadata"][PLAIN]
+        # What a field's serializer writes only a model can write; what merges is written without it.
+        is_fields = _is_fields_own(plain)
+        plan = self.plan(plain, around if is_fields else around or schema)
+        merge = plan.merge
+        if is_fields and merge is not None:
+
+            def merge_bare(base: Json, current: Json, mine: Json) -> Json:
+                return merge(_bare_value(base), _bare_value(current), _bare_value(mine))
+
+            plan = replace(plan, merge=merge_bare)
+        return replace(plan, tags=_with({BARE: self.plan(schema["metadata"][TAGS][BARE])}, plan))
 
     def _by_type(self, schema: Schema, around: Schema | None) -> Plan:
         kind = schema.get("type")
@@ -255,13 +275,21 @@ class _Planner:
     def _ruled(self, kind: Literal["custom", "number"], rule: Merge, schema: Schema) -> Plan:
         validator, serializer = tools({"type": "definitions", "schema": schema, "definitions": self._definitions})
 
+        def write(value: Any, how: Writing | None = None) -> Json:
+            token = writing.set(how)
+            try:
+                return json.loads(serializer.to_json(value, warnings="error", by_alias=False))
+            finally:
+                writing.reset(token)
+
         def load(data: Json) -> Any:
             return validator.validate_json(compact(data), by_alias=True, by_name=True)
 
         def merge(base: Json, current: Json, mine: Json) -> Json:
             began = None if base is None else load(base)
             merged = rule.function(began, load(current), load(mine))
-            return json.loads(serializer.to_json(merged, warnings="error", by_alias=False))
+            data = write(merged)
+            return data if load(data) == merged else write(merged, Writing(Everything()))
 
         return Plan(kind, merge=merge)
 
@@ -279,6 +307,21 @@ def _default_of(schema: Schema) -> Schema | None:
         schema = schema["schema"]
     is_known = "default" in schema or schema.get("default_factory") in _MAKERS
     return schema if is_known else None
+
+
+def _with(tags: dict[str, Plan], plan: Plan) -> Mapping[str, Plan]:
+    return ChainMap(tags, cast("dict[str, Plan]", plan.tags)) if plan.tags else tags
+
+
+def _is_fields_own(schema: Schema) -> bool:
+    """Whether it is the serializer of a model's field that writes something."""
+    if "serialization" in schema:
+        return bool(schema["serialization"].get("is_field_serializer", False))
+    return schema.get("type") in _AROUND and _is_fields_own(schema["schema"])
+
+
+def _bare_value(data: Json) -> Json:
+    return cast("dict[str, Json]", data)["value"] if tag_of(data) == BARE else data
 
 
 def _along(path: list[Any], value: Json) -> Json:

@@ -28,6 +28,7 @@ from pydantic_core import (
 
 from ..engine.state import text_of
 from ..merge import MERGE
+from .bare import AROUND, bare_of, dump_part
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .exact import (
     PLAIN_CHOICE,
@@ -50,6 +51,7 @@ from .exact import (
 from .forms import is_named
 from .late import CLASS, LATE, init_reader, late_in, late_reader, looking
 from .text import compact
+from .written import BARE
 
 Schema = dict[str, Any]
 
@@ -75,9 +77,7 @@ that of what is inside; the enum whose members are written by name."""
 
 _KEYS = frozenset({"str", "int", "float", "uuid", "date", "datetime", "time", "timedelta", "decimal"})
 """Types of keys that come back from the names of a JSON object."""
-_ANSWERING = frozenset(
-    {"json-or-python", "lax-or-strict", "chain", "function-before", "function-after", "function-wrap"}
-)
+_ANSWERING = frozenset({"json-or-python", "lax-or-strict", "chain", *AROUND})
 """Schemas that do something of their own with what the schema inside lets through."""
 _SCALARS = frozenset({"int", "float", "bool", "str", "none"})
 """Types that JSON tells apart by itself."""
@@ -93,6 +93,8 @@ _OWN = frozenset(
     }
 )
 """Schemas whose values come back without a function of the user's."""
+_WRITABLE = frozenset({*_OWN, "any", "json-or-python", "lax-or-strict"}) - {"default"}
+"""Those of what may be written without its serializer."""
 
 
 class Types(Protocol):
@@ -134,12 +136,14 @@ class Rewriter:
 
     Attributes:
         has_quick: Whether there is something in it that most texts are read without; see `exact.quick`.
+        has_writers: Whether there are serializers of the user's in it that are used; see `bare`.
+        is_open: Whether there may be something in it of a class that it does not show.
     """
 
     def __init__(self, types: Types) -> None:
         self._types = types
         self._definitions: list[Any] = []
-        self.has_quick = False
+        self.has_quick = self.has_writers = self.is_open = False
         self._has_text = False
         self._rewriters: dict[str, Callable[[Schema], Any]] = {
             "union": self._union,
@@ -203,6 +207,16 @@ class Rewriter:
             return self._is_instance(old, inside=inside)
         if "serialization" in old and (_is_as_any(old) or (not inside and _is_for_others(old))):
             old = _without(old, "serialization")
+        if kind == "default" and "serialization" in old:  # which must be what a field has
+            inner = {**old["schema"], "serialization": old["serialization"]}
+            old = {**_without(old, "serialization"), "schema": inner}
+        is_written = kind != "default" and _is_written(old)
+        self.has_writers |= is_written
+        new = self._rewritten(old, inside=inside)
+        return self._with_bare(old, new) if is_written and not inside else new
+
+    def _rewritten(self, old: Schema, *, inside: bool) -> Any:
+        kind = old.get("type")
         is_mark = MERGE in (old.get("metadata") or {})  # a function that does nothing
         within = (
             (kind in _ANSWERING and not is_mark)
@@ -212,6 +226,27 @@ class Rewriter:
         new = mapped(old, lambda item: self._of(item, inside=within))
         rewrite = self._rewriters.get(str(kind))
         return new if rewrite is None else rewrite(new)
+
+    def _with_bare(self, schema: Schema, written: Schema) -> Any:
+        """What a serializer of the user's writes, where validators may be meant for that; see `bare`."""
+        bare = bare_of(schema)
+        if bare is None or not (bare.get("type") in AROUND or bare.get("type") in _WRITABLE):
+            return written
+        try:
+            bare = self._of(bare)
+        except UnsupportedTypeError:
+            return written
+        plain: Any = _without_ref(written)
+        readers = {_TAG + BARE: _tagged_schema([BARE], bare)}
+        union: Schema = by_tag(readers, plain, lambda tag: _TAG + BARE if tag == BARE else PLAIN_CHOICE, lambda: [BARE])
+        dump = _Bare(bare, self._definitions).dump
+        union["serialization"] = core_schema.wrap_serializer_function_ser_schema(dump, schema=plain)
+        known: Schema = written.get("metadata") or {}
+        marks = {key: known[key] for key in (CLASS, SUBCLASSES, KEY) if key in known}
+        cls = _class_in(written)
+        marks = {CLASS: cls, **marks} if cls is not None else marks
+        union["metadata"] = {**marks, PLAIN: plain, TAGS: {BARE: bare}, NAME: _name(written)}
+        return _with_ref(union, written)
 
     # -- By type of schema ------------------------------------------------------------------------------------------
 
@@ -258,10 +293,8 @@ class Rewriter:
             plain = init_reader(plain, schema)
         if not kin.names:
             return _with_ref({**plain, "serialization": writer}, schema)
-        reader = core_schema.no_info_after_validator_function(
-            kin.load, _tagged_dict(list(kin.names), core_schema.any_schema())
-        )
-        union: Schema = by_tag({_TAG: reader}, plain, kin.route, lambda: kin.names)
+        self.is_open = True
+        union = self._with_subclasses(kin, plain)
         union["serialization"] = writer
         union["metadata"] = {CLASS: cls, SUBCLASSES: kin.names, PLAIN: plain}
         return _with_ref(union, schema)
@@ -311,9 +344,25 @@ class Rewriter:
 
     def _named_tuple(self, schema: Schema) -> Any:
         cls: Any = schema.get("cls") or schema.get("function")
-        if isinstance(cls, type) and issubclass(cls, tuple):
-            self._types.declare(cast("type[Any]", cls))
-        return schema
+        if not (isinstance(cls, type) and issubclass(cls, tuple)):
+            return schema
+        named = cast("type[Any]", cls)
+        self._types.declare(named)
+        kin = _Kin(named, self._types)
+        if "serialization" in schema or not kin.names:
+            return schema
+        self.is_open = True
+        plain = cast("Any", _without_ref(schema))
+        union = self._with_subclasses(kin, plain)
+        union["serialization"] = core_schema.wrap_serializer_function_ser_schema(kin.dump_subclass, schema=plain)
+        union["metadata"] = {CLASS: named, SUBCLASSES: kin.names, PLAIN: plain, NAME: named.__name__}
+        return _with_ref(union, schema)
+
+    def _with_subclasses(self, kin: _Kin, plain: Any) -> Schema:
+        reader = core_schema.no_info_after_validator_function(
+            kin.load, _tagged_dict(list(kin.names), core_schema.any_schema())
+        )
+        return by_tag({_TAG: reader}, plain, kin.route, lambda: kin.names)
 
     def _items(self, schema: Schema) -> Any:
         return schema if "items_schema" in schema else {**schema, "items_schema": self._of({"type": "any"})}
@@ -339,7 +388,7 @@ class Rewriter:
         # It is read from text, so it is written as text. What is in that cannot be seen from outside.
         self._has_text = True
         inner: Any = schema.get("schema") or self._of({"type": "any"})
-        made = core_schema.json_or_python_schema(cast("Any", _without_ref(schema)), inner)
+        made = core_schema.json_or_python_schema(cast("Any", {**_without_ref(schema), "schema": inner}), inner)
         made["serialization"] = core_schema.wrap_serializer_function_ser_schema(
             lambda value, handler: compact(handler(value)), schema=inner
         )
@@ -374,7 +423,8 @@ class Rewriter:
         if "serialization" in schema:
             return schema
         choices: dict[Any, Any] = schema["choices"]
-        kin = _ChoicesKin(list(choices.values()), self._definitions, self._types)
+        discriminator: Any = schema["discriminator"]
+        kin = _ChoicesKin(choices, self._definitions, self._types, discriminator if callable(discriminator) else None)
         written = {name: choice for tag, choice in choices.items() for name in _tags_in_json(tag)}
         schema = {**schema, "choices": {**choices, **written}}
         if not kin.may_be:
@@ -387,9 +437,10 @@ class Rewriter:
             kin.load, core_schema.typed_dict_schema(fields, extra_behavior="forbid")
         )
         plain = cast("Any", _without_ref(schema))
-        union: Schema = by_tag({_TAG: reader}, plain, kin.route, lambda: kin.known)
+        readers = {_TAG: reader, **{_TAG + name: _tagged_schema([name], choice) for name, choice in kin.named.items()}}
+        union: Schema = by_tag(readers, plain, kin.route, lambda: [*kin.named, *kin.known])
         union["serialization"] = core_schema.wrap_serializer_function_ser_schema(kin.dump, schema=plain)
-        union["metadata"] = {PLAIN: plain}
+        union["metadata"] = {PLAIN: plain, TAGS: kin.named} if kin.named else {PLAIN: plain}
         return _with_ref(union, schema)
 
     def _dict(self, schema: Schema) -> Any:
@@ -457,6 +508,7 @@ class Rewriter:
     def _any(self, schema: Schema) -> Any:
         if "serialization" in schema:
             return schema
+        self.is_open = True
         reader = core_schema.no_info_after_validator_function(
             self._types.load_any, core_schema.any_schema(), metadata={ANY: True}
         )
@@ -514,12 +566,21 @@ def _is_for_others(schema: Schema) -> bool:
 
     Where a function reads the value, it may be meant for what this one writes.
     """
-    writer: Schema = schema["serialization"]
-    function: Any = writer.get("function")
-    is_users = str(writer.get("type")).startswith("function-") and not str(
-        getattr(function, "__module__", "")
-    ).startswith("pydantic")
-    return is_users and _is_own(schema)
+    return _is_users(schema["serialization"]) and _is_own(schema)
+
+
+def _is_written(schema: Schema) -> bool:
+    """Whether a schema, or what is in the validators that it is, has a serializer of the user's."""
+    if _is_users(schema.get("serialization") or {}):
+        return True
+    is_mark = MERGE in (schema.get("metadata") or {})
+    is_validator = schema.get("type") in AROUND and isinstance(schema["function"], dict)
+    return is_validator and not is_mark and _is_written(schema["schema"])
+
+
+def _is_users(writer: Schema) -> bool:
+    module = str(getattr(writer.get("function"), "__module__", ""))
+    return str(writer.get("type")).startswith("function-") and not module.startswith("pydantic")
 
 
 def _is_own(schema: Any) -> bool:
@@ -572,6 +633,9 @@ class _Kin:
             )
         raise EncodeError(f"{value!r} is no {self._cls.__qualname__}, which is declared")
 
+    def dump_subclass(self, value: Any, handler: Callable[[Any], Any]) -> Any:
+        return self.dump(value, handler) if isinstance(value, self._cls) else handler(value)
+
     def load(self, tagged: dict[str, Any]) -> Any:
         return _load_as(self._types, self.names[tagged["$type"]], tagged["value"])
 
@@ -604,18 +668,56 @@ def _is_made_again_by_slots(subclass: type, cls: type) -> bool:
     return subclass.__qualname__ == cls.__qualname__ and subclass.__module__ == cls.__module__
 
 
-class _ChoicesKin:
-    """The subclasses of the members of a union that a field of theirs tells apart."""
+class _Bare:
+    """Writes something without its serializer."""
 
-    def __init__(self, choices: list[Schema], definitions: list[Any], types: Types) -> None:
-        self._choices = choices
+    def __init__(self, schema: Any, definitions: list[Any]) -> None:
+        self._schema = schema
+        self._definitions = definitions
+
+    def dump(self, value: Any, handler: Callable[[Any], Any]) -> Any:
+        return dump_part(value, handler, self._write)
+
+    def _write(self, value: Any) -> Any:
+        return self._serializer.to_python(value, mode="json", warnings="error", by_alias=False)
+
+    @functools.cached_property
+    def _serializer(self) -> SchemaSerializer:
+        return tools(core_schema.definitions_schema(self._schema, self._definitions))[1]
+
+
+class _ChoicesKin:
+    """The subclasses of the members of a union that a field of theirs, or a function, tells apart.
+
+    Args:
+        choices: The members by tag.
+        definitions: What they refer to.
+        types: The codec.
+        choose: The function; it may say something else of what is written of a value than of the value.
+
+    Attributes:
+        named: The members by name, where it is a function that tells them apart.
+    """
+
+    def __init__(
+        self,
+        choices: Mapping[Any, Schema],
+        definitions: list[Any],
+        types: Types,
+        choose: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._choices = list(choices.values())
         self._definitions = definitions
         self._types = types
+        self._choose = choose
+        self.named = {tag: choice for tag, choice in choices.items() if type(tag) is str} if choose else {}
 
     @property
     def may_be(self) -> bool:
         """Whether there may be any; behind a reference nobody knows yet."""
-        return any("schema_ref" in choice or SUBCLASSES in (choice.get("metadata") or {}) for choice in self._choices)
+        return bool(self.named) or any(
+            "schema_ref" in choice or SUBCLASSES in (choice.get("metadata") or {}) for choice in self._choices
+        )
 
     @functools.cached_property
     def known(self) -> dict[str, type]:
@@ -635,7 +737,19 @@ class _ChoicesKin:
         # What a subclass has in the field that tells its bases apart may be nothing that the union knows.
         kind = cast("type[Any]", type(value))
         name = self._names.get(kind)
-        return handler(value) if name is None else {"$type": name, "value": self._types.dump_as(kind, value)}
+        if name is not None:
+            return {"$type": name, "value": self._types.dump_as(kind, value)}
+        data = handler(value)
+        member = self._chosen(value)
+        if member not in self.named or member in self.known or member == self._chosen(data):
+            return data
+        return {"$type": member, "value": data}
+
+    def _chosen(self, value: Any) -> Any:
+        try:
+            return None if self._choose is None else self._choose(value)
+        except Exception:  # of the author's own code, which pydantic would hear
+            return None
 
     def load(self, tagged: dict[str, Any]) -> Any:
         return _load_as(self._types, self.known[tagged["$type"]], tagged["value"])
@@ -643,6 +757,8 @@ class _ChoicesKin:
     def route(self, tag: str) -> str | None:
         if tag in self.known:
             return _TAG
+        if tag in self.named:
+            return _TAG + tag
         return None if self.known else PLAIN_CHOICE
 
 

@@ -19,7 +19,6 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
 
 from pydantic_core import PydanticSerializationError, SchemaValidator, ValidationError
@@ -28,6 +27,8 @@ from ..engine.events import listed
 from ..engine.raised import clipped, is_the_runtimes, message_of, type_of
 from . import dynamic
 from .answers import answer_schema, answer_schema_as_before
+from .bare import Writing, writing
+from .differing import Difference, differences
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .exact import is_marked, quick
 from .fields import FieldWriters
@@ -57,6 +58,10 @@ def adapter_of(type_: Any) -> TypeAdapter[Any]:
     return adapter
 
 
+LOST = "lost"
+"""The kind of error of what does not come back."""
+
+
 class ValueCodec:
     """Writes and reads the values of one type.
 
@@ -77,13 +82,16 @@ class ValueCodec:
         actual = list[get_args(type_)[0]] if self._is_drained else type_
         try:
             self._adapter = adapter_of(actual)
-            rewriter = Rewriter(codec)
             self._core_schema = with_late_fields(
                 self._adapter.core_schema, lambda inside: adapter_of(inside).core_schema
             )
+            rewriter = Rewriter(codec)
             self.schema: dict[str, Any] = rewriter.rewrite(reveal_secrets(self._core_schema))
             self._validator, self._serializer = tools(self.schema)
             self._quick_validator = tools(quick(self.schema))[0] if rewriter.has_quick else None
+            self._has_writers, self._is_open = rewriter.has_writers, rewriter.is_open
+            codec.has_writers |= self._has_writers
+            codec.has_code |= self._has_writers or self._may_change
         except UnsupportedTypeError as error:
             raise UnsupportedTypeError(f"{name}: {error}") from error
         except Exception as error:
@@ -106,11 +114,42 @@ class ValueCodec:
         Raises:
             EncodeError: The value is not of the type.
         """
-        is_inside = _is_dumping.get()
-        token = _is_dumping.set(True)
+        if self._is_drained and not isinstance(value, list):
+            value = list(value)
+        if (inside := writing.get()) is not None:
+            if self._has_writers:
+                inside.met.add(id(cast("Any", value)))
+            return self._dump(value, inside)
+        how = Writing()
+        data = self._dump(value, how)
+        return self._least_lost(value, data, how.met) if how.met else data
+
+    def _least_lost(self, value: Any, data: bytes, met: set[int]) -> bytes:
+        """A value as JSON of which the least is lost: as serializers of the user's write it, or some of it without."""
+        found = self._differences(value, data, met)
+        if not found or self.wrong(data):  # its rules are heard
+            return data
+        inmost = {next(part for part in reversed(each.within) if part in met) for each in found}
+        for bare in (inmost, {part for each in found for part in each.within}):
+            with contextlib.suppress(EncodeError):
+                other = self._dump(value, Writing(bare))
+                left = self._differences(value, other, met)
+                if left is not None and len(left) < len(found):
+                    data, found = other, left
+        return data
+
+    def _differences(self, value: Any, data: bytes, met: set[int]) -> list[Difference] | None:
+        """What is lost by serializers of the user's; None where it cannot be read."""
         try:
-            if self._is_drained and not isinstance(value, list):
-                value = list(value)
+            read = self.load_kept(data)
+        except DecodeError:
+            return None
+        return [each for each in differences(value, read, is_strict=True) if not met.isdisjoint(each.within)]
+
+    def _dump(self, value: Any, how: Writing) -> bytes:
+        is_inside = writing.get() is not None
+        token = writing.set(how)
+        try:
             return self._serializer.to_json(value, warnings="error", by_alias=False)
         except BaseException as error:  # of a class's own code, too
             if is_the_runtimes(error):
@@ -118,12 +157,34 @@ class ValueCodec:
             reason = _reason(error)
             # The whole value tells where; one that holds itself has no such place.
             if not is_inside and not any(word in reason for word in _ENDLESS):
-                is_own = type(cast("Any", value)) in (self.type, get_origin(self.type))
-                found = located(cast("Any", value), self if is_own else None, self._codec.codec_of)
+                is_own = type(value) in (self.type, get_origin(self.type))
+                found = located(value, self if is_own else None, self._codec.codec_of)
                 reason = reason if found is None else f"{found[0]}: {_reason(found[1])}"
             raise EncodeError(f"{shown(value)} is not what is declared, {self.name}: {reason}") from error
         finally:
-            _is_dumping.reset(token)
+            writing.reset(token)
+
+    def lost(self, value: Any, data: bytes | str) -> list[dict[str, Any]]:
+        """What of a value does not come back from what was written of it, as errors: code of its own takes it away."""
+        if not self.may_lose:
+            return []
+        try:
+            read = self.load_kept(data)
+        except DecodeError:
+            return []
+        how = Writing()
+        with contextlib.suppress(EncodeError):
+            is_same = self._dump(read, how) == (data if isinstance(data, bytes) else data.encode())
+            if is_same and not (self._has_writers or how.met):
+                return []  # all that there is stands there
+        found = next(differences(value, read), None)
+        if found is None:
+            return []
+        text = (
+            f"{shown(found.was)} comes back as {shown(found.read)}: its serializer and its validators do not fit. What "
+            "the one writes the others must read as the same value"
+        )
+        return [{"loc": [_step(step) for step in found.place], "msg": text, "type": LOST}]
 
     def check(self, value: Any) -> Exception | None:
         """See `locating.Codec`."""
@@ -158,10 +219,10 @@ class ValueCodec:
         """As compact JSON that comes back: what its validators, too, have nothing against.
 
         Raises:
-            EncodeError: The value is not of the type.
+            EncodeError: The value is not of the type, or something of it does not come back.
         """
         data = self.dump(value).decode()
-        wrong = self.wrong(data)
+        wrong = self.wrong(data) or self.lost(value, data)
         if wrong:
             raise EncodeError(f"{shown(value)} is not what is declared, {self.name}: {listed(wrong)}")
         return data
@@ -242,18 +303,24 @@ class ValueCodec:
         missing = self._lost(value, data)
         if not missing:
             return value
-        token = trust.set(Trust())
-        try:
-            kept = self._trusting.validate_json(data, by_alias=True, by_name=True)
-            return kept if self._lost(kept, data) < missing else value
-        except Exception:  # older than the type: its code may be what reads it
-            return value
-        finally:
-            trust.reset(token)
+        for trusted in (Trust(), Trust(is_bare=True)):
+            token = trust.set(trusted)
+            try:
+                kept = self._trusting.validate_json(data, by_alias=True, by_name=True)
+            except Exception:  # older than the type: its code may be what reads it
+                continue
+            finally:
+                trust.reset(token)
+            left = self._lost(kept, data)
+            if left < missing:
+                value, missing = kept, left
+            if not missing:
+                break
+        return value
 
     def _lost(self, value: Any, data: bytes | str) -> float:
         try:
-            written = self.dump(value)
+            written = self._dump(value, Writing())
             return (
                 0
                 if written == (data if isinstance(data, bytes) else data.encode())
@@ -261,6 +328,16 @@ class ValueCodec:
             )
         except (EncodeError, RecursionError):
             return math.inf
+
+    @property
+    def may_hide(self) -> bool:
+        """Whether a serializer of its own may write different values as the same."""
+        return self._has_writers or (self._is_open and self._codec.has_writers)
+
+    @property
+    def may_lose(self) -> bool:
+        """Whether there may be code of its own in a value, by which something of it does not come back."""
+        return self._has_writers or self._may_change or (self._is_open and self._codec.has_code)
 
     def refusals(self, data: bytes | str) -> frozenset[Refusal]:
         """What its rules have by now against JSON that was valid when it was written."""
@@ -297,11 +374,7 @@ class ValueCodec:
         Raises:
             ValueError: It is not: they make what is read.
         """
-        try:
-            is_same = json.loads(self.dump(value)) == json.loads(data)
-        except EncodeError:
-            is_same = False
-        if not is_same:
+        if self._lost(value, data):
             raise ValueError("its validators make what is read of it, and refuse to")
 
     @functools.cached_property
@@ -321,7 +394,7 @@ class ValueCodec:
         """A value as JSON that comes back as the same one; None where its own code makes another one of it."""
         try:
             data = self.dump(value).decode()
-            return data if self.dump(self.load_kept(data)).decode() == data else None
+            return data if self.dump(self.load_kept(data)).decode() == data and not self.lost(value, data) else None
         except (EncodeError, DecodeError):
             return None
 
@@ -365,7 +438,12 @@ class ValueCodec:
 
 
 class Codec:
-    """The types that one graph declares."""
+    """The types that one graph declares.
+
+    Attributes:
+        has_writers: Whether one of them has a serializer of its own.
+        has_code: Whether one has that, or a validator of its own.
+    """
 
     def __init__(self) -> None:
         self._codecs: dict[str, ValueCodec] = {}
@@ -374,6 +452,7 @@ class Codec:
         self._names: dict[type, str] = {}
         self._subclasses: dict[str, type] = {}
         self._is_complete = False
+        self.has_code = self.has_writers = False
 
     def of(self, type_: Any) -> ValueCodec:
         """The codec of a type, which is declared by this.
@@ -495,8 +574,10 @@ _CALLS = re.compile(
 
 
 _ENDLESS = ("recursion", "Recursion", "Circular")
-_is_dumping: ContextVar[bool] = ContextVar("temporal_graph_is_dumping", default=False)
-"""Whether a value is written inside of another one."""
+
+
+def _step(step: Any) -> Any:
+    return step if isinstance(step, int | str) else shown(step)
 
 
 def error_text(error: BaseException) -> str:

@@ -64,10 +64,10 @@ class StateCell:
             return self._data
         text = self._codec.dump(self._value).decode()
         data = json.loads(text)
-        if not diff(self._data, data, self._plan):
+        if not (self._codec.may_hide or diff(self._data, data, self._plan)):
             return self._data
-        check_state(self._codec, text, compact(self._data), is_right=self._is_right)
-        return data
+        check_state(self._codec, self._value, text, compact(self._data), is_right=self._is_right)
+        return data if diff(self._data, data, self._plan) else self._data
 
 
 class DriverStepContext(StepContext[Any, Any, Any]):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from ..codec import DecodeError, EncodeError, Refusal, ValueCodec, shown
+from ..codec import LOST, DecodeError, EncodeError, Refusal, ValueCodec, shown
 from ..codec.exact import UNSET, is_tagged, setting, untagged
 from ..codec.text import compact
 from ..engine.events import listed
@@ -100,7 +100,7 @@ def still_wrong(
         wrong: What is wrong with it by now.
         is_right: Knows what it was then; None where it is made only once.
     """
-    if is_right is None or not codec.has_rules:
+    if is_right is None or not (codec.has_rules or codec.may_lose):
         return wrong
     if is_right(codec.name, data, not wrong):
         return []
@@ -109,6 +109,7 @@ def still_wrong(
 
 def check_state(
     codec: ValueCodec,
+    value: Any,
     data: str,
     before: str,
     known: Callable[[], Iterable[Refusal]] = tuple,
@@ -118,18 +119,21 @@ def check_state(
 
     Args:
         codec: The type of the state.
-        data: The state.
+        value: The state.
+        data: It as JSON.
         before: The one that the code has got.
         known: What rules have by now against what else it has got.
         is_right: See `still_wrong`.
 
     Raises:
-        EncodeError: It breaks a rule that it did not break before.
+        EncodeError: It breaks a rule that it did not break before, or something of it does not come back.
     """
-    wrong = codec.wrong(data, lambda: (*codec.refusals(before), *known()))
+    wrong = codec.wrong(data, lambda: (*codec.refusals(before), *known())) or codec.lost(value, data)
     wrong = still_wrong(codec, data, wrong, is_right)
     if wrong:
-        said = "; ".join(f"{listed([error])}{_it_is(data, error['loc'])}" for error in wrong)
+        said = "; ".join(
+            f"{listed([error])}{'' if error['type'] == LOST else _it_is(data, error['loc'])}" for error in wrong
+        )
         raise EncodeError(f"The state that was left is not what is declared, {codec.name}: {said}.")
 
 

@@ -139,8 +139,24 @@ class CompiledFunctions:
             if node_id != END and node_id not in self._nodes:
                 return value
         elif node_id != END and value.codec is not None and not self._fits(reader, value):
-            return Encoded(_readable(value.codec, value.value), value.codec.name)
-        return Encoded(_readable(reader, self._load(value, f"node {node_id!r}")))
+            return Encoded(self._readable(value.codec, value.value), value.codec.name)
+        return Encoded(self._readable(reader, self._load(value, f"node {node_id!r}")))
+
+    def _readable(self, codec: ValueCodec, value: Any) -> str:
+        """A value as JSON that can be read.
+
+        Raises:
+            EncodeError: It is not of the type, or something of it does not come back.
+        """
+        data = codec.dump(value).decode()
+        try:
+            codec.load_kept(data)
+            wrong = still_wrong(codec, data, codec.lost(value, data), self._is_right) if codec.may_lose else []
+        except DecodeError as error:
+            wrong = error.errors
+        if wrong:
+            raise EncodeError(f"{shown(value)} is not what is declared, {codec.name}: {listed(wrong)}")
+        return data
 
     @staticmethod
     def _fits(reader: ValueCodec, live: Live) -> bool:
@@ -181,6 +197,7 @@ class CompiledFunctions:
         data = codec.dump(made).decode()
         is_unknown = isinstance(source, Live) and source.codec is None
         wrong = [] if is_unknown else codec.wrong(data, lambda: self._refusals(source))
+        wrong = wrong or codec.lost(made, data)
         wrong = still_wrong(codec, data, wrong, self._is_right)
         if wrong:
             raise EncodeError(f"{shown(made)} is not what is declared, {codec.name}: {listed(wrong)}")
@@ -470,20 +487,6 @@ def _name(function: Any) -> str:
     while isinstance(function, functools.partial):
         function = cast("Any", function).func
     return str(getattr(function, "__name__", type(function).__name__))
-
-
-def _readable(codec: ValueCodec, value: Any) -> str:
-    """A value as JSON that can be read.
-
-    Raises:
-        EncodeError: It is not of the type.
-    """
-    data = codec.dump(value).decode()
-    try:
-        codec.load_kept(data)
-    except DecodeError as error:
-        raise EncodeError(f"{shown(value)} is not what is declared, {codec.name}: {listed(error.errors)}") from error
-    return data
 
 
 def _as_it_is(

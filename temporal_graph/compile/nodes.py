@@ -181,14 +181,14 @@ class NodeRunner:
         if isinstance(output, Command):
             command: Command[Any] = output  # pyright: ignore[reportUnknownVariableType]
             update = command.update
-            to, data = self._commanded(code, command)
+            to, data, value = self._commanded(code, command)
         else:
-            to, data = self._outcome(code, output)
+            to, data, value = self._outcome(code, output)
         made = NodeDone(data, to, tuple(self._delta(message.state, state, update, asker)))
-        self._check(code, message, output, made, asker)
+        self._check(code, message, value, made, asker)
         return made
 
-    def _check(self, code: NodeCode, message: NodeInput, output: Any, made: NodeDone, asker: NodeAsker) -> None:
+    def _check(self, code: NodeCode, message: NodeInput, value: Any, made: NodeDone, asker: NodeAsker) -> None:
         """Look whether what a node has written can be read.
 
         What was wrong already with what the node got is not the node's: a rule may look at the clock.
@@ -196,11 +196,11 @@ class NodeRunner:
         writer = self._targets[made.to] if made.to is not None else code.output
         assert writer is not None
         wrong = writer.wrong(made.data, lambda: (*self._wrong_before(code, message), *asker.wrong_by_now()))
-        wrong = still_wrong(writer, made.data, wrong, asker.is_right)
+        wrong = still_wrong(writer, made.data, wrong or writer.lost(value, made.data), asker.is_right)
         if wrong:
-            cure = " Is a return missing?" if output is None else ""
+            cure = " Is a return missing?" if value is None else ""
             raise EncodeError(
-                f"Node {code.id!r} returned {shown(output)}, which is not what is declared, {writer.name}: "
+                f"Node {code.id!r} returned {shown(value)}, which is not what is declared, {writer.name}: "
                 f"{listed(wrong)}.{cure}"
             )
 
@@ -228,8 +228,8 @@ class NodeRunner:
             raise InterruptError(str(error)) from error
         return Question(None, value, None, once=asker.kept)
 
-    def _commanded(self, code: NodeCode, command: Command[Any]) -> tuple[str, str]:
-        """Where a command leads, and what is given to that node."""
+    def _commanded(self, code: NodeCode, command: Command[Any]) -> tuple[str, str, Any]:
+        """Where a command leads, and what is given to that node: as JSON, and itself."""
         if command.is_answer:
             raise TypeError(f"Node {code.id!r} returned {command!r}; an answer comes from a person, not from a node.")
         goto: Any = command.goto
@@ -244,9 +244,9 @@ class NodeRunner:
         elif isinstance(goto, str):
             to, value = goto, None
         elif isinstance(goto, End | BaseNode | StepNode | JoinNode):
-            named, data = self._outcome(NodeCode(code.id, code.step, code.inputs, None), goto)
+            named, data, value = self._outcome(NodeCode(code.id, code.step, code.inputs, None), goto)
             assert named is not None
-            return self._allowed(code, named), data
+            return self._allowed(code, named), data, value
         else:
             raise TypeError(
                 f"Node {code.id!r} returned {command!r}; goto must be a node's id, a node instance, Send(id, input) or "
@@ -259,8 +259,8 @@ class NodeRunner:
         try:
             data = target.dump(value).decode()
             if isinstance(goto, str):
-                target.load(data)  # nothing was given, and many a type would be written as that
-            return self._allowed(code, to), data
+                value = target.load(data)  # nothing was given, and many a type would be written as that
+            return self._allowed(code, to), data, value
         except (EncodeError, DecodeError) as error:
             cure = f"; give it its input with goto=Send({to!r}, ...)" if isinstance(goto, str) else ""
             raise EncodeError(f"Node {code.id!r} goes to {to!r} with {value!r}: {error}{cure}") from error
@@ -274,7 +274,8 @@ class NodeRunner:
             )
         return to
 
-    def _outcome(self, code: NodeCode, output: Any) -> tuple[str | None, str]:
+    def _outcome(self, code: NodeCode, output: Any) -> tuple[str | None, str, Any]:
+        """Where what a node has returned goes, and it: as JSON, and itself."""
         to: str
         value: Any
         if code.output is not None and not code.has_edge:
@@ -283,7 +284,7 @@ class NodeRunner:
             )
         if code.output is not None:
             try:
-                return None, code.output.dump(output).decode()
+                return None, code.output.dump(output).decode(), output
             except EncodeError as error:
                 slip = "a return" if output is None else "an await" if inspect.isawaitable(output) else None
                 if slip is None:
@@ -307,13 +308,13 @@ class NodeRunner:
             raise TypeError(
                 f"Node {code.id!r} returned {shown(output)}, which is no node of this graph: {list(self._targets)}."
             )
-        return to, target.dump(value).decode()
+        return to, target.dump(value).decode(), value
 
     def _delta(self, before: str | None, state: Any, update: Mapping[str, Any] | None, asker: NodeAsker) -> list[Any]:
         if update is not None:
             written = "null" if self._state is None else self._state.dump(state).decode()
             if self._state is not None and before is not None:
-                check_state(self._state, written, before, asker.wrong_by_now, asker.is_right)
+                check_state(self._state, state, written, before, asker.wrong_by_now, asker.is_right)
             now = json.loads(written)
             after, errors = edited(self._state, now, dump_fields(self._state, update))
             if errors:
@@ -325,9 +326,9 @@ class NodeRunner:
         if self._state is None or before is None:
             return []
         text = self._state.dump(state).decode()
-        if text == before:
+        if text == before and not self._state.may_hide:
             return []
-        check_state(self._state, text, before, asker.wrong_by_now, asker.is_right)
+        check_state(self._state, state, text, before, asker.wrong_by_now, asker.is_right)
         return diff(json.loads(before), json.loads(text), self._plan)
 
 

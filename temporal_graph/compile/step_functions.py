@@ -10,7 +10,7 @@ from typing import Any, cast, get_type_hints
 from ..codec import Codec, EncodeError, UnsupportedTypeError, ValueCodec
 from ..codec.dynamic import UNDECLARED
 from ..codec.text import compact, members
-from ..engine.events import clipped, message_of
+from ..engine.events import clipped, listed, message_of
 from ..errors import GraphDefinitionError
 
 
@@ -46,10 +46,14 @@ class StepFunction:
         bound = inspect.signature(self.function).bind(*args, **kwargs)
         parts: list[str] = []
         for name, value in bound.arguments.items():
+            codec = self.parameters[name]
             try:
-                parts.append(f"{compact(name)}:{self.parameters[name].dump(value).decode()}")
+                data = codec.dump(value).decode()
             except EncodeError as error:
                 raise TypeError(f"step({self.name}, ...): {name} is {value!r}: {error}") from error
+            if lost := codec.lost(value, data):
+                raise TypeError(f"step({self.name}, ...): {name} is {value!r}: {listed(lost)}")
+            parts.append(f"{compact(name)}:{data}")
         return "{" + ",".join(parts) + "}"
 
     async def call(self, text: str) -> str:

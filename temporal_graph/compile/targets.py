@@ -70,9 +70,12 @@ def arriving(codec: ValueCodec, data: Json, *, is_node: bool) -> Any:
 
 def _dump(codec: ValueCodec, node_id: str, value: Any) -> Json:
     try:
-        return json.loads(codec.dump(value))
+        data = codec.dump(value)
     except EncodeError as error:
         raise GraphInputError(f"{shown(value)} does not fit node {node_id!r}: {error}") from error
+    if lost := codec.lost(value, data):
+        raise GraphInputError(f"{shown(value)} cannot be sent to node {node_id!r}: {listed(lost)}")
+    return json.loads(data)
 
 
 def dump_command(

@@ -6,10 +6,11 @@ import enum
 from collections import Counter
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from datetime import date
+from typing import Annotated, Any, NamedTuple, cast
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Json, SerializeAsAny, Tag
 
 from temporal_graph.codec import Codec, DecodeError, EncodeError
 from temporal_graph.engine.state import diff
@@ -115,6 +116,85 @@ def test_a_class_of_the_graphs_may_have_the_name_of_one_of_pythons() -> None:
     codecs.declare(own)
     codec, values = codecs.of(Any), [own(1), Counter("ab")]
     assert exactly(codec.load(codec.dump(values))) == exactly(values)
+
+
+class Cat(BaseModel):
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    lives: int = 1
+
+
+class Puppy(Dog):
+    months: int = 2
+
+
+def of_pet(value: Any) -> str:
+    """Says of the JSON of a dog that it is a cat."""
+    if isinstance(value, dict):
+        return str(cast("dict[str, Any]", value).get("kind", "cat"))
+    return "cat" if isinstance(value, Cat) else "dog"
+
+
+def of_kind(value: Any) -> str:
+    return type(value).__name__
+
+
+Chosen = Annotated[Annotated[Cat, Tag("cat")] | Annotated[Dog, Tag("dog")], Discriminator(of_pet)]
+Plain = Annotated[
+    Annotated[date, Tag("date")] | Annotated[str, Tag("str")] | Annotated[frozenset[int], Tag("frozenset")],
+    Discriminator(of_kind),
+]
+
+
+class Pets(BaseModel):
+    one: Chosen = Cat()
+    other: Chosen | None = None
+    by_name: dict[str, Chosen] = {}
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (list[Chosen], [Cat(), Dog(), Puppy()]),
+        (Pets, Pets(one=Dog(), other=Puppy(months=3), by_name={"a": Dog(lives=2), "b": Cat()})),
+        (list[Plain], [date(2026, 1, 1), "2026-01-01", frozenset({1})]),
+    ],
+)
+def test_what_a_function_tells_apart(type_: Any, value: Any) -> None:
+    codec = Codec().of(type_)
+    assert exactly(codec.load_kept(codec.write(value))) == exactly(value)
+
+
+def test_json_that_a_function_tells_apart() -> None:
+    codec = Codec().of(list[Chosen])
+    assert (
+        codec.write([Cat(), Dog()])
+        == '[{"lives":9,"$unset":["lives"]},{"$type":"dog","value":{"lives":1,"$unset":["lives"]}}]'
+    )
+    assert codec.load('[{"kind": "dog", "lives": 2}, {}]') == [Dog(lives=2), Cat()]
+    with pytest.raises(DecodeError, match="'cow' is none of its types: cat, dog, Puppy"):
+        codec.load('[{"$type": "cow", "value": {}}]')
+
+
+class Place(NamedTuple):
+    x: int = 0
+
+
+class NamedPlace(Place):
+    pass
+
+
+def test_a_subclass_of_a_named_tuple() -> None:
+    codec, values = Codec().of(list[Place | None]), [Place(1), NamedPlace(2), None]
+    assert exactly(codec.load(codec.write(values))) == exactly(values)
+
+
+@pytest.mark.parametrize("value", [{"a": (1,)}, {"$type": "tuple", "value": [1]}, [1, "x"], None])
+def test_json_of_which_nothing_is_declared(value: Any) -> None:
+    codec = Codec().of(Json)
+    assert exactly(codec.load(codec.write(value))) == exactly(value)
 
 
 class Deferred(BaseModel):
