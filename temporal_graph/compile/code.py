@@ -43,7 +43,7 @@ def closures_of(function: Any) -> dict[CodeType, dict[str, str]]:
     for item in _look_around(function)[1]:
         for name, cell in zip(item.__code__.co_freevars, item.__closure__ or (), strict=True):
             text: Any = cell.cell_contents if _is_set(cell) else None
-            if isinstance(text, str):
+            if type(text) is str:  # others may be proxies of what is not there yet
                 own = texts.setdefault(item.__code__, {})
                 own[name] = text if own.get(name, text) == text else ""
     return texts
@@ -81,8 +81,11 @@ def _look_around(function: Any) -> tuple[list[str], list[FunctionType]]:
         item = waiting.pop(0)
         if id(item) not in seen:
             seen[id(item)] = item  # which keeps its id its own
-            waiting.extend(_look(item, package, found))
-    return found, [item for item in seen.values() if isinstance(item, FunctionType) and _package(item) == package]
+            try:
+                waiting.extend(_look(item, package, found))
+            except Exception:  # of a class's own code, or of a proxy of what is not there yet
+                found.append(type(item).__qualname__)
+    return found, [item for item in seen.values() if type(item) is FunctionType and _package(item) == package]
 
 
 def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
@@ -106,7 +109,7 @@ def _look(item: Any, package: str, found: list[str]) -> Iterable[Any]:
         )
         others = {name: part for name, part in item.__dict__.items() if not name.startswith("__")}
         found.append(f"{[(name, _plain(part)) for name, part in others.items() if not callable(part)]}")
-        own = [part for part in item.__dict__.values() if isinstance(part, FunctionType)]
+        own = [part for part in item.__dict__.values() if type(part) is FunctionType]
         return [*(part for part in own if part.__module__ == item.__module__), *item.__mro__[1:], *hints.values()]
     if isinstance(item, FunctionType | type) or get_args(item) or isinstance(item, str | int | float | bytes | None):
         found.append(_text(item))
@@ -166,6 +169,13 @@ def _value(item: Any) -> str:
 
 def _plain(item: Any, depth: int = DEEPEST) -> str:
     """A constant as text, with what is in it; of anything else, its type."""
+    try:
+        return _plainly(item, depth)
+    except Exception:  # of a class's own code, or of a proxy of what is not there yet
+        return type(item).__qualname__
+
+
+def _plainly(item: Any, depth: int) -> str:
     name = type(item).__qualname__
     if isinstance(item, Enum):
         return f"{name}.{item.name} {_plain(item.value, depth - 1)}"

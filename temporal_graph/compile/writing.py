@@ -82,6 +82,10 @@ class Outer:
     what: str = "an object around it"
     gives_parts: bool = False
 
+    def __post_init__(self) -> None:
+        if _is_asleep(self.value):
+            object.__setattr__(self, "value", _UNKNOWN)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -96,6 +100,15 @@ class Call:
     function: Any
     given: Mapping[str, Outer]
     is_held: bool = False
+
+
+def _is_asleep(value: Any) -> bool:
+    """Whether it is a proxy of what is not there yet, which does not even say what it is."""
+    try:
+        isinstance(value, type)
+    except Exception:
+        return True
+    return False
 
 
 def called(function: Any, name: str = "") -> Call | None:
@@ -198,6 +211,11 @@ class Reader:
         return self._cells.get(name, Outer(name))
 
 
+@functools.lru_cache(maxsize=256)
+def _instructions(code: CodeType) -> list[dis.Instruction]:
+    return list(dis.get_instructions(code))
+
+
 class _Flow:
     """One way through a function's code, from its beginning to its end.
 
@@ -219,6 +237,8 @@ class _Flow:
         self._free = free
         self._own = own
         self._stack: list[Outer | None] = []
+        # Those of a class that is made in the function.
+        self._names = {"__annotations__", *(each.argval for each in _instructions(code) if each.opname == "STORE_NAME")}
         self.found: list[str] = []
         self.calls: list[Call] = []
         self.stored: dict[str, list[Outer | None]] = {}
@@ -234,7 +254,7 @@ class _Flow:
         """Go through the code."""
         before: dis.Instruction | None = None
         chosen: dict[int, Outer | None] = {}
-        for each in dis.get_instructions(self._code):
+        for each in _instructions(self._code):
             if each.is_jump_target:
                 # Where a loop begins, it is known what it goes through; and after `a if ... else b`, if both are outer.
                 is_known = chosen.get(each.offset) is not None or (before is not None and before.opname == "GET_ITER")
@@ -319,6 +339,8 @@ class _Flow:
         elif name == "SWAP" and each.arg is not None:
             self._stack = stack = [*[None] * (each.arg - len(stack)), *stack]
             stack[-1], stack[-each.arg] = stack[-each.arg], stack[-1]
+        elif name == "LOAD_NAME" and each.argval in self._names:
+            stack.append(None)
         elif name in ("LOAD_GLOBAL", "LOAD_NAME"):
             found = self._reader.outer(each.argval)
             self._note(found)
@@ -445,6 +467,8 @@ def _attribute(value: Any, name: str) -> tuple[Any, bool]:
     if value is _UNKNOWN or isinstance(value, ModuleType):
         return (_UNKNOWN if value is _UNKNOWN else value.__dict__.get(name, _UNKNOWN)), False
     found: Any = inspect.getattr_static(value, name, _UNKNOWN)
+    if _is_asleep(found):
+        return _UNKNOWN, False
     if isinstance(found, staticmethod | classmethod):
         return cast("Any", found).__func__, isinstance(found, classmethod)
     if isinstance(found, _PROPERTIES) and not isinstance(value, type):

@@ -16,7 +16,7 @@ import pytest
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from temporal_graph import InterruptPolicy
-from temporal_graph.compile.code import code_of, outline
+from temporal_graph.compile.code import closures_of, code_of, outline
 
 
 def _small(value: int) -> int:
@@ -258,3 +258,23 @@ def test_what_does_not_change_how_a_type_is_read() -> None:
 
 def outlined(type_: Any) -> Any:
     return outline(TypeAdapter(type_).core_schema)
+
+
+class Strange(type):
+    """Whose classes do not even say where they are."""
+
+    @property
+    def __module__(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        raise RuntimeError("nowhere")
+
+
+class Nowhere(metaclass=Strange):
+    pass
+
+
+def test_proxies_of_what_is_not_there_yet() -> None:
+    from tests.compile.test_memory import with_a_proxy, with_a_proxy_around
+
+    for function in (with_a_proxy, with_a_proxy_around(), lambda: Nowhere):
+        assert code_of(function) == code_of(function)
+        closures_of(function)

@@ -13,7 +13,7 @@ import queue
 import random
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from pydantic_graph import GraphBuilder, StepContext, reduce_list_append
@@ -578,6 +578,51 @@ def with_what_is_in_a_dict(ctx: Any, *more: Any) -> Any:
     return [PLAIN.last, both, rest, waiting.get()]
 
 
+class Asleep:
+    """A proxy of what is there only later, as of a web framework: it does not even say what it is."""
+
+    def _wake(self, *args: Any) -> Any:
+        raise RuntimeError("outside of its context")
+
+    __class__: Any = property(_wake)
+    __getattribute__ = __call__ = __iter__ = __next__ = __len__ = __bool__ = __repr__ = _wake
+
+
+ASLEEP: Any = Asleep()
+HELD = {"asleep": ASLEEP}
+
+
+class Holding:
+    asleep = ASLEEP
+
+
+def with_a_proxy(ctx: Any, *more: Any) -> Any:
+    """Would use one."""
+    return ctx or ASLEEP.thing or HELD["asleep"].thing or Holding.asleep.thing
+
+
+def with_a_proxy_around() -> Callable[..., Any]:
+    """Holds one."""
+    asleep = ASLEEP
+    return lambda ctx, *more: ctx or asleep.thing
+
+
+def with_a_class_of_its_own(ctx: Any, *more: Any) -> Any:
+    """Makes classes."""
+
+    class Pair(NamedTuple):
+        first: Any
+        second: Any = None
+
+    class Seen:
+        items: list[Any] = []  # noqa: RUF012
+        items.append(1)
+        count = 0
+        count += 1
+
+    return Pair(ctx, [Seen.items, Seen.count])
+
+
 class Plain:
     """Gives a copy of what it holds."""
 
@@ -620,6 +665,9 @@ COMPUTES: dict[str, Callable[..., Any]] = {
     "with_a_default": with_a_default,
     "in_a_dict": with_what_is_in_a_dict,
     "only_once": only_once,
+    "proxy": with_a_proxy,
+    "proxy_around": with_a_proxy_around(),
+    "classes": with_a_class_of_its_own,
     "method": Tracker().read,
     "lru_cache": functools.lru_cache(lambda *args: args[0]),
 }
