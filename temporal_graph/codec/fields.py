@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, cast
 
-from pydantic_core import SchemaError, SchemaSerializer
+from pydantic_core import SchemaError, SchemaSerializer, SchemaValidator
 
 from ..engine.state import Json
+from .bare import Everything, Writing, writing
+from .differing import differences
 from .exact import HOLDERS
 from .schema import PAIRS, PLAIN, SUBCLASSES, TAGS, Schema, tools
+
+Tools = tuple[SchemaValidator, SchemaSerializer]
 
 
 class Schemas(Protocol):
@@ -33,7 +38,7 @@ class FieldWriters:
         self._schemas = schemas
         self._named: dict[str, list[tuple[Schema, list[Any]]]] = {}
         self._others: list[tuple[Schema, list[Any]]] = []
-        self._made: dict[str, list[SchemaSerializer]] = {}
+        self._made: dict[str, list[Tools]] = {}
         self._collect(schema, [], set())
 
     def write(self, name: str, value: Any) -> Json:
@@ -42,11 +47,9 @@ class FieldWriters:
         Raises:
             LookupError: There is no such field, or it is not of its type, so that it says by itself what it is.
         """
-        for writer in self._writers(name):
-            try:
-                return json.loads(writer.to_json(value, warnings="error", by_alias=False))
-            except Exception:  # of a class's own code, too: as plain JSON it may be what is meant
-                continue
+        for reader, writer in self._tools(name):
+            with contextlib.suppress(Exception):  # of a class's own code, too: as plain JSON it may be what is meant
+                return json.loads(_written(value, reader, writer))
         raise LookupError(name)
 
     @property
@@ -57,7 +60,7 @@ class FieldWriters:
     def check(self, name: str, value: Any) -> Exception | None:
         """Why a value of a field cannot be written; None where it can, or where nobody knows the field."""
         found: Exception | None = None
-        for writer in self._writers(name):
+        for _, writer in self._tools(name):
             try:
                 writer.to_json(value, warnings="error", by_alias=False)
                 return None
@@ -65,7 +68,7 @@ class FieldWriters:
                 found = found or error
         return found
 
-    def _writers(self, name: str) -> list[SchemaSerializer]:
+    def _tools(self, name: str) -> list[Tools]:
         if name not in self._made:
             self._made[name] = list(_made(self._named.get(name) or self._others))
         return self._made[name]
@@ -116,9 +119,30 @@ class FieldWriters:
             self._collect(choice[0] if isinstance(choice, tuple) else choice, definitions, seen)
 
 
-def _made(found: list[tuple[Schema, list[Any]]]) -> Iterator[SchemaSerializer]:
+def _written(value: Any, reader: SchemaValidator, writer: SchemaSerializer) -> bytes:
+    """A value as a serializer of the user's writes it; without that, where something would be lost."""
+    data = _written_so(value, writer, how := Writing())
+    if how.met:
+        try:
+            read = reader.validate_json(data, by_alias=True, by_name=True)
+        except Exception:  # who reads it says so, in place
+            return data
+        if next(differences(value, read, is_strict=True), None) is not None:
+            return _written_so(value, writer, Writing(Everything()))
+    return data
+
+
+def _written_so(value: Any, writer: SchemaSerializer, how: Writing) -> bytes:
+    token = writing.set(how)
+    try:
+        return writer.to_json(value, warnings="error", by_alias=False)
+    finally:
+        writing.reset(token)
+
+
+def _made(found: list[tuple[Schema, list[Any]]]) -> Iterator[Tools]:
     for schema, definitions in found:
         try:
-            yield tools({"type": "definitions", "schema": schema, "definitions": definitions})[1]
+            yield tools({"type": "definitions", "schema": schema, "definitions": definitions})
         except SchemaError:
             continue

@@ -289,7 +289,11 @@ class _Planner:
             began = None if base is None else load(base)
             merged = rule.function(began, load(current), load(mine))
             data = write(merged)
-            return data if load(data) == merged else write(merged, Writing(Everything()))
+            try:
+                is_same = load(data) == merged
+            except Exception:  # of a rule, which its reader hears
+                return data
+            return data if is_same else write(merged, Writing(Everything()))
 
         return Plan(kind, merge=merge)
 

@@ -269,14 +269,26 @@ def test_private_attributes_are_made_of_what_was_read() -> None:
 
 @pytest.mark.parametrize("data", ["-3", '{"$type":"bare","value":-3}', '{"$type":"bare","value":"a"}'])
 def test_rules_are_heard_however_it_is_written(data: str) -> None:
-    def positive(number: float) -> float:
-        assert number > 0, "too small"
-        return number
-
     codec = codec_of(Annotated[float, AfterValidator(positive), PlainSerializer(lambda number: round(number, 1))])
     assert codec.wrong(data)
     with pytest.raises(EncodeError, match="too small"):
         codec.write(-1.25)
+
+
+def positive(value: Any) -> Any:
+    assert value > 0, "too small"
+    return value
+
+
+class Ruled(BaseModel):
+    n: Annotated[float, BeforeValidator(positive), PlainSerializer(lambda number: round(number, 1))] = 1
+
+
+def test_an_edit_hears_the_rules() -> None:
+    codec = codec_of(Ruled)
+    assert codec.dump_field("n", 1.5) == 1.5
+    assert codec.dump_field("n", 1.25) == {"$type": "bare", "value": 1.25}
+    assert codec.wrong(f'{{"n": {codec.dump_field("n", -1.25)}}}')
 
 
 class Handle:
