@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-_scan: Callable[[str, int], tuple[Any, int]] = cast("Any", json.JSONDecoder()).scan_once
+from ..engine.text import compact, read, scan
+
 _skip = re.compile(r"[ \t\n\r]*").match
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def compact(value: Any) -> str:
-    """A JSON tree as text, without spaces."""
-    return _encode(value)
+__all__ = ["compact", "elements", "members", "read"]
 
 
 def members(text: str) -> dict[str, str]:
@@ -96,6 +90,6 @@ def _value(text: str, index: int) -> tuple[Any, int]:
 
 def _scanned(text: str, index: int) -> tuple[Any, int]:
     try:
-        return _scan(text, index)
+        return scan(text, index)
     except StopIteration as stop:
         raise ValueError(f"No JSON: a value was expected at {stop.value}") from None

@@ -18,7 +18,7 @@ from pydantic_graph.util import unpack_type_expression
 from ..codec import Codec, DecodeError, EncodeError, Refusal, ValueCodec, of_any_rule, shown
 from ..codec.answers import answer_errors
 from ..codec.exact import UNSET, setting
-from ..codec.text import compact, elements
+from ..codec.text import compact, elements, read
 from ..commands import Send, SendsTo
 from ..engine.events import BlamedError, Encoded, OutdatedError, clipped, listed, message_of, type_of
 from ..engine.functions import Value
@@ -123,6 +123,8 @@ class CompiledFunctions:
 
     def rest(self, node_id: str, value: Value) -> Encoded:
         """See `Functions.rest`."""
+        if type(value) is Encoded and value.type in (None, self._inputs[node_id].name):
+            return value if value.type is None else Encoded(value.data)
         with _blaming(value):
             try:
                 return self._rest(node_id, value)
@@ -134,8 +136,6 @@ class CompiledFunctions:
     def _rest(self, node_id: str, value: Value) -> Encoded:
         reader = self._inputs[node_id]
         if isinstance(value, Encoded):
-            if value.type in (None, reader.name):
-                return Encoded(value.data)
             if node_id != END and node_id not in self._nodes:
                 return value
         elif node_id != END and value.codec is not None and not self._fits(reader, value):
@@ -286,7 +286,7 @@ class CompiledFunctions:
     def ask(self, node_id: str, value: Encoded) -> tuple[Json, dict[str, Any] | None]:
         """See `Functions.ask`."""
         form = self._forms[node_id]
-        fields: dict[str, Json] = json.loads(value.data)
+        fields: dict[str, Json] = read(value.data)
         fields.pop(UNSET, None)
         shown = {name: field for name, field in fields.items() if name not in form.fields or field is not None}
         return shown, form.schema

@@ -44,7 +44,7 @@ class Entry:
     interrupt_id: str | None = None
     actor: str | None = None
     via: str | None = None
-    data: dict[str, Json] = field(default_factory=dict[str, Json])
+    data: dict[str, Json] = field(default_factory=dict)
     question: dict[str, Json] | None = field(default=None, compare=False)
     shown: Json = None
     comment: str | None = None
@@ -82,7 +82,7 @@ class Audit:
     ) -> None:
         """Write down what happened; long values are cut."""
         self.latest += 1
-        told = {name: kept(value) for name, value in data.items()}
+        told = {name: value if _is_short(value) else kept(value) for name, value in data.items()}
         shown = kept(question["value"]) if question is not None and kind in _ANSWERS else None
         said = None if comment is None else clipped(comment, LONGEST)
         self.entries.append(Entry(self.latest, at, kind, interrupt_id, actor, via, told, question, shown, said))
@@ -125,6 +125,11 @@ def _bounded(item: dict[str, Json]) -> dict[str, Json]:
     texts = {name: cut(text, SHORT) for name, text in item.items() if isinstance(text, str)}
     shown = {"shown": _cut(json.dumps(item["shown"]), SHORT)} if "shown" in item else {}
     return {**item, **texts, **shown, "data": data}
+
+
+def _is_short(value: Json) -> bool:
+    """Whether it can be seen at once that a value is kept as it is, as most are."""
+    return value is None or (type(value) is str and len(value) < SHORT)
 
 
 def kept(value: Json) -> Json:

@@ -93,14 +93,14 @@ class Interrupt:
     task_id: str
     position: Position | None = None
     deadline: str | None = None
-    assignees: list[str] = field(default_factory=list[str])
+    assignees: list[str] = field(default_factory=list)
     escalation_level: int = 0
-    answers: list[Json] = field(default_factory=list[Json])
+    answers: list[Json] = field(default_factory=list)
     quorum: int = 1
     policy: dict[str, Json] | None = None
-    due: list[Due] = field(default_factory=list[Due])
+    due: list[Due] = field(default_factory=list)
     _rules: tuple[Json, Policy] | None = field(default=None, repr=False, compare=False)
-    _voters: dict[str, Json] = field(default_factory=dict[str, "Json"], repr=False, compare=False)
+    _voters: dict[str, Json] = field(default_factory=dict, repr=False, compare=False)
     _size: tuple[int, int] = field(default=(0, 0), repr=False, compare=False)
     _said: int = field(default=0, repr=False, compare=False)
 
@@ -154,11 +154,15 @@ class Interrupt:
 
     def public(self) -> dict[str, Json]:
         """The interrupt as people see it: the wire contract's fields."""
-        return {**self._public(), "problem": self.problem}
+        public = self._public()
+        public["problem"] = self.problem
+        return public
 
     def told(self) -> dict[str, Json]:
         """The interrupt as those see it who are told of it: with the latest answers."""
-        return {**self._public(TOLD), "problem": self.problem}
+        told = self._public(TOLD)
+        told["problem"] = self.problem
+        return told
 
     def _public(self, most: int = 0) -> dict[str, Json]:
         # JSON is never changed in place, but these lists are.
@@ -548,9 +552,10 @@ class Questions:
             told["deadline"] = interrupt.deadline
         if interrupt.quorum > 1:
             told["quorum"] = interrupt.quorum
-        if interrupt.problem is not None:
-            told["problem"] = interrupt.problem
-        self.audit.add("asked", interrupt.created_at, interrupt.interrupt_id, question=interrupt.told(), **told)
+        question = interrupt.told()
+        if question["problem"] is not None:
+            told["problem"] = question["problem"]
+        self.audit.add("asked", interrupt.created_at, interrupt.interrupt_id, question=question, **told)
 
     def vote(self, interrupt: Interrupt, answer: Answer, now: str, via: str) -> Accepted:
         """Note what one of several people has said to a question, which stays open."""

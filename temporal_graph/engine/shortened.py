@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from typing import Any
+
+from .text import compact, read
 
 LEVEL = 3
 """Of compression: with it thousands of tasks take a tenth of a second."""
@@ -21,7 +22,7 @@ def shorten(data: dict[str, Any]) -> dict[str, Any]:
         asked.setdefault(question["task_id"], []).append([place, question])
     # A question shows much of what its task has got, and what is the same is only found where it is near.
     pairs = [*([task, asked.pop(task["id"], ())] for task in data["tasks"]), [None, *asked.values()]]
-    text = json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))
+    text = compact(pairs)
     packed = base64.b64encode(zlib.compress(text.encode(errors="surrogatepass"), LEVEL)).decode()
     return {**data, "tasks": {"deflated": packed}, "questions": {**questions, "open": []}}
 
@@ -35,10 +36,10 @@ def whole(data: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(data.get("tasks"), dict):
         return data
     packed = zlib.decompressobj()
-    text = packed.decompress(base64.b64decode(data["tasks"]["deflated"]), MOST)
+    text = packed.decompress(base64.b64decode(data["tasks"]["deflated"]), MOST).decode(errors="surrogatepass")
     if not packed.eof:
         raise ValueError(f"The tasks of the snapshot have more than {MOST:,} bytes, or no end.")
-    *pairs, (_, *others) = json.loads(text)
+    *pairs, (_, *others) = read(text)
     asked = [item for _, items in pairs for item in items] + [item for items in others for item in items]
     questions = {**data["questions"], "open": [question for _, question in sorted(asked, key=lambda item: item[0])]}
     return {**data, "tasks": [task for task, _ in pairs], "questions": questions}

@@ -8,6 +8,7 @@ from math import ceil, inf
 from typing import Any, cast
 
 from .state import Json
+from .text import compact
 
 HUGE = 10**20
 LONGEST_LETTER, LONGEST_NUMBER = 12, 25
@@ -21,7 +22,7 @@ def size_of(text: str) -> int:
 
 def json_size(value: Json) -> int:
     """How many bytes a value is as JSON."""
-    return size_of(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return size_of(compact(value))
 
 
 def cut(text: str, most: int) -> str:

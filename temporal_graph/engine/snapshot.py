@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from .breakpoints import Breakpoints
@@ -12,11 +11,10 @@ from .functions import Functions
 from .questions import Interrupt
 from .spec import END, GraphSpec, JoinSpec, StepSpec
 from .state import AUTO, Json, Plan
+from .text import compact, read
 from .walker import Task
 
 VERSION = 1
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class SnapshotError(ValueError):
@@ -230,14 +228,14 @@ def _is_step(spec: GraphSpec, node_id: str, *, asks: bool) -> bool:
 
 
 def _dump_value(value: Encoded) -> dict[str, Any]:
-    data: dict[str, Any] = {"data": json.loads(value.data)}
+    data: dict[str, Any] = {"data": read(value.data)}
     if value.type is not None:
         data["type"] = value.type
     return data
 
 
 def _load_value(data: dict[str, Any]) -> Encoded:
-    return Encoded(_encode(data["data"]), data.get("type"))
+    return Encoded(compact(data["data"]), data.get("type"))
 
 
 def _dump_outcome(outcome: Outcome) -> dict[str, Any]:

@@ -236,8 +236,11 @@ class Writes:
                 continue
             place = self._root
             place.latest = self.number
-            for key in cast("list[Key]", op[1]):
-                place = place.inside.setdefault(key, _Place())
+            for key in op[1]:
+                inside = place.inside.get(key)
+                if inside is None:
+                    inside = place.inside[key] = _Place()
+                place = inside
                 place.latest = self.number
             place.written[op[0]] = _Written(self.number, writer, op)
 
@@ -261,7 +264,7 @@ class Writes:
         for key in op[1]:
             if place.latest <= since:
                 return None, False
-            above = place.since(("set", "delete"), since)
+            above = place.since(("set", "delete"), since) if place.written else ()
             if above:
                 return above[0], False
             inside = place.inside.get(key)
@@ -315,9 +318,9 @@ def apply(
     are_as_told = True
     places = _Places(current, before, ops, plan, writes)
     for op in ops:
-        if op[0] not in KINDS or not isinstance(op[1], list):
+        if op[0] not in KINDS or op[1].__class__ is not list:
             raise ValueError(f"{op!r} is no change of a state.")
-        path: list[Key] = [0, *cast("list[Key]", op[1])]
+        path: list[Key] = [0, *op[1]]
         if op[0] == "order" and not root.has(path):
             are_as_told = False
             continue
@@ -446,7 +449,7 @@ class _Opened:
                     raise ValueError(f"The state has no place {path[1:]!r} any more.")
             self._last = (path[:-1], opened)
         key = path[-1]
-        if opened._pairs is None and not isinstance(opened.container, dict) and not _has_index(opened.container, key):
+        if opened._pairs is None and opened.container.__class__ is not dict and not _has_index(opened.container, key):
             raise ValueError(f"The state has no place {path[1:]!r}.")
         return opened
 
@@ -492,8 +495,8 @@ class _Opened:
             name = known[0] if known else json.loads(str(key))
             _put(self._pairs, str(key), MISSING if value is MISSING else [name, value])
             self._is_unwritten = True
-        elif isinstance(self.container, dict):
-            _put(cast("dict[Key, Json]", self.container), key, value)
+        elif self.container.__class__ is dict:
+            _put(self.container, key, value)
         else:
             self.container[key] = value
 
@@ -516,7 +519,7 @@ class _Opened:
 def _of(container: Json, pairs: Mapping[str, Json] | None, key: Key) -> Json:
     if pairs is None:
         return child_of(container, AUTO, key)
-    pair = pairs.get(key) if isinstance(key, str) else None
+    pair = pairs.get(key) if type(key) is str else None
     return MISSING if pair is None else pair[1]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii
 from operator import is_
 from typing import Any, Literal, TypeAlias, cast
+
+from .text import compact, ordered
 
 Json: TypeAlias = Any
 """A JSON tree, never changed in place."""
@@ -135,16 +136,16 @@ def same(one: Json, other: Json) -> bool:
         if len(one) != len(other) or all(map(is_, one, other)):
             return len(one) == len(other)
         if len(one) > LONG:  # their texts differ wherever they do, and are made much faster than each item is looked at
-            return bool(one == other) and _write(one) == _write(other)
+            return bool(one == other) and compact(one) == compact(other)
         return all(map(same, one, other))
     return bool(one == other) and (kind is not float or one != 0 or repr(one) == repr(other))
 
 
 def tag_of(value: Json) -> str | None:
     """The tag of a tagged value."""
-    if not isinstance(value, dict):
+    if value.__class__ is not dict:  # in the sandbox of a workflow isinstance takes ten times as long
         return None
-    members: Any = value  # pyright: ignore[reportUnknownVariableType] - `cast` would be a call for each of thousands
+    members: Any = value  # `cast` would be a call for each of thousands
     if len(members) == 2 and "$type" in members and "value" in members:
         tag = members["$type"]
         return tag if isinstance(tag, str) else None
@@ -162,9 +163,9 @@ def is_alike(one: Json, other: Json) -> bool:
 def child_of(value: Json, plan: Plan, key: Key) -> Json:
     """What is under a key or index; MISSING where there is nothing."""
     found: Any = value
-    if isinstance(value, dict):
+    if value.__class__ is dict:
         return found.get(key, MISSING)
-    if isinstance(value, list):
+    if value.__class__ is list:
         if isinstance(key, str):
             return by_key(found).get(key, MISSING) if plan.kind == "pairs" and is_pairs(found) else MISSING
         return found[key] if 0 <= key < len(found) else MISSING
@@ -189,20 +190,4 @@ def text_of(value: Json) -> str:
         return encode_basestring_ascii(value)
     if kind is int:
         return repr(value)
-    return _text_of(value)
-
-
-def _encoder() -> Callable[[Json], str]:
-    """What writes a JSON tree with its keys sorted.
-
-    `JSONEncoder.encode` makes what writes anew each time, which takes longer than to write what is as short as a key.
-    """
-    make: Any = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return json.JSONEncoder(sort_keys=True).encode
-    pieces = make(None, json.JSONEncoder().default, encode_basestring_ascii, None, ": ", ", ", True, False, True)
-    return lambda value: "".join(pieces(value, 0))
-
-
-_text_of = _encoder()
-_write = json.JSONEncoder().encode
+    return ordered(value)

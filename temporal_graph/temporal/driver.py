@@ -56,7 +56,6 @@ from ..messages import NodeInput, Question, asked, dump_input, dump_result, load
 from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
-from .collecting import without_collecting
 from .drift import Drift
 from .failures import is_unread
 from .judging import Judge, Made
@@ -121,7 +120,6 @@ class Driver:
         sent: What it sends to the server with the task at hand.
     """
 
-    @without_collecting
     def __init__(self, graph: RegisteredGraph, start: StartMessage, events: Events, *, was_taken: bool = False) -> None:
         self.graph = graph
         self.events = events
@@ -171,7 +169,7 @@ class Driver:
         self.engine.shared.refuses_large = self._refuses_large
         events.on_read = self.see_message
         self._tell = Teller(self.engine, events)
-        self._timers = Timers(self.engine, self._on_due)
+        self._timers = Timers(self.engine, self._on_due, self._mark, self._wake)
         self._showing = Showing(graph.shows)
         self.trials = Trials(self.engine, compiled)
         self.sent = Sent(graph.coding, self._wake)
@@ -579,9 +577,11 @@ class Driver:
             self._check_end()
             return None
         try:
-            text = self._text(found, None, unsent)
-            with contextlib.suppress(PayloadTooLargeError):
-                return self._text(found, 1, unsent)
+            whole_message, message = self._message(found, None, unsent), self._message(found, 1, unsent)
+            text = self._text(whole_message)
+            if message != whole_message:
+                with contextlib.suppress(PayloadTooLargeError):
+                    return self._text(message)
             return text
         except PayloadTooLargeError as error:
             if unsent:
@@ -600,22 +600,17 @@ class Driver:
             self.events.fill()
             return None
 
-    @without_collecting
     def _dump(self) -> dict[str, Any]:
         """The run as it is; see `snapshot.dump`."""
         return snapshot.dump(self.engine)
 
-    @without_collecting
-    def _text(self, found: dict[str, Any], share: float | None, unsent: Sequence[Any] = ()) -> str:
+    def _message(self, found: dict[str, Any], share: float | None, unsent: Sequence[Any] = ()) -> dict[str, Any]:
         """What the run continues with.
 
         Args:
             found: Its snapshot.
             share: How much of the room for what it only remembers is used; None for as much as in earlier releases.
             unsent: Its notifications that are on their way.
-
-        Raises:
-            PayloadTooLargeError: It is too large.
         """
         message = {
             "snapshot": snapshot.sharing(found, self.engine, share),
@@ -624,17 +619,24 @@ class Driver:
             "policies": self._policies,
             "graph": self.graph.compiled.shape.dump(),
         }
-        text = compact({**message, "unsent": unsent} if unsent else message)
+        return {**message, "unsent": unsent} if unsent else message
+
+    def _text(self, message: dict[str, Any]) -> str:
+        """The same as text.
+
+        Raises:
+            PayloadTooLargeError: It is too large.
+        """
+        text = compact(message)
         self.to_raw(text, "The snapshot of the run")
         return text
 
-    @without_collecting
     def _shorter_text(self, found: dict[str, Any]) -> str | None:
         """The same, compressed, with as much of what it remembers as there is room for; None where there is none."""
         short = shorten(found)
         for share in SHARES:
             with contextlib.suppress(PayloadTooLargeError):
-                return self._text(short, share)
+                return self._text(self._message(short, share))
         return None
 
     def _take_arrived(self) -> None:

@@ -145,7 +145,12 @@ class Events:
             node_id: To which node, if to one.
             data: What there is to know; or a function that makes it when somebody reads.
         """
-        self._unread.append((kind, node_id, workflow.now(), data))
+        self.add_all([(kind, node_id, data)])
+
+    def add_all(self, events: Sequence[tuple[str, str | None, Data]]) -> None:
+        """Tell what has happened at once; see `add`."""
+        now = workflow.now()
+        self._unread.extend((kind, node_id, now, data) for kind, node_id, data in events)
         if self._readers:
             self._flush()
         elif len(self._unread) > MOST:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC
 
 from ..engine.engine import Engine
@@ -33,13 +34,15 @@ def node_summary(work: Work, node: NodeSpec) -> str | None:
     return work.task_id if is_interrupt or not work.task_id.endswith(":1") else None
 
 
-def due_summary(interrupt_id: str, due: Due) -> str:
-    """What a timer is for."""
+def due_summary(questions: Mapping[str, Due]) -> str:
+    """What a timer is for, which is for these questions, and what each of them does."""
+    interrupt_id, due = next(iter(questions.items()))
+    name = interrupt_id if len(questions) == 1 else f"{interrupt_id} and {len(questions) - 1:,} more"
     if due.what == "escalate":
-        return summary(f"escalate {interrupt_id} to {', '.join(due.to)}")
+        return summary(f"escalate {name} to {', '.join(due.to)}")
     if due.what == "retry":
-        return summary(f"try {interrupt_id} again")
-    return summary(f"{'remind' if due.what == 'remind' else 'time out'} {interrupt_id}")
+        return summary(f"try {name} again")
+    return summary(f"{'remind' if due.what == 'remind' else 'time out'} {name}")
 
 
 def details(engine: Engine) -> str:

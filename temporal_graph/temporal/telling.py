@@ -11,9 +11,9 @@ from ..engine.engine import Engine
 from ..engine.events import CloseInterrupt, Command, Event, NodeFailed, NodeFinished, OpenInterrupt, Start
 from ..engine.questions import Accepted, parts_of
 from ..engine.sizes import size_of
-from ..engine.state import Json
+from ..engine.state import Json, Op
 from ..engine.walker import Task
-from .streaming import LONGEST, NOTHING, Events, changes
+from .streaming import LONGEST, NOTHING, Data, Events, changes
 
 
 class Teller:
@@ -49,16 +49,19 @@ class Teller:
     def followed(self, before: Json, commands: Sequence[Command], node_id: str | None = None) -> None:
         """Something has led to another state than the one before, and to commands."""
         engine = self._engine
+        events: list[tuple[str, str | None, Data]] = []
         if engine.state is not before:
-            told = {"changes": changes(engine.shared.changes(before)), "version": engine.shared.version}
-            self._events.add("state_changed", node_id, told)
+            told = functools.partial(_changed, engine.shared.changes(before), engine.shared.version)
+            events.append(("state_changed", node_id, told))
         for command in commands:
-            if type(command) is OpenInterrupt and command.interrupt_id in engine.questions.open:
-                interrupt = engine.questions.open[command.interrupt_id]
-                self._events.add("interrupt_opened", interrupt.node_id, interrupt.public())
+            if type(command) is OpenInterrupt:
+                interrupt = engine.questions.open.get(command.interrupt_id)
+                if interrupt is not None:
+                    events.append(("interrupt_opened", interrupt.node_id, interrupt.public()))
             elif type(command) is CloseInterrupt:
                 closed = command.interrupt_id
-                self._events.add("interrupt_cancelled", _node_of(closed), {"interrupt_id": closed})
+                events.append(("interrupt_cancelled", _node_of(closed), {"interrupt_id": closed}))
+        self._events.add_all(events)
 
     def audited(self) -> list[Entry]:
         """What questions have done by themselves, and what people have done with them besides answers.
@@ -76,8 +79,7 @@ class Teller:
 
     def answered(self, accepted: Sequence[Accepted]) -> None:
         """Answers have been taken."""
-        for item in accepted:
-            self._events.add("interrupt_answered", _node_of(item.interrupt_id), item.public())
+        self._events.add_all([("interrupt_answered", _node_of(item.interrupt_id), item.public()) for item in accepted])
 
     def paused(self, paused: bool) -> None:
         """The run was paused, or goes on."""
@@ -99,6 +101,10 @@ _TOLD = ("reminded", "escalated", "timed_out", "reassigned", "extended")
 
 def _node_of(interrupt_id: str) -> str:
     return parts_of(interrupt_id)[0]
+
+
+def _changed(ops: Sequence[Op], version: int) -> dict[str, Json]:
+    return {"changes": changes(ops), "version": version}
 
 
 def _finished(task_id: str, output: str) -> dict[str, Json]:

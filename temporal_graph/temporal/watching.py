@@ -19,6 +19,7 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 from ..codec.text import members
 from ..compile.shape import OTHERWISE, Shape, differs
 from ..registry import RegisteredGraph
+from .collecting import without_collecting
 from .names import FIND_GRAPH
 from .queries import Queries
 from .together import bring_together
@@ -46,6 +47,7 @@ def _watch(instance: WorkflowInstance, run_id: str, graph: RegisteredGraph) -> N
     before: Shape | None = None
     queries = Queries()
 
+    @without_collecting
     def activate_watched(activation: WorkflowActivation) -> WorkflowActivationCompletion:
         nonlocal before
         for job in activation.jobs:
