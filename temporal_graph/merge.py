@@ -36,8 +36,13 @@ class Merge:
             raise TypeError(f"Merge takes a plain function of (base, current, mine), and got {function!r}.")
         self.function = function
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any] | None = None) -> Any:
         """Marks the field's schema; what pydantic reads and writes stays as it is."""
+        if handler is None:  # it is the class that stands there
+            raise TypeError(
+                "Annotated[..., Merge] does not say how branches merge. Give it a rule: Merge.sum, Merge.last, "
+                "Merge.max, Merge.min, or Merge(lambda base, current, mine: ...)."
+            )
         from pydantic_core import core_schema  # here, because only states that use this need it
 
         self._check(source)

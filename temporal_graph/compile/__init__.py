@@ -156,9 +156,9 @@ class _Compiler:
                 check_async(self.name, node)
         check_sends(self.types.anew())
         spec, transforms = build(self.graph, self.name, lambda node_id: gives_only_commands(self.types.gives(node_id)))
-        for what, function, _ in driven(self.graph, transforms):
-            check_plain(self.name, what, function)
         refuse_memory(self.graph, self.name, transforms)
+        for what, function, gets in driven(self.graph, transforms):
+            check_plain(self.name, what, function, gets)
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
         state, plan = self._state()
         steps: dict[str, Step[Any, Any, Any, Any]] = {

@@ -24,6 +24,7 @@ def check_async(graph: str, step: Step[Any, Any, Any, Any]) -> None:
         what, written = f"{step.node_type.__name__}.run", "async def run(self, ctx: GraphRunContext[...]) -> ..."
         function = step.node_type.run
     stream = hints.streamed(function)
+    _check_takes(graph, what, stream or function, 2 if isinstance(step, NodeStep) else 1, written)
     if stream is not None:
         if _is_any(stream, inspect.isgeneratorfunction) and not _is_any(stream, inspect.isasyncgenfunction):
             raise GraphDefinitionError(
@@ -40,12 +41,22 @@ def check_async(graph: str, step: Step[Any, Any, Any, Any]) -> None:
         raise GraphDefinitionError(f"{what} of graph {graph!r} is not async, and a node is awaited: {written}.")
 
 
-def check_plain(graph: str, what: str, function: Any) -> None:
-    """Look whether a function that runs in the driver gives what it returns at once.
+def check_plain(graph: str, what: str, function: Any, gets: int) -> None:
+    """Look whether a function that runs in the driver takes so many arguments, and gives what it returns at once.
 
     Raises:
-        GraphDefinitionError: It is async.
+        GraphDefinitionError: It does not.
     """
+    if "reducer" in what:
+        written = (
+            "def reducer(current, inputs) -> ..., or def reducer(ctx: ReducerContext[...], current, inputs) -> ..."
+        )
+        _check_takes(graph, what, function, 2 if gets == 2 else 3, written)
+    elif gets == 1:
+        written = "def transform(ctx: StepContext[...]) -> ..." if "transform" in what else "def matches(value) -> bool"
+        _check_takes(graph, what, function, 1, written)
+    else:
+        _check_takes(graph, what, function, 0, "def initial_factory() -> ...")
     while isinstance(function, functools.partial):
         function = function.func
     called = function if inspect.isroutine(function) else vars(cast("type[Any]", type(function))).get("__call__")
@@ -54,6 +65,20 @@ def check_plain(graph: str, what: str, function: Any) -> None:
             f"{what} of graph {graph!r} is async, and nothing there is awaited: it runs in the driver, so it must be a "
             "plain function, and pure. What needs I/O goes into a node."
         )
+
+
+def _check_takes(graph: str, what: str, function: Any, count: int, written: str) -> None:
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):  # of what is not Python's
+        return
+    try:
+        signature.bind(*[None] * count)
+    except TypeError as error:
+        raise GraphDefinitionError(
+            f"{what} of graph {graph!r} takes {signature}, and gets {count} argument{'' if count == 1 else 's'} "
+            f"({error}): {written}."
+        ) from None
 
 
 def not_awaitable(node_id: str, returned: object) -> TypeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import re
 import sys
 import typing
 from collections.abc import AsyncIterable, Callable
@@ -26,6 +27,7 @@ from temporal_graph import (
     GraphRunError,
     InterruptibleGraph,
     InterruptNode,
+    Merge,
     TemporalGraph,
     interrupt,
 )
@@ -240,6 +242,86 @@ async def test_a_step_that_does_not_say() -> None:
     assert (await graph(of_another).local().proceed(inputs=1)).output == 2
     with pytest.raises(GraphRunError, match=r"TypeError: Node 'first' returned int when it was called.*async def fir"):
         await graph(of_nothing).local().proceed(inputs=1)
+
+
+# -- Functions that take something else ------------------------------------------------------------------------------
+
+
+async def of_none() -> int:
+    return 1
+
+
+async def of_two(ctx: StepContext[None, None, int], other: int) -> int:
+    return other
+
+
+async def of_one_by_name(*, ctx: StepContext[None, None, int]) -> int:
+    return 1
+
+
+async def with_more(ctx: StepContext[None, None, int], other: int = 1, *more: Any, **named: Any) -> int:
+    return ctx.inputs + other
+
+
+def given(function: Any) -> Any:
+    @functools.wraps(function)
+    async def call(ctx: Any) -> Any:
+        return await function(ctx, ctx.inputs + 1)
+
+    return call
+
+
+@pytest.mark.parametrize("call", [of_none, of_two, of_one_by_name])
+def test_a_step_that_takes_something_else(call: Any) -> None:
+    assert re.fullmatch(
+        r"Step 'only' of graph 'one' takes \(.*\) -> 'int', and gets 1 argument \(.*\): async def only\(ctx: "
+        r"StepContext\[...\]\) -> \.\.\.\.",
+        refused(lambda: one_step(call, input_type=int, output_type=int)),
+    )
+
+
+@pytest.mark.parametrize("call", [with_more, given(of_two)])
+async def test_a_step_that_takes_more_than_it_must(call: Any) -> None:
+    assert (await one_step(call, input_type=int, output_type=int).local().proceed(inputs=1)).output == 2
+
+
+@dataclass
+class NoContext(BaseNode[None, None, int]):
+    async def run(self) -> End[int]:  # type: ignore[override]
+        return End(1)
+
+
+def test_a_node_that_does_not_take_the_context() -> None:
+    assert refused(lambda: InterruptibleGraph([NoContext], name="bare")) == (
+        "NoContext.run of graph 'bare' takes (self) -> 'End[int]', and gets 2 arguments (too many positional "
+        "arguments): async def run(self, ctx: GraphRunContext[...]) -> ...."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"transform": lambda: 1}, "The transform on 'first' .* gets 1 argument .* def transform"),
+        ({"reducer": lambda current: current}, "The reducer of join 'total' .* gets 3 arguments .* def reducer"),
+        ({"reducer": lambda a, b, c, d: a}, "The reducer of join 'total' .* gets 3 arguments .* def reducer"),
+        ({"initial_factory": lambda value: 0}, "The initial_factory of join 'total' .* gets 0 arguments"),
+        ({"matches": lambda ctx, value: True}, "A branch of decision 'which' .* gets 1 argument .* def matches"),
+    ],
+)
+def test_what_runs_in_the_driver_and_takes_something_else(given: dict[str, Any], says: str) -> None:
+    assert re.match(says, refused(lambda: driven_by(**given)))
+
+
+def test_a_rule_that_says_nothing() -> None:
+    @dataclass
+    class Counts:
+        n: Annotated[int, Merge] = 0
+
+    Counts.__annotations__["n"] = Annotated[int, Merge]
+    assert re.search(
+        r"Annotated\[\.\.\., Merge\] does not say how branches merge. Give it a rule: Merge.sum",
+        refused(lambda: one_step(awaited, input_type=int, output_type=int, state_type=Counts)),
+    )
 
 
 # -- Functions that are -----------------------------------------------------------------------------------------------
