@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from .commands import NOTHING, Command
 from .compile.targets import answer_json, dump_command, shown
-from .errors import AnswerRefusedError, GraphError, GraphInputError
+from .errors import AnswerRefusedError, GraphError, GraphInputError, RunPausedError
 from .sending import id_of_run, said, text_of
 from .verdicts import verdict
 from .views import Accepted, Interrupt, read_accepted, read_interrupts
@@ -396,7 +396,10 @@ class ApprovalQueue:
         answer_id: str | None,
     ) -> Accepted:
         text_of("comment" if is_yes else "reason", text)
-        state: Mapping[str, Any] = await self._looks.whole(self._client, id_of_run(run_id, "run_id"))
+        try:
+            state: Mapping[str, Any] = await self._looks.whole(self._client, id_of_run(run_id, "run_id"))
+        except RunPausedError as error:
+            raise AnswerRefusedError("paused", str(error)) from error
         for accepted in [*state["answered"], *(vote for item in state["interrupts"] for vote in _votes(item))]:
             if answer_id is not None and accepted["answer_id"] == answer_id:
                 return read_accepted(accepted)

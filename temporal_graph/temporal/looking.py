@@ -26,7 +26,7 @@ from ..views import RunEvent
 from .blocked import unless_blocked, why_blocked
 from .crowd import crowd_of
 from .failures import paused, raise_failure, raise_rpc, reading, unanswered
-from .glancing import PAUSED, WAIT, describe, raise_unanswered
+from .glancing import PAUSED, WAIT, describe, is_open, raise_unanswered
 from .names import AUDIT, GET_STATE, HISTORY, PENDING_INTERRUPTS, SNAPSHOT
 from .payloads import from_raw
 
@@ -52,14 +52,22 @@ async def result(handle: WorkflowHandle[Any, Any]) -> Outcome:
         RunCancelledError: It was cancelled, terminated or timed out.
         RunNotFoundError: There is no such run.
     """
-    try:
-        with reading(handle.id):
-            fields = members(from_raw(await handle.result()))
-    except WorkflowFailureError as error:
-        raise_failure(handle.id, error)
-    except RPCError as error:
-        raise_rpc(handle.id, error)
-    return Outcome(fields["output"], fields["state"])
+    was_open = True
+    while True:
+        try:
+            with reading(handle.id):
+                fields = members(from_raw(await handle.result()))
+            return Outcome(fields["output"], fields["state"])
+        except WorkflowFailureError as error:
+            raise_failure(handle.id, error)
+        except RPCError as error:
+            raise_rpc(handle.id, error)
+        except GraphError as error:
+            # So the SDK says that there is no end yet, of a run that Temporal has paused: it goes on one day.
+            if not (isinstance(error.__cause__, RuntimeError) and was_open):
+                raise
+            was_open = await is_open(cast("Any", handle)._client, handle.id)
+            await asyncio.sleep(1 if was_open else 0)
 
 
 async def query(client: Client, id: str, name: str, *args: Any, run_id: str | None = None) -> Any:

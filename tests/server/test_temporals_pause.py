@@ -66,6 +66,7 @@ async def test_it_shows_as_paused_takes_no_answer_and_goes_on(server: DevServer)
             lambda: run.proceed({"user_name": "Bob"}),
             lambda: run.resume_all({"WaitForName:1": {"user_name": "Bob"}}),
             lambda: ApprovalQueue(client).answer("r", {"user_name": "Bob"}),
+            lambda: ApprovalQueue(client).approve("r"),
         ):
             with pytest.raises(AnswerRefusedError, match="workflow unpause") as refused:
                 await answer()
@@ -73,18 +74,20 @@ async def test_it_shows_as_paused_takes_no_answer_and_goes_on(server: DevServer)
         with pytest.raises(RefusedError) as edit:
             await run.update_state({"messages": []})
         assert edit.value.reason == "paused"
-        for look in (run.pending_interrupts, run.audit, lambda: ApprovalQueue(client).approve("r")):
+        for look in (run.pending_interrupts, run.audit):
             with pytest.raises(RunPausedError, match="paused by Temporal itself"):
                 await look()
         late = asyncio.create_task(_kinds(run))
+        end = asyncio.create_task(run.result())
         await client.get_workflow_handle("r").signal("update_state", {"values": {"messages": ["kept"]}})
         await asyncio.sleep(2)
-        assert not late.done()
+        assert not late.done() and not end.done()
         await unpause(client, "r")
         stop = await run.wait()
         assert stop.state.messages == ["kept"]
         assert (await run.proceed({"user_name": "Bob"})).is_end
         assert (await early)[-1] == (await late)[-1] == "run_finished"
+        assert (await end).output == "bye Bob"
 
 
 async def _kinds(run: Any) -> list[str]:
