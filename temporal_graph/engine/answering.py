@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from .actions import action_of, error_of, read, read_action
@@ -20,10 +20,12 @@ from .events import (
     Run,
     RunFailedError,
     SetTimer,
+    Work,
     is_the_runtimes,
     listed,
 )
 from .questions import TIMEOUT, Accepted, Answer, Interrupt, Refused, describe, invalid, parts_of
+from .sizes import json_size
 from .spec import END, START, EndSpec, StepSpec
 from .state import Json
 from .voting import check_actor, is_full, is_one_of_several, votes_for
@@ -74,6 +76,7 @@ class Answering(Walker):
         taken: The answers that were kept early and have been taken with the last event or answer.
         judge: Says of what somebody has sent, by the way it came and whether it fits, whether it is taken: what has
             happened before, with another release of the graph, happens again as it did, whether or not it fits now.
+        measure: Says why what a node gets, or the end, cannot be sent, with so many bytes more; None where it can.
     """
 
     checkpoint = 0
@@ -84,6 +87,7 @@ class Answering(Walker):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.judge: Callable[[str, bool], bool] = lambda _, fits: fits
+        self.measure: Callable[[Work, int], str | None] = lambda _, __: None
 
     def check(self, answer: Answer) -> None:
         """Look whether an answer would be taken; changes nothing.
@@ -129,8 +133,6 @@ class Answering(Walker):
         if not isinstance(plan, _Planned) or plan.action is not None:
             return
         state = self.state if plan.state is None else plan.state[0]
-        if plan.state is not None:
-            self.check_size(state)
         node_id, value = plan.target or (plan.task.node_id, plan.value or plan.task.value)
         problem = self.functions.unreadable(None if node_id == END else node_id, value, state)
         if problem is not None:
@@ -339,7 +341,53 @@ class Answering(Walker):
                 value = self._plan_value(interrupt, task, answer.value, self.state if state is None else state[0])
             elif interrupt.kind == "node":
                 value = self.functions.fill(task.node_id, task.value, answer.value, is_taken=True)
-        return _Planned(interrupt, task, value, state, target, action, is_vote)
+        plan = _Planned(interrupt, task, value, state, target, action, is_vote)
+        if not is_taken:
+            self._check_fits(plan, answer)
+        return plan
+
+    def _check_fits(self, plan: _Planned, answer: Answer) -> None:
+        """Refuse an answer with which there would be more than the node can be sent: it would fail, and the run."""
+        if plan.state is not None:
+            self.check_size(plan.state[0])
+        work, more = self._work_after(plan, answer), 0
+        if work is not None and plan.is_vote and plan.interrupt is not None:
+            more = plan.interrupt.size + json_size(answer.value)
+        message = None if work is None else self.measure(work, more)
+        if message is not None:
+            raise invalid("value", message)
+
+    def _work_after(self, plan: _Planned, answer: Answer) -> Work | None:
+        """What a node gets that runs because of an answer; None where none does, or one that failed is tried again."""
+        task, interrupt = plan.task, plan.interrupt
+        state = self.state if plan.state is None else plan.state[0]
+        if plan.target is not None:
+            return Work(task.id, *plan.target, state, {})
+        if interrupt is None or plan.action is not None or interrupt.kind == "after":
+            return None
+        work = self._work(task, state)
+        if plan.is_vote or interrupt.kind == "before":
+            return work
+        given = Accepted(interrupt.interrupt_id, self._now, answer.actor, answer.answer_id, answer.value)
+        position = OWN if interrupt.position is None else interrupt.position
+        work.votes[position] = votes_for(interrupt, given)
+        if plan.value is not None:
+            return replace(work, value=plan.value)
+        work.answers[position] = answer.value
+        return work
+
+    def _work(self, task: Task, state: Json) -> Work:
+        return Work(
+            task.id,
+            task.node_id,
+            task.value,
+            state,
+            dict(task.answers),
+            dict(task.votes),
+            dict(task.once),
+            self._composes(task),
+            dict(task.marks),
+        )
 
     def _asked_at(self, interrupt: Interrupt | None, task: Task) -> list[Interrupt]:
         """The questions that are passed by with an answer: the one it is for, or those of a node sent elsewhere."""

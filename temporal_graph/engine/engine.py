@@ -97,19 +97,6 @@ class Engine(Timing):
         self._running += 1
         return self._work(task, task.base.value)
 
-    def _work(self, task: Task, state: Json) -> Work:
-        return Work(
-            task.id,
-            task.node_id,
-            task.value,
-            state,
-            dict(task.answers),
-            dict(task.votes),
-            dict(task.once),
-            self._composes(task),
-            dict(task.marks),
-        )
-
     def resume(self, task_id: str) -> Work:
         """Note that a task goes on from the line where it asked, with the state that it began with.
 

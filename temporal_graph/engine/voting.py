@@ -64,8 +64,8 @@ def no_room(interrupt: Interrupt) -> Refused:
     """Why an answer is refused for which there is no room."""
     return invalid(
         "value",
-        f"{len(interrupt.answers):,} people have said {interrupt.size:,} bytes to {interrupt.interrupt_id!r}. No "
-        f"more than {VOTES_SIZE:,} are kept; what ends the question is taken.",
+        f"There is no room for this answer: {len(interrupt.answers):,} people have said {interrupt.size:,} bytes to "
+        f"{interrupt.interrupt_id!r}. No more than {VOTES_SIZE:,} are kept; what ends the question is taken.",
     )
 
 

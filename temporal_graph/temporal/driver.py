@@ -80,7 +80,7 @@ from .names import (
     activity_name,
 )
 from .notifying import Notifying
-from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw
+from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw, too_large
 from .sent import BUDGET, Sent
 from .streaming import Events
 from .summaries import details, node_summary, summary
@@ -100,6 +100,8 @@ LONGEST_DELAY = 600.0
 """Seconds after which a node is given to a worker again, at most, if one could not read what it gets."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
+AROUND_OUTPUT = 30
+"""Bytes around the output and the final state, where a run returns them."""
 SHARES = (1, 1 / 4, 1 / 16, 1 / 64, 0)
 """How much of the room for what it only remembers (audit, answers, refusals, events) a large run takes along."""
 RETRY = 500
@@ -160,6 +162,7 @@ class Driver:
         self.engine.outlives_releases = True
         self.engine.is_anothers = is_anothers
         self.engine.judge = Judge(self._mark, lambda: self.turns.is_late)
+        self.engine.measure = self._measure
         self._judge = Judge(self._mark, names=(NODES_JUDGE, NODES_REFUSE))
         self._numbers: bool | None = None
         self.engine.shared.tells_numbers = self._tells_numbers
@@ -873,6 +876,19 @@ class Driver:
         if self._state_text[1] is None or self._state_text[0] is not state:
             self._state_text = (state, compact(state))
         return self._state_text[1]
+
+    def _measure(self, work: Work, more: int) -> str | None:
+        """Why what a node would get, or the end, cannot be sent; see `Engine.measure`."""
+        most = self.graph.payload_limit
+        if most is None or (work.node_id != END and self.graph.options[work.node_id].execution == "workflow"):
+            return None
+        what, sent = f"What node {work.node_id!r} would get (its input and the state)", self._state(work.state) or ""
+        if work.node_id == END:
+            what, size = "The output with the final state", size_of(work.value.data) + AROUND_OUTPUT
+        else:
+            size = size_of(dump_input(node_input(work, "")))
+        size += size_of(sent) + more
+        return f"{what} is {too_large(size, most)}" if size > most else None
 
     # -- Nodes that run here ----------------------------------------------------------------------------------------
 

@@ -137,13 +137,18 @@ def to_raw(text: str, what: str, limit: int | None) -> RawValue:
     # Half of a surrogate pair, which UTF-8 cannot carry, becomes the escape that JSON has for it.
     data = text.encode(errors="backslashreplace")
     if limit is not None and len(data) > limit:
-        more = "a third" if limit == CODED else f"{PLAIN / limit - 1:.0%}"
-        codec = f", and the payload codec may make them {more} larger" if limit < PLAIN else ""
-        raise PayloadTooLargeError(
-            f"{what} is {len(data):,} bytes of JSON; Temporal takes {LIMIT:,} in one payload{codec}. Keep large things "
-            "in a store of your own and pass their address, or give the client a data converter with external storage."
-        )
+        raise PayloadTooLargeError(f"{what} is {too_large(len(data), limit)}")
     return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=data))
+
+
+def too_large(size: int, limit: int) -> str:
+    """What is said of JSON of so many bytes, which are more than can be sent."""
+    more = "a third" if limit == CODED else f"{PLAIN / limit - 1:.0%}"
+    codec = f", and the payload codec may make them {more} larger" if limit < PLAIN else ""
+    return (
+        f"{size:,} bytes of JSON; Temporal takes {LIMIT:,} in one payload{codec}. Keep large things in a store of your "
+        "own and pass their address, or give the client a data converter with external storage."
+    )
 
 
 def from_raw(value: RawValue) -> str:

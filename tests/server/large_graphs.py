@@ -15,6 +15,7 @@ from temporal_graph import (
     Required,
     TemporalGraph,
     answers,
+    interrupt,
 )
 
 
@@ -113,3 +114,22 @@ def _essay() -> TemporalGraph[Ledger, None, list[Essay], int]:
 
 
 essay = _essay()
+
+
+def _letter() -> TemporalGraph[Ledger, None, int, int]:
+    g = GraphBuilder(name="letter", state_type=Ledger, input_type=int, output_type=int)
+
+    @g.step
+    async def write(ctx: StepContext[Ledger, None, int]) -> str:
+        two = InterruptPolicy(assignees=["ann", "bob", "cid"], quorum=ctx.inputs)
+        return await interrupt("What do you write?", response_type=str, policy=two)
+
+    @g.step
+    async def count(ctx: StepContext[Ledger, None, str]) -> int:
+        return len(ctx.inputs)
+
+    g.add(g.edge_from(g.start_node).to(write), g.edge_from(write).to(count), g.edge_from(count).to(g.end_node))
+    return TemporalGraph(g.build())
+
+
+letter = _letter()

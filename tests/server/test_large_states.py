@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from temporal_graph import AnswerRefusedError, Command, GraphError, GraphPlugin, GraphRun, GraphRunError
+from temporal_graph import AnswerRefusedError, Command, GraphError, GraphPlugin, GraphRun, GraphRunError, Send
 from temporal_graph.engine.sizes import json_size
 from temporal_graph.temporal.payloads import PLAIN
 from tests.replay.serving import chain, replay, serving, until
-from tests.server.large_graphs import Essay, Ledger, Note, asking_growth, essay, growth, ledger, short_ledger
+from tests.server.large_graphs import Essay, Ledger, Note, asking_growth, essay, growth, ledger, letter, short_ledger
 from tests.server.looking import failures
 
 FIRST, SECOND = "書" * 400_000, "y" * 1_000_000
@@ -50,6 +50,44 @@ async def test_an_edit_that_does_not_fit_is_refused(server_address: str, task_qu
         histories = await chain(client, run.id)
     assert not any(failures(history.events) for history in histories)
     await replay(histories, ledger)
+
+
+async def test_an_answer_with_which_a_node_would_get_too_much_is_refused(server_address: str, task_queue: str) -> None:
+    """It would have been taken, and the run would have failed."""
+    async with serving(server_address, task_queue, letter) as client:
+        run = await letter.start(client, inputs=1, state=Ledger(FIRST), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        too_much = r"What node '(write|count)' would get \(its input and the state\) is 2,200,\d+ bytes of JSON"
+        for answer in (SECOND, Command(goto=Send("count", SECOND))):
+            with pytest.raises(AnswerRefusedError, match=too_much):
+                await run.resume(answer)
+        with pytest.raises(AnswerRefusedError, match=too_much):
+            await run.resume_all({"write:1.0": SECOND})
+        with pytest.raises(AnswerRefusedError, match=too_much):
+            await run.proceed(SECOND)
+        bare = client.get_workflow_handle(run.id)
+        await bare.signal("resume", {"value": SECOND})
+        [rejected] = (await run.get_state()).rejected
+        assert "What node 'write' would get" in rejected["message"]
+        assert (await run.proceed("short")).output == 5
+        histories = await chain(client, run.id)
+    assert not any(failures(history.events) for history in histories)
+    await replay(histories, letter)
+
+
+async def test_an_answer_of_several_that_would_leave_no_room_for_the_last_is_refused(
+    server_address: str, task_queue: str
+) -> None:
+    async with serving(server_address, task_queue, letter) as client:
+        run = await letter.start(client, inputs=2, state=Ledger(FIRST), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        with pytest.raises(AnswerRefusedError, match="What node 'write' would get"):
+            await run.resume(SECOND[:900_000], actor="ann")
+        await run.resume(SECOND[:400_000], actor="ann")
+        with pytest.raises(AnswerRefusedError, match="What node 'write' would get"):
+            await run.resume(SECOND[:500_000], actor="bob")
+        await run.resume("short", actor="bob")
+        assert (await run.wait()).output == 5
 
 
 async def test_a_state_that_just_fits_goes_through(server_address: str, task_queue: str) -> None:
