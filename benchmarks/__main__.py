@@ -23,6 +23,7 @@ MEASURES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "crowds": crowds.crowds,
     "map": fan.memory,
     "large": large.tasks,
+    "tasks": large.on_a_server,
 }
 """What is measured, in this order, one after the other: each has a server and a worker of its own."""
 

@@ -77,10 +77,12 @@ from .names import (
     SHORT_NAMES,
     UNREAD,
     VOTES,
+    WAITING,
     activity_name,
 )
 from .notifying import Notifying
 from .payloads import PayloadTooLargeError, UnreadableError, from_raw, to_raw, too_large
+from .resting import Rest
 from .sent import BUDGET, Sent
 from .streaming import Events
 from .summaries import details, node_summary, summary
@@ -102,6 +104,8 @@ MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
 AROUND_OUTPUT = 30
 """Bytes around the output and the final state, where a run returns them."""
+MOST_LATE = 250
+"""Of the nodes beyond these, where others wait in the workflow for people: how many begin, or go on, with one task."""
 SHARES = (1, 1 / 4, 1 / 16, 1 / 64, 0)
 """How much of the room for what it only remembers (audit, answers, refusals, events) a large run takes along."""
 RETRY = 500
@@ -143,6 +147,8 @@ class Driver:
         self._signals = 0
         self._is_signaled = False
         self._local = (0, 0)
+        self._late = Rest(self._wake)
+        self._begun = (0, 0)
         self._patience: asyncio.TimerHandle | None = None
         self._not_before = 0
         self._unread = 0
@@ -792,11 +798,11 @@ class Driver:
     # -- Nodes ------------------------------------------------------------------------------------------------------
 
     def _start_ready(self) -> None:
-        if len(self._running) >= MAX_RUNNING:
+        if len(self._running) - len(self._suspended) >= MAX_RUNNING:
             return
         for task_id in self.engine.ready:
-            if len(self._running) >= MAX_RUNNING:
-                return  # the next result brings us here again
+            if self._is_full():
+                return  # the next result brings us here again, or the next task
             if self.sent.is_enough(BUDGET, "nodes", is_any=bool(self._running)):
                 return
             if task_id in self._suspended:
@@ -805,6 +811,26 @@ class Driver:
                 return
             else:
                 self._start(self.engine.begin(task_id))
+
+    def _is_full(self) -> bool:
+        """Whether as many nodes run as may at once.
+
+        Nodes that wait for people where they ask, in the workflow, do not run. Earlier releases counted them, so that
+        nothing went on any more, with an answer neither, once so many waited.
+        """
+        if len(self._running) < MAX_RUNNING:
+            return False
+        if len(self._running) - len(self._suspended) >= MAX_RUNNING or self._late.is_on:
+            return True
+        self.see_task()
+        if self._begun[0] != self._task:
+            self._begun = self._task, 0
+        if not self._mark(f"{WAITING}-{self._task}"):
+            return True
+        self._begun = self._task, self._begun[1] + 1
+        if self._begun[1] > MOST_LATE:
+            self._late.begin("the rest of the nodes")
+        return self._late.is_on
 
     def _start(self, work: Work) -> None:
         message = node_input(work, self._state(work.state))

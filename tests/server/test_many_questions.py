@@ -1,4 +1,4 @@
-"""Very many open questions: whatever is done to their run, its workflow tasks come to an end, and it replays.
+"""Very many open questions, or entries: whatever is done to their run, its workflow tasks end, and it replays.
 
 On a busy machine they may take more than 2 seconds, after which the SDK gives up, but for `debug_mode`.
 """
@@ -6,19 +6,30 @@ On a busy machine they may take more than 2 seconds, after which the SDK gives u
 from __future__ import annotations
 
 import asyncio
-import random
-import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
 from temporal_graph import GraphPlugin, GraphRun, GraphRunError, RunCancelledError
 from temporal_graph.engine import looking
+from temporal_graph.temporal import driver
 from temporal_graph.temporal.streaming import MOST
-from tests.replay.serving import chain, serving, until
-from tests.server.many_graphs import Letter, inquiry, letters, short_letters
+from tests.replay.serving import chain, replay, serving, until
+from tests.server.many_graphs import (
+    REGISTERS,
+    Letter,
+    change,
+    inquiry,
+    inquiry_here,
+    letters,
+    register,
+    short_letters,
+    words,
+)
 
 
 async def _begun(client: Client, task_queue: str, count: int) -> GraphRun[str, None]:
@@ -30,6 +41,10 @@ async def _check(client: Client, run_id: str) -> None:
     replayer = Replayer(workflows=[], plugins=[GraphPlugin(letters, short_letters)], debug_mode=True)
     for history in await chain(client, run_id):
         await replayer.replay_workflow(history)
+
+
+def _nothing(_: int) -> str:
+    return ""
 
 
 def _ids(count: int) -> Sequence[str]:
@@ -70,20 +85,10 @@ async def test_thousands_of_questions(server_address: str, task_queue: str, what
         await _check(client, run.id)
 
 
-def _words(number: int) -> str:
-    """What a question may show: some 160 letters, and other ones in each."""
-    chance = random.Random(number)
-    names = " ".join(chance.choice(WORDS) for _ in range(15))
-    return f"Invoice {chance.randrange(10**6)}, {chance.randrange(10**5) / 100} EUR, from {names}"
-
-
-WORDS = sorted(set(re.findall(r"[a-z]{5,}", str(re.__doc__))))
-
-
 @pytest.mark.slow
 @pytest.mark.needs_cache
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("text", [lambda _: "", _words], ids=["alike", "different"])
+@pytest.mark.parametrize("text", [_nothing, words], ids=["alike", "different"])
 async def test_ten_thousand_questions_go_along(
     server_address: str, task_queue: str, text: Callable[[int], str]
 ) -> None:
@@ -105,6 +110,71 @@ async def test_ten_thousand_questions_go_along(
         await run.resume({"approved": True}, interrupt_id="Letter:9999")
         assert (await run.result()).output == "9998 was the first"
         await _check(client, run.id)
+
+
+def _failures(histories: Sequence[WorkflowHistory]) -> list[str]:
+    """Workflow tasks that did not end as they should."""
+    kinds = (EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED, EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT)
+    bad = [event for history in histories for event in history.events if event.event_type in kinds]
+    # That something has come meanwhile is no failure: the task is done again, with what has come.
+    came = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+    return [str(event) for event in bad if event.workflow_task_failed_event_attributes.cause != came]
+
+
+async def test_more_wait_in_the_workflow_than_may_run(
+    server_address: str, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that wait are not counted; of the others only so many begin, or go on, with one task."""
+    monkeypatch.setattr(driver, "MAX_RUNNING", 20)
+    monkeypatch.setattr(driver, "MOST_LATE", 25)
+    async with serving(server_address, task_queue, inquiry_here) as client:
+        run = await inquiry_here.start(client, inputs=list(range(60)), id=task_queue, task_queue=task_queue)
+        await until(lambda: _are_open(run, 60))
+        await run.resume("first", interrupt_id="inquire:1.0")
+        assert len(await run.pending_interrupts()) == 59
+        await run.resume_all({f"inquire:{number}.0": "yes" for number in range(2, 61)})
+        assert (await run.result()).output == ["first", *["yes"] * 59]
+        await replay(await chain(client, run.id), inquiry_here)
+
+
+@pytest.mark.slow
+@pytest.mark.needs_cache
+@pytest.mark.timeout(300)
+async def test_thousands_of_answers_at_once(server_address: str, task_queue: str) -> None:
+    """More of them wait in the workflow than nodes may run at once; their answers come with one update."""
+    count = 2_500
+    answers = {f"inquire:{number}.0": str(number) for number in range(1, count + 1)}
+    async with serving(server_address, task_queue, inquiry_here, debug_mode=True) as client:
+        run = await inquiry_here.start(client, inputs=list(range(count)), id=task_queue, task_queue=task_queue)
+        await until(lambda: _are_open(run, count))
+        taken = await run.resume_all(answers)
+        assert [item.interrupt_id for item in taken] == list(answers)
+        assert (await run.result()).output == list(answers.values())
+        histories = await chain(client, run.id)
+        assert not _failures(histories)
+        await replay(histories, inquiry_here, may_be_slow=True)
+
+
+async def _are_open(run: GraphRun[Any, Any], count: int) -> bool:
+    return len(await run.pending_interrupts()) == count
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", REGISTERS)
+async def test_a_state_with_very_many_entries(server_address: str, task_queue: str, kind: str) -> None:
+    """Four branches that each change a fourth of it at the same time."""
+    state = REGISTERS[kind]()
+    async with serving(server_address, task_queue, register, debug_mode=True) as client:
+        run = await register.start(client, inputs=list(range(4)), state=state, id=task_queue, task_queue=task_queue)
+        for number in range(4):
+            change(state, number, 4)
+        stop = await run.wait()
+        assert (stop.status, stop.state) == ("waiting", state)
+        assert (await run.proceed(True)).output == 4
+        histories = await chain(client, run.id)
+        assert not _failures(histories)
+        await replay(histories, register, may_be_slow=True)
 
 
 @pytest.mark.needs_cache
