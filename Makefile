@@ -16,6 +16,10 @@ READY := $(VENV)/.ready
 DEMO := $(if $(wildcard $(READY)),$(VENV),.venv-demo)
 LOWEST := .venv-lowest
 LOWEST_PYDANTIC_GRAPH := 2.62.0
+NEWEST := .venv-newest
+# The first that runs; what pyenv has, too.
+NEWEST_PYTHON ?= $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/python python3.12 $(HOME)/.pyenv/versions/3.12.*/bin/python; do \
+	$$python -c '' 2>/dev/null && echo $$python && break; done)
 CHECK_VERSION := -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
 PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
@@ -24,7 +28,7 @@ NO_CACHE := $(PYTEST) --no-cache -m 'not slow' tests/server tests/seeds tests/co
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test test-slow test-no-cache test-lowest coverage lint format types demo bench bench-queue build constraints clean
+.PHONY: help test test-slow test-no-cache test-lowest test-newest coverage lint format types demo bench bench-queue build constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +60,20 @@ $(LOWEST)/.ready: pyproject.toml constraints.txt
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	grep -v '^pydantic-graph==' constraints.txt > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python $(PIP) install --constraint $(LOWEST)/constraints.txt --editable '.[dev]' 'pydantic-graph==$(LOWEST_PYDANTIC_GRAPH)'
+	@touch $@
+
+# A run may begin with one version of Python and go on with another: the histories were recorded with 3.11.
+ifneq ($(NEWEST_PYTHON),)
+test-newest: $(NEWEST)/.ready ## replay, and compile graphs, with the newest Python there is
+	$(NEWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' tests/replay tests/compile $(ARGS)
+else
+test-newest:
+	@echo 'Not run: there is neither python3.13 nor python3.12, nor are they among the versions of pyenv.'
+endif
+
+$(NEWEST)/.ready: pyproject.toml constraints.txt
+	test -x $(NEWEST)/bin/python || $(NEWEST_PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python $(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 coverage: $(READY) ## run the tests and show which lines and branches they did not reach
@@ -99,5 +117,5 @@ constraints: $(READY) ## pin the newest versions that pyproject.toml admits
 		--no-emit-index-url --no-header --no-annotate --output-file constraints.txt pyproject.toml
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .venv-demo $(LOWEST) build dist .coverage htmlcov .hypothesis .pytest_cache .ruff_cache .demo
+	rm -rf $(VENV) .venv-demo $(LOWEST) $(NEWEST) build dist .coverage htmlcov .hypothesis .pytest_cache .ruff_cache .demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -30,6 +30,7 @@ from .names import DELIVER, NOTIFIES, notify_name
 from .payloads import NOTHING, from_raw, to_raw
 from .sent import Sent
 from .summaries import summary
+from .waiting import wait_until
 
 EVENTS = {"asked": "opened", "reminded": "reminded", "escalated": "escalated", "timed_out": "timed_out"}
 """What is told of the entries of the audit, besides answers."""
@@ -240,10 +241,10 @@ class Notifying:
             return
         self._is_lingering = True
         with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
+            await wait_until(
                 lambda: not self._unsent or bool(self._later),
                 timeout=LINGER,
-                timeout_summary="wait for notifications that are on their way",
+                summary="wait for notifications that are on their way",
             )
         self._is_lingering = False
 

@@ -34,6 +34,7 @@ from ..engine.sizes import size_of
 from ..engine.state import Json
 from .names import LEAVE, MOST_WAIT
 from .payloads import from_raw
+from .waiting import wait_until
 
 TOPIC = "events"
 PUBLISH = "__temporal_workflow_stream_publish"
@@ -207,7 +208,7 @@ class Events:
         if pausing and workflow.patched(LEAVE):
             last = pausing[-1]
             with contextlib.suppress(asyncio.TimeoutError):
-                await workflow.wait_condition(lambda: not self._pausing or self._pausing[0] > last, timeout=PAUSE)
+                await wait_until(lambda: not self._pausing or self._pausing[0] > last, timeout=PAUSE)
 
     # -- The end of a history ---------------------------------------------------------------------------------------
 

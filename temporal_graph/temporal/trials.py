@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -21,8 +22,9 @@ from ..engine.engine import Engine
 from ..engine.events import Event, Failure, NodeAsked, NodeBlocked, NodeDidOnce, Position, listed
 from ..engine.questions import Accepted, Answer, Refused, describe, name_of, other_reading, parts_of
 from .names import CONTINUED, KEPT, TOO_MANY_WAIT, TRIED
+from .waiting import wait_until
 
-MOST_SECONDS = 10
+LONGEST_WAIT = timedelta(seconds=10)
 """For how long an update waits for a node; the client waits somewhat longer for the update."""
 MOST_TRIALS = 2
 """How many updates wait so: a server lets ten be under way."""
@@ -93,9 +95,7 @@ class Trials:
         if not trial:
             return
         try:
-            await workflow.wait_condition(
-                lambda: is_leaving() or not any(map(self._is_on_its_way, trial)), timeout=MOST_SECONDS
-            )
+            await wait_until(lambda: is_leaving() or not any(map(self._is_on_its_way, trial)), timeout=LONGEST_WAIT)
         except TimeoutError:
             pass  # it stays taken, whatever the node says
         finally:

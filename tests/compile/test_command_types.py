@@ -368,12 +368,10 @@ async def test_ways_to_write_it(written: Any) -> None:
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement `type` came with Python 3.12")
 async def test_names_that_are_looked_up_late() -> None:
     names = dict(globals())
-    exec("type Routed = Command[Literal['other']] | Piece\ntype Missing = Command | Nowhere", names)
+    exec("type Routed = Command[Literal['other']] | Piece", names)
     graph = wrapped(decided(Piece), names["Routed"], beside=Piece, input_type=int)
     assert await ran(graph, 1) == (Piece(1), 0)
     assert await ran(graph, 10) == (Piece(-10), 10)
-    with pytest.raises(GraphDefinitionError, match=r"what step 'route' returns cannot cross.*Nowhere"):
-        wrapped(through(checked), names["Missing"], input_type=int)
 
 
 @pytest.mark.parametrize(
