@@ -58,6 +58,14 @@ def dump_part(value: Any, handler: Callable[[Any], Any], bare: Callable[[Any], A
     return {"$type": BARE, "value": bare(value)} if id(value) in now.bare else handler(value)
 
 
+def note_part(value: Any, handler: Callable[[Any], Any]) -> Any:
+    """The same of something that nothing else can write."""
+    now = writing.get()
+    if now is not None:
+        now.met.add(id(value))
+    return handler(value)
+
+
 def bare_of(schema: Schema) -> Schema | None:
     """A core schema without its serializer, and without the validators that may be meant for what that writes.
 

@@ -28,7 +28,7 @@ from pydantic_core import (
 
 from ..engine.state import text_of
 from ..merge import MERGE
-from .bare import AROUND, bare_of, dump_part
+from .bare import AROUND, bare_of, dump_part, note_part
 from .errors import DecodeError, EncodeError, UnsupportedTypeError
 from .exact import (
     PLAIN_CHOICE,
@@ -231,11 +231,11 @@ class Rewriter:
         """What a serializer of the user's writes, where validators may be meant for that; see `bare`."""
         bare = bare_of(schema)
         if bare is None or not (bare.get("type") in AROUND or bare.get("type") in _WRITABLE):
-            return written
+            return _noted(written)
         try:
             bare = self._of(bare)
         except UnsupportedTypeError:
-            return written
+            return _noted(written)
         plain: Any = _without_ref(written)
         readers = {_TAG + BARE: _tagged_schema([BARE], bare)}
         union: Schema = by_tag(readers, plain, lambda tag: _TAG + BARE if tag == BARE else PLAIN_CHOICE, lambda: [BARE])
@@ -666,6 +666,12 @@ def subclasses_of(cls: type) -> Iterator[type]:
 def _is_made_again_by_slots(subclass: type, cls: type) -> bool:
     """Whether one class is what a decorator (`@dataclass(slots=True)`) left behind when it made the other anew."""
     return subclass.__qualname__ == cls.__qualname__ and subclass.__module__ == cls.__module__
+
+
+def _noted(schema: Schema) -> Schema:
+    """A schema whose values are noted when they are written; see `bare.Writing.met`."""
+    plain = cast("Any", _without_ref(schema))
+    return {**schema, "serialization": core_schema.wrap_serializer_function_ser_schema(note_part, schema=plain)}
 
 
 class _Bare:

@@ -36,13 +36,11 @@ class Trust:
         known: The refusals that are not heard; None for all.
         found: Those that were not heard.
         is_kept: Whether it is as it was when it was written.
-        is_bare: Whether no validator gets it that could make another value of it.
     """
 
     known: frozenset[Refusal] | None = None
     found: set[Refusal] = field(default_factory=set[Refusal])
     is_kept: bool = False
-    is_bare: bool = False
 
     def is_heard(self, refusal: Refusal) -> bool:
         """Whether a refusal counts."""
@@ -230,8 +228,7 @@ def _after_kept(function: Callable[..., Any]) -> Callable[..., Any]:
     def check(value: Any, *info: Any) -> Any:
         written = Written(value)
         found = _unheard(function, value, *info)
-        is_other = found is None or (_is_bare() and type(found[0]) is not type(value))
-        return written.kept_in(value if found is None or is_other else found[0])
+        return written.kept_in(value if found is None else found[0])
 
     return check
 
@@ -240,8 +237,6 @@ def _before_kept(function: Callable[..., Any]) -> Callable[..., Any]:
     heard = _after(function)
 
     def check(value: Any, *info: Any) -> Any:
-        if _is_bare():
-            return value
         found = heard(value, *info)
         return value if type(value) in _SCALARS and type(found) is type(value) else found
 
@@ -252,8 +247,6 @@ def _around_kept(function: Callable[..., Any]) -> Callable[..., Any]:
     heard = _around(function)
 
     def check(value: Any, handler: Callable[[Any], Any], *info: Any) -> Any:
-        if _is_bare():
-            return handler(value)
         written: list[Written] = []
 
         def read(given: Any, *rest: Any) -> Any:
@@ -294,11 +287,6 @@ def _is_judged() -> bool:
     """Whether what is read has something new in it."""
     trusted = trust.get()
     return trusted is not None and trusted.known is not None
-
-
-def _is_bare() -> bool:
-    trusted = trust.get()
-    return trusted is not None and trusted.is_bare
 
 
 def _unheard(function: Callable[..., Any], value: Any, *args: Any) -> tuple[Any] | None:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import inspect
 import json
+import logging
 import math
 import re
 import typing
@@ -44,6 +45,7 @@ from .written import is_written, lost
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+logger = logging.getLogger(__name__)
 _DRAINED = (Iterable, Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
 """What can be read only once crosses as a list."""
 
@@ -78,6 +80,7 @@ class ValueCodec:
         self.type = type_
         self.name = name
         self._codec = codec
+        self._has_warned = False
         self._is_drained = get_origin(type_) in _DRAINED and bool(get_args(type_))
         actual = list[get_args(type_)[0]] if self._is_drained else type_
         try:
@@ -174,17 +177,31 @@ class ValueCodec:
             return []
         how = Writing()
         with contextlib.suppress(EncodeError):
-            is_same = self._dump(read, how) == (data if isinstance(data, bytes) else data.encode())
-            if is_same and not (self._has_writers or how.met):
+            written = self._dump(read, how)
+            if not how.met and not lost(json.loads(data), json.loads(written)):
                 return []  # all that there is stands there
-        found = next(differences(value, read), None)
+            self._dump(value, how)
+        all_ = list(differences(value, read))
+        found = next((each for each in all_ if not how.met.isdisjoint(each.within)), None)
         if found is None:
+            self._warn(all_)
             return []
         text = (
             f"{shown(found.was)} comes back as {shown(found.read)}: its serializer and its validators do not fit. What "
             "the one writes the others must read as the same value"
         )
         return [{"loc": [_step(step) for step in found.place], "msg": text, "type": LOST}]
+
+    def _warn(self, changes: list[Difference]) -> None:
+        """Tell the log once of validators that make another value of what they get."""
+        if changes and not self._has_warned:
+            self._has_warned = True
+            place = ".".join(map(str, changes[0].place)) or "it"
+            logger.warning(
+                "A validator of %s makes another value of %s each time that it is read: what a node leaves there, "
+                "others do not get. What the validator has made of a value it must leave as it is.",
+                *(self.name, place),
+            )
 
     def check(self, value: Any) -> Exception | None:
         """See `locating.Codec`."""
@@ -303,20 +320,14 @@ class ValueCodec:
         missing = self._lost(value, data)
         if not missing:
             return value
-        for trusted in (Trust(), Trust(is_bare=True)):
-            token = trust.set(trusted)
-            try:
-                kept = self._trusting.validate_json(data, by_alias=True, by_name=True)
-            except Exception:  # older than the type: its code may be what reads it
-                continue
-            finally:
-                trust.reset(token)
-            left = self._lost(kept, data)
-            if left < missing:
-                value, missing = kept, left
-            if not missing:
-                break
-        return value
+        token = trust.set(Trust())
+        try:
+            kept = self._trusting.validate_json(data, by_alias=True, by_name=True)
+            return kept if self._lost(kept, data) < missing else value
+        except Exception:  # older than the type: its code may be what reads it
+            return value
+        finally:
+            trust.reset(token)
 
     def _lost(self, value: Any, data: bytes | str) -> float:
         try:

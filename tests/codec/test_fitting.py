@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     PlainSerializer,
     PrivateAttr,
@@ -226,11 +228,6 @@ ALL: list[tuple[Any, Any]] = [
     (Annotated[Left | Right, Field(discriminator="kind")], Left(at=1.25)),
     (Annotated[Left | Right, Field(discriminator="kind")], Leftmost(at=1.25, n=2)),
     (Tree, Tree(at=1.25, parts=[Tree(at=1.5, parts=[Tree(at=0.25)])])),
-    (Total, total(items=[1], total=5)),
-    (Total, total(items=[2, 1, 1])),
-    (Total, total(names={" a ": 1})),
-    (Annotated[Any, AfterValidator(lambda value: [value])], 3),
-    (Annotated[int | str, AfterValidator(str)], 3),
 ]
 
 
@@ -251,6 +248,53 @@ def test_what_was_written_is_read(type_: Any, value: Any) -> None:
         read = codec.load_kept(written)
         assert exactly(read) == exactly(value)
         written = codec.write(read)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "place"),
+    [
+        (Total, total(items=[1], total=5), "total"),
+        (Total, total(items=[2, 1, 1]), "items"),
+        (list[Total], [total(names={" a ": 1})], r"0\.names\. a "),
+        (Annotated[Any, AfterValidator(lambda value: [value])], 3, "it"),
+        (Annotated[int | str, AfterValidator(str)], 3, "it"),
+    ],
+)
+def test_validators_that_make_another_value_each_time_are_told_once(
+    type_: Any, value: Any, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    codec = codec_of(type_)
+    codec.write(value)
+    codec.write(value)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert re.search(f"A validator of .* makes another value of {place} each time that it is read", said)
+
+
+def test_what_a_validator_leaves_as_it_is_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    codec_of(Total).write(Total.model_validate({"items": [2, 1], "names": {" a ": 1}}))
+    codec_of(list[Span]).write([Span(start=1, end=2)])
+    assert not caplog.records
+
+
+class Migrated(BaseModel):
+    """Reads what an earlier release has written."""
+
+    model_config = ConfigDict(extra="allow")
+    version: int = 2
+    now: int = 0
+    data: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def migrate(cls, data: Any) -> Any:
+        if data.get("version", 1) == 1:
+            return {"version": 2, "now": data.get("old", 0), "data": {"was": data.get("data")}}
+        return data
+
+
+@pytest.mark.parametrize("data", ['{"version": 1, "old": 3, "data": {"a": 1}}', '{"old": 3, "data": {"a": 1}}'])
+def test_validators_may_migrate(data: str) -> None:
+    assert codec_of(Migrated).load_kept(data) == Migrated(version=2, now=3, data={"was": {"a": 1}})
 
 
 def test_what_fits_is_written_as_its_class_says() -> None:
