@@ -45,12 +45,28 @@ _CHANGES: dict[tuple[type, ...], list[str]] = {
     (random.Random,): [name for name in dir(random.Random) if not name.startswith("_") and name != "getstate"],
 }
 """The methods that change an object."""
-_MUTABLE = [cls for types in list(_CHANGES)[:3] for cls in types]
+_IN_PLACE = {
+    "+=": "__iadd__",
+    "-=": "__isub__",
+    "*=": "__imul__",
+    "/=": "__itruediv__",
+    "//=": "__ifloordiv__",
+    "%=": "__imod__",
+    "**=": "__ipow__",
+    "@=": "__imatmul__",
+    "<<=": "__ilshift__",
+    ">>=": "__irshift__",
+    "&=": "__iand__",
+    "|=": "__ior__",
+    "^=": "__ixor__",
+}
+"""What an object has that changes by an assignment such as `+=`, and is no other one then."""
 _FREELY = frozenset({"append", "appendleft", "extend", "insert", "pop", "popitem", "setdefault", "discard", "clear"})
 """Those that no object has which does not change by them."""
 _SETTERS = frozenset(
     {
-        *("setattr", "delattr", "heappush", "heappop", "heapreplace", "heapify", "insort", "shuffle"),
+        *("setattr", "delattr", "heappush", "heappop", "heapreplace", "heappushpop", "heapify"),
+        *("insort", "insort_left", "insort_right", "shuffle"),
         *("setitem", "delitem", "iadd", "iconcat", "ior", "iand", "isub", "ixor"),
     }
 )
@@ -283,7 +299,7 @@ class _Flow:
             self.found.append(f"{verb} {target.name!r}, {target.what}")
         elif _is_in_place(each):
             base = self._at(2)
-            if base is not None and isinstance(base.value, tuple(_MUTABLE)):
+            if base is not None and any(_IN_PLACE.get(each.argrepr) in vars(cls) for cls in type(base.value).__mro__):
                 self.found.append(f"changes {base.name!r}, {base.what}, by {each.argrepr}")
         elif name in ("LOAD_ATTR", "LOAD_METHOD"):
             base = self._at(1)
@@ -311,6 +327,8 @@ class _Flow:
             first = given[0] if given else None
             if function is not None and function.gives_parts:
                 self._result = replace(function, gives_parts=False)
+            elif value is vars and count == 1 and first is not None:
+                self._result = replace(first, value=_UNKNOWN)
             elif value is type and count == 1 and first is not None:
                 self._result = replace(first, value=_UNKNOWN if first.value is _UNKNOWN else type(first.value))
             elif function is not None and _is_bound_change(value):

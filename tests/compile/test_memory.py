@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextvars
 import functools
 import heapq
@@ -227,6 +228,38 @@ def by_a_function(ctx: Any) -> Any:
     """Changes a list of the module by a function of Python's."""
     heapq.heappush(SEEN, ctx)
     return SEEN[0]
+
+
+def in_order(ctx: Any) -> Any:
+    """Puts into a list of the module, in its place."""
+    bisect.insort(SEEN, ctx)
+    return ctx.inputs
+
+
+def past_its_attributes(ctx: Any) -> Any:
+    """Changes an object of the module by its dict."""
+    vars(TALLY)["count"] = 1
+    return ctx.inputs
+
+
+class Tally:
+    """Counts by an operator of its own."""
+
+    count = 0
+
+    def __iadd__(self, more: int) -> Tally:
+        self.count += more
+        return self
+
+
+TALLY = Tally()
+
+
+def in_place_by_its_own_operator(ctx: Any) -> Any:
+    """Changes an object of the module that it has by another name."""
+    tally = TALLY
+    tally += 1
+    return ctx.inputs
 
 
 def sets_an_attribute(ctx: Any) -> Any:
@@ -479,6 +512,9 @@ REMEMBERS: dict[str, tuple[Callable[..., Any], str]] = {
     "operator": (by_an_operator, r"changes 'CACHE', an object around it, by setitem\(\)"),
     "past_the_class": (past_the_class, r"changes 'TRACKER', an object around it, by __setattr__\(\)"),
     "handed_on": (by_a_method_as_a_value, "changes 'SEEN'"),
+    "insort": (in_order, r"changes 'SEEN', an object around it, by insort"),
+    "vars": (past_its_attributes, "writes to 'TALLY', an object around it"),
+    "own operator": (in_place_by_its_own_operator, r"changes 'TALLY', an object around it, by \+="),
     "heappush": (by_a_function, r"changes 'SEEN', an object around it, by heappush\(\)"),
     "setattr": (sets_an_attribute, r"changes 'Box', an object around it, by setattr\(\)"),
     "itself": (on_itself, "writes to 'on_itself'"),
