@@ -94,7 +94,7 @@ async def on_a_server() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         async with (
             DevServer(Path(folder)) as server,
-            serving(server.address, QUEUE, *graphs, workflow_runner=_Timed()) as client,
+            serving(server.address, QUEUE, *graphs, workflow_runner=_Timed(), debug_mode=True) as client,
         ):
             for what, run in _runs().items():
                 say(what)

@@ -479,11 +479,16 @@ class KeptPolicies:
                 )
         for number in (number for numbers in self._parts.values() for number in numbers.values()):
             self._list[number]
+        self._found: dict[tuple[str, str], tuple[tuple[str, str], dict[str, Json]] | tuple[None, None]] = {}
 
     def find(self, node_id: str, kind: str) -> tuple[tuple[str, str], dict[str, Json]] | tuple[None, None]:
-        """The policy for a kind of question at a node, and where it is."""
-        place, number = _find(self._parts, node_id, kind)
-        return (None, None) if place is None or number is None else (place, self._list[number])
+        """The policy for a kind of question at a node, and where it is; looked for once, for thousands may be asked."""
+        found = self._found.get((node_id, kind))
+        if found is None:
+            place, number = _find(self._parts, node_id, kind)
+            found = (None, None) if place is None or number is None else (place, self._list[number])
+            self._found[node_id, kind] = found
+        return found
 
 
 def _check_kept(policy: Policy) -> None:

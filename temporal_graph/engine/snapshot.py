@@ -151,7 +151,7 @@ def restore(engine: Engine, data: dict[str, Any]) -> None:
             engine.forks.enter(item["node"], runs),
             "waiting" if item["waits"] else "ready",
             answers=dict(item["answers"]),
-            is_answered=item.get("answered", _waits(spec, item["node"]) and not item["waits"]),
+            is_answered=item["answered"] if "answered" in item else _waits(spec, item["node"]) and not item["waits"],
             held=_load_outcome(item["held"]) if item.get("held") is not None else None,
             marks=dict(item.get("marks", ())),
             votes=dict(item.get("votes", ())),
@@ -223,8 +223,8 @@ def _waits(spec: GraphSpec, node_id: str) -> bool:
 
 
 def _is_step(spec: GraphSpec, node_id: str, *, asks: bool) -> bool:
-    node = spec.nodes.get(node_id)
-    return isinstance(node, StepSpec) and (node.waits or not asks)
+    node = spec.nodes.get(node_id)  # in the sandbox of a workflow isinstance takes ten times as long
+    return type(node) is StepSpec and (node.waits or not asks)
 
 
 def _dump_value(value: Encoded) -> dict[str, Any]:
