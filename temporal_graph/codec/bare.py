@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from .exact import tag_of
 from .written import BARE, Written
 
 Schema = dict[str, Any]
@@ -64,6 +65,16 @@ def note_part(value: Any, handler: Callable[[Any], Any]) -> Any:
     if now is not None:
         now.met.add(id(value))
     return handler(value)
+
+
+def without_tags(data: Any) -> Any:
+    """JSON as people see it: without the tags of what is written bare."""
+    if isinstance(data, list):
+        return [without_tags(item) for item in cast("list[Any]", data)]
+    if not isinstance(data, dict):
+        return data
+    found = cast("dict[str, Any]", data)
+    return without_tags(found["value"]) if tag_of(found) == BARE else {k: without_tags(v) for k, v in found.items()}
 
 
 def bare_of(schema: Schema) -> Schema | None:

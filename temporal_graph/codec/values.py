@@ -177,8 +177,8 @@ class ValueCodec:
             return []
         how = Writing()
         with contextlib.suppress(EncodeError):
-            written = self._dump(read, how)
-            if not how.met and not lost(json.loads(data), json.loads(written)):
+            written, sent = self._dump(read, how), data if isinstance(data, bytes) else data.encode()
+            if not how.met and (written == sent or not lost(json.loads(sent), json.loads(written))):
                 return []  # all that there is stands there
             self._dump(value, how)
         all_ = list(differences(value, read))

@@ -17,7 +17,8 @@ from pydantic_graph.util import unpack_type_expression
 
 from ..codec import Codec, DecodeError, EncodeError, Refusal, ValueCodec, of_any_rule, shown
 from ..codec.answers import answer_errors
-from ..codec.exact import UNSET, setting
+from ..codec.bare import without_tags
+from ..codec.exact import UNSET, setting, untagged
 from ..codec.text import compact, elements, read
 from ..commands import Send, SendsTo
 from ..engine.events import BlamedError, Encoded, OutdatedError, clipped, listed, message_of, type_of
@@ -287,6 +288,8 @@ class CompiledFunctions:
         """See `Functions.ask`."""
         form = self._forms[node_id]
         fields: dict[str, Json] = read(value.data)
+        if self._inputs[node_id].may_hide:
+            fields = without_tags(fields)
         fields.pop(UNSET, None)
         shown = {name: field for name, field in fields.items() if name not in form.fields or field is not None}
         return shown, form.schema
@@ -435,7 +438,7 @@ class CompiledFunctions:
         form = self._forms.get(node_id)
         if form is None or not form.fields:
             return False
-        fields: Any = json.loads(value.data)
+        fields: Any = untagged(json.loads(value.data))
         return isinstance(fields, dict) and all(cast("Any", fields).get(name) is not None for name in form.fields)
 
 

@@ -28,10 +28,19 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import core_schema
-from pydantic_graph import GraphBuilder, StepContext, reduce_null
+from pydantic_graph import End, GraphBuilder, GraphRunContext, StepContext, reduce_null
 from typing_extensions import TypedDict
 
-from temporal_graph import GraphInputError, GraphRunError, Merge, TemporalGraph, interrupt
+from temporal_graph import (
+    GraphInputError,
+    GraphRunError,
+    InterruptibleGraph,
+    InterruptNode,
+    Merge,
+    Required,
+    TemporalGraph,
+    interrupt,
+)
 from temporal_graph.codec import Codec, EncodeError
 from tests.codec.strictly import exactly
 
@@ -483,6 +492,27 @@ def test_one_rule_for_all_numbers() -> None:
     stop = asyncio.run(graph(change, change, numbers=Merge.sum).local().proceed(state=Desk(price=0.5)))
     assert stop.state is not None
     assert stop.state.price == 3.0
+
+
+@dataclass
+class Priced(InterruptNode[None, None, float]):
+    price: Tenth = 0
+    prices: list[Tenth] = field(default_factory=list[float])
+    ok: Annotated[bool | None, Required] = None
+
+    async def run(self, ctx: GraphRunContext[None]) -> End[float]:
+        return End(self.price + sum(self.prices))
+
+
+def test_people_see_what_it_is() -> None:
+    run = InterruptibleGraph([Priced], name="priced").local()
+
+    async def work() -> Any:
+        stop = await run.proceed(from_node=Priced(1.25, [1.5, 1.75]))
+        assert stop.interrupts[0].value == {"price": 1.25, "prices": [1.5, 1.75]}
+        return await run.proceed({"ok": True})
+
+    assert asyncio.run(work()).output == 4.5
 
 
 def test_a_person_edits_what_is_written_so() -> None:
