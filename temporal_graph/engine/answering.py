@@ -604,9 +604,16 @@ class Answering(Walker):
         Raises:
             Refused: It is too large.
         """
-        message = self.shared.too_large(state)
+        message = self.too_large(state)
         if message is not None:
             raise invalid("state", message)
+
+    def too_large(self, state: Json) -> str | None:
+        """Why a state cannot be sent, by itself or with what nodes get that are about to run; None where it can."""
+        message = self.shared.too_large(state)
+        ready = (task for task in self.tasks.values() if task.status == "ready" and message is None)
+        found = (self.measure(self._work(task, state), 0) for task in ready)
+        return message or next((each for each in found if each is not None), None)
 
     def edited(self, update: Json, is_taken: bool = False) -> Json:
         """The state with some fields changed by a person.

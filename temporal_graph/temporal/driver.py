@@ -102,6 +102,8 @@ LONGEST_DELAY = 600.0
 """Seconds after which a node is given to a worker again, at most, if one could not read what it gets."""
 MAX_RUNNING = 1_000
 """Nodes of one run that run at once: half of the 2,000 pending activities that a server allows a workflow."""
+LONGEST_LETTER, AROUND_INPUT = 4, 2_000
+"""Bytes of a letter, and around what a node gets, at most."""
 AROUND_OUTPUT = 30
 """Bytes around the output and the final state, where a run returns them."""
 MOST_LATE = 250
@@ -265,13 +267,13 @@ class Driver:
         refused = Refused("invalid", "The state would be larger than the worker that got this can send.")
         is_small = most is None or json_size(self.engine.state) + json_size(update) < most / 2
         if not workflow.unsafe.is_replaying():
-            if is_small:
+            if is_small and not self.engine.ready:
                 return
             try:
                 state = self.engine.edited(update)
             except Refused:
                 return  # it is refused for that
-            message = self.engine.shared.too_large(state)
+            message = self.engine.too_large(state)
             if message is None:
                 return
             refused = invalid("state", message)
@@ -909,6 +911,9 @@ class Driver:
         if most is None or (work.node_id != END and self.graph.options[work.node_id].execution == "workflow"):
             return None
         what, sent = f"What node {work.node_id!r} would get (its input and the state)", self._state(work.state) or ""
+        is_plain = not (work.answers or work.votes or work.once or work.marks)
+        if is_plain and LONGEST_LETTER * (len(sent) + len(work.value.data)) + more + AROUND_INPUT < most:
+            return None  # there may be thousands
         if work.node_id == END:
             what, size = "The output with the final state", size_of(work.value.data) + AROUND_OUTPUT
         else:

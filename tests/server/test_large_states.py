@@ -75,6 +75,28 @@ async def test_an_answer_with_which_a_node_would_get_too_much_is_refused(server_
     await replay(histories, letter)
 
 
+async def test_an_edit_with_which_a_node_that_is_to_run_would_get_too_much_is_refused(
+    server_address: str, task_queue: str
+) -> None:
+    async with serving(server_address, task_queue, letter) as client:
+        run = await letter.start(client, inputs=1, state=Ledger(), id=task_queue, task_queue=task_queue)
+        await run.wait()
+        await run.pause()
+        await run.resume(SECOND)
+        with pytest.raises(GraphError, match="What node 'write' would get"):
+            await run.update_state({"first": FIRST})
+        bare = client.get_workflow_handle(run.id)
+        await bare.signal("update_state", {"values": {"second": "y" * 1_100_000}})
+        [rejected] = (await run.get_state()).rejected
+        assert "What node 'write' would get" in rejected["message"]
+        await run.update_state({"first": "short"})
+        await run.unpause()
+        assert (await run.wait()).output == len(SECOND)
+        histories = await chain(client, run.id)
+    assert not any(failures(history.events) for history in histories)
+    await replay(histories, letter)
+
+
 async def test_an_answer_of_several_that_would_leave_no_room_for_the_last_is_refused(
     server_address: str, task_queue: str
 ) -> None:
