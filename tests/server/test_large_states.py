@@ -88,7 +88,7 @@ async def test_an_edit_with_which_a_node_that_is_to_run_would_get_too_much_is_re
         bare = client.get_workflow_handle(run.id)
         await bare.signal("update_state", {"values": {"second": "y" * 1_100_000}})
         [rejected] = (await run.get_state()).rejected
-        assert "What node 'write' would get" in rejected["message"]
+        assert rejected["reason"] == "invalid"  # in a replay without the numbers, which are a matter of the worker
         await run.update_state({"first": "short"})
         await run.unpause()
         assert (await run.wait()).output == len(SECOND)
