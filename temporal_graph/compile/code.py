@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MappingProxyType, MethodType
 from typing import Any, cast, get_args
 
 from ..policies import InterruptPolicy
@@ -184,8 +184,11 @@ def _plainly(item: Any, depth: int) -> str:
     if isinstance(item, FunctionType | type):
         return _text(item)
     inside: Any = {each.name: getattr(item, each.name, None) for each in fields(item)} if is_dataclass(item) else item
-    if depth > 0 and isinstance(inside, Mapping | tuple | list | set | frozenset) and len(cast("Any", inside)) <= MOST:
-        given: Iterable[Any] = cast("Any", inside).items() if isinstance(inside, Mapping) else cast("Any", inside)
+    # Another mapping may look elsewhere for what it has, as os.environ does, which no two processes have alike.
+    has_keys = isinstance(inside, dict | MappingProxyType)
+    has_parts = has_keys or isinstance(inside, tuple | list | set | frozenset)
+    if depth > 0 and has_parts and len(cast("Any", inside)) <= MOST:
+        given: Iterable[Any] = cast("Any", inside).items() if has_keys else cast("Any", inside)
         parts = [_plain(part, depth - 1) for part in given]
         return f"{name}{sorted(parts) if isinstance(item, set | frozenset) else parts}"
     return name

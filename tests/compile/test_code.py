@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -143,6 +144,14 @@ def test_what_is_too_deep_or_holds_itself_is_told_by_its_type(make: Any) -> None
     ring: list[Any] = []
     ring.append(ring)
     assert code_of(make(ring)) == code_of(make(ring)) != code_of(make([]))
+
+
+@pytest.mark.parametrize("make", [asking, of_global])
+def test_the_environment_of_a_process_is_no_constant(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = code_of(make(os.environ))
+    monkeypatch.setenv("WORKER", "another")
+    assert code_of(make(os.environ)) == before
+    assert code_of(make(MappingProxyType({"ask": "a"}))) != code_of(make(MappingProxyType({"ask": "b"})))
 
 
 def test_so_does_each_text() -> None:
