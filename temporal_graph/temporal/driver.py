@@ -56,6 +56,7 @@ from ..messages import NodeInput, Question, asked, dump_input, dump_result, load
 from ..options import NodeOptions
 from ..registry import RegisteredGraph
 from ..starting import load_start
+from .collecting import without_collecting
 from .drift import Drift
 from .failures import is_unread
 from .judging import Judge, Made
@@ -128,6 +129,7 @@ class Driver:
         sent: What it sends to the server with the task at hand.
     """
 
+    @without_collecting
     def __init__(self, graph: RegisteredGraph, start: StartMessage, events: Events, *, was_taken: bool = False) -> None:
         self.graph = graph
         self.events = events
@@ -611,6 +613,7 @@ class Driver:
             self.events.fill()
             return None
 
+    @without_collecting
     def _dump(self) -> dict[str, Any]:
         """The run as it is; see `snapshot.dump`."""
         return snapshot.dump(self.engine)
@@ -632,6 +635,7 @@ class Driver:
         }
         return {**message, "unsent": unsent} if unsent else message
 
+    @without_collecting
     def _text(self, message: dict[str, Any]) -> str:
         """The same as text.
 
@@ -642,6 +646,7 @@ class Driver:
         self.to_raw(text, "The snapshot of the run")
         return text
 
+    @without_collecting
     def _shorter_text(self, found: dict[str, Any]) -> str | None:
         """The same, compressed, with as much of what it remembers as there is room for; None where there is none."""
         short = shorten(found)

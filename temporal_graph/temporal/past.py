@@ -15,6 +15,7 @@ from ..codec.text import compact
 from ..engine import snapshot
 from ..engine.recording import RecordingEngine
 from ..engine.sizes import size_of
+from .collecting import without_collecting
 from .payloads import from_raw
 
 PAGE = 1_000_000
@@ -23,6 +24,7 @@ LONGEST = 0.3
 """Seconds of a processor after which it ends: the SDK gives a query up that takes two."""
 
 
+@without_collecting
 def page(engine: RecordingEngine, question: RawValue) -> dict[str, Any]:
     """Checkpoints after the number asked for, as many as go into one answer.
 
