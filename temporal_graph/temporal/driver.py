@@ -160,6 +160,7 @@ class Driver:
         self._is_over = False
         self._shown = -1
         self._state_text: tuple[Json, str | None] = (None, None)
+        self._measured: tuple[str, int] = ("", 0)
         compiled = graph.compiled
         is_anothers = start.graph not in (None, compiled.shape)
         self._drift = Drift(workflow.info().workflow_id, graph.name, is_quiet=is_anothers)
@@ -923,7 +924,9 @@ class Driver:
             what, size = "The output with the final state", size_of(work.value.data) + AROUND_OUTPUT
         else:
             size = size_of(dump_input(node_input(work, "")))
-        size += size_of(sent) + more
+        if self._measured[0] is not sent:  # thousands of answers may be looked at beside one large state
+            self._measured = sent, size_of(sent)
+        size += self._measured[1] + more
         return f"{what} is {too_large(size, most)}" if size > most else None
 
     # -- Nodes that run here ----------------------------------------------------------------------------------------

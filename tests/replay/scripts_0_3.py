@@ -31,9 +31,11 @@ from temporal_graph.temporal.streaming import POLL
 from tests.replay import release_0_3 as release
 from tests.replay import (
     release_0_3_bounds,
+    release_0_3_crowds,
     release_0_3_people,
     release_0_3_rounds,
     scripts_0_3_bounds,
+    scripts_0_3_crowds,
     scripts_0_3_people,
     scripts_0_3_rounds,
 )
@@ -699,9 +701,16 @@ PLAIN: Sequence[Script] = (
     *scripts_0_3_bounds.PLAIN,
     *scripts_0_3_people.PLAIN,
     *scripts_0_3_rounds.PLAIN,
+    *scripts_0_3_crowds.PLAIN,
 )
 SHOWN: Sequence[Script] = (blocked_runs_are_shown,)
 
-GRAPHS = (*release.GRAPHS, *release_0_3_bounds.GRAPHS, *release_0_3_people.GRAPHS, *release_0_3_rounds.GRAPHS)
+GRAPHS = (
+    *release.GRAPHS,
+    *release_0_3_bounds.GRAPHS,
+    *release_0_3_people.GRAPHS,
+    *release_0_3_rounds.GRAPHS,
+    *release_0_3_crowds.GRAPHS,
+)
 
 record = Scripts(GRAPHS, Book, [], PLAIN, SHOWN).record
