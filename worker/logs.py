@@ -54,9 +54,10 @@ def set_up(log_format: str, level: str) -> None:
     handler.addFilter(_not_logged_already)
     logging.basicConfig(handlers=[handler], level=number, force=True)
     logging.captureWarnings(True)
-    # What the SDK says about its own comings and goings; the loggers that nodes write to are below it.
+    # What the SDK and the plugin say about their own comings and goings; the loggers that nodes write to are below it.
     if number == logging.INFO:
-        logging.getLogger("temporalio").setLevel(logging.WARNING)
+        for name in ("temporalio", "temporal_graph.temporal.plugin"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         activity.logger.base_logger.setLevel(number)
         workflow.logger.base_logger.setLevel(number)
     # What they would append to every message stands in the fields.
