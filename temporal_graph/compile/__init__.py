@@ -157,8 +157,8 @@ class _Compiler:
         check_sends(self.types.anew())
         spec, transforms = build(self.graph, self.name, lambda node_id: gives_only_commands(self.types.gives(node_id)))
         refuse_memory(self.graph, self.name, transforms)
-        for what, function, gets in driven(self.graph, transforms):
-            check_plain(self.name, what, function, gets)
+        for each in driven(self.graph, transforms):
+            check_plain(self.name, each)
         inputs = self._codec_of(self.types.gives("__start__"), "the graph's inputs")
         state, plan = self._state()
         steps: dict[str, Step[Any, Any, Any, Any]] = {

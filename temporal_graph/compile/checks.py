@@ -10,6 +10,7 @@ from pydantic_graph.step import NodeStep, Step
 
 from ..errors import GraphDefinitionError
 from . import hints
+from .memory import Driven
 
 
 def check_async(graph: str, step: Step[Any, Any, Any, Any]) -> None:
@@ -41,29 +42,21 @@ def check_async(graph: str, step: Step[Any, Any, Any, Any]) -> None:
         raise GraphDefinitionError(f"{what} of graph {graph!r} is not async, and a node is awaited: {written}.")
 
 
-def check_plain(graph: str, what: str, function: Any, gets: int) -> None:
+def check_plain(graph: str, driven: Driven) -> None:
     """Look whether a function that runs in the driver takes so many arguments, and gives what it returns at once.
 
     Raises:
         GraphDefinitionError: It does not.
     """
-    if "reducer" in what:
-        written = (
-            "def reducer(current, inputs) -> ..., or def reducer(ctx: ReducerContext[...], current, inputs) -> ..."
-        )
-        _check_takes(graph, what, function, 2 if gets == 2 else 3, written)
-    elif gets == 1:
-        written = "def transform(ctx: StepContext[...]) -> ..." if "transform" in what else "def matches(value) -> bool"
-        _check_takes(graph, what, function, 1, written)
-    else:
-        _check_takes(graph, what, function, 0, "def initial_factory() -> ...")
+    _check_takes(graph, driven.what, driven.function, driven.gets, driven.written)
+    function = driven.function
     while isinstance(function, functools.partial):
         function = function.func
     called = function if inspect.isroutine(function) else vars(cast("type[Any]", type(function))).get("__call__")
     if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
         raise GraphDefinitionError(
-            f"{what} of graph {graph!r} is async, and nothing there is awaited: it runs in the driver, so it must be a "
-            "plain function, and pure. What needs I/O goes into a node."
+            f"{driven.what} of graph {graph!r} is async, and nothing there is awaited: it runs in the driver, so it "
+            "must be a plain function, and pure. What needs I/O goes into a node."
         )
 
 

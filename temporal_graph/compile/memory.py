@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any, cast
 
@@ -34,24 +34,46 @@ def refuse_memory(graph: Graph[Any, Any, Any, Any], name: str, transforms: Mappi
     Raises:
         GraphDefinitionError: One does.
     """
-    for what, function, gets in driven(graph, transforms):
-        _refuse(what, name, function, gets)
+    for each in driven(graph, transforms):
+        _refuse(each.what, name, each.function, each.gets)
 
 
-def driven(graph: Graph[Any, Any, Any, Any], transforms: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Any, int]]:
-    """The functions of a graph that run in the driver: what each is, itself, and how many arguments it gets."""
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """A function of a graph that runs in the driver.
+
+    Attributes:
+        what: What it is, and where.
+        function: Itself.
+        gets: How many arguments it gets.
+        written: How such a function is written.
+    """
+
+    what: str
+    function: Any
+    gets: int
+    written: str
+
+
+def driven(graph: Graph[Any, Any, Any, Any], transforms: Mapping[str, Sequence[Any]]) -> Iterator[Driven]:
+    """The functions of a graph that run in the driver."""
     for path_id, functions in transforms.items():
         for function in functions:
-            yield f"The transform on {path_id!r}", function, 1
+            yield Driven(f"The transform on {path_id!r}", function, 1, "def transform(ctx: StepContext[...]) -> ...")
     for node in graph.nodes.values():
         if isinstance(node, Join):
-            gets = min(3, len(inspect.signature(node.reducer).parameters))
-            yield f"The reducer of join {node.id!r}", node.reducer, gets
-            yield f"The initial_factory of join {node.id!r}", node.initial_factory, 0
+            gets = 2 if len(inspect.signature(node.reducer).parameters) == 2 else 3
+            written = (
+                "def reducer(current, inputs) -> ..., or def reducer(ctx: ReducerContext[...], current, inputs) -> ..."
+            )
+            yield Driven(f"The reducer of join {node.id!r}", node.reducer, gets, written)
+            written = "def initial_factory() -> ..."
+            yield Driven(f"The initial_factory of join {node.id!r}", node.initial_factory, 0, written)
         elif isinstance(node, Decision):
             for branch in cast("list[Any]", node.branches):
                 if branch.matches is not None:
-                    yield f"A branch of decision {node.id!r}", branch.matches, 1
+                    what = f"A branch of decision {node.id!r}"
+                    yield Driven(what, branch.matches, 1, "def matches(value) -> bool")
 
 
 def refuse_memory_of_node(name: str, node_id: str, function: Any, steps: Collection[Any]) -> None:

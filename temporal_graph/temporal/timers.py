@@ -18,8 +18,6 @@ SHORTEST = timedelta(milliseconds=1)
 """Of the timers: a server takes none of no length."""
 BITS = 64
 """Of what is found at a time."""
-
-
 MOST = 500
 """Timers that are set with one task: thousands would take it seconds, and more than a server takes in one message."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import itertools
 import re
 import sys
 import typing
@@ -312,6 +313,13 @@ def test_what_runs_in_the_driver_and_takes_something_else(given: dict[str, Any],
     assert re.match(says, refused(lambda: driven_by(**given)))
 
 
+@pytest.mark.parametrize("ids", list(itertools.permutations(["the_reducer", "a_transform", "initial_factory"])))
+def test_what_they_are_is_not_told_by_their_names(ids: tuple[str, str, str]) -> None:
+    driven_by(matches=lambda value: value > 0, ids=ids)
+    says = r"gets 1 argument .*: def matches\(value\) -> bool\.$"
+    assert re.search(says, refused(lambda: driven_by(matches=lambda ctx, value: True, ids=ids)))
+
+
 def test_a_rule_that_says_nothing() -> None:
     @dataclass
     class Counts:
@@ -353,10 +361,11 @@ def driven_by(
     reducer: Any = reduce_sum,
     initial_factory: Any = int,
     matches: Any = None,
+    ids: tuple[str, str, str] = ("first", "total", "which"),
 ) -> TemporalGraph[Any, Any, int, int]:
     g = GraphBuilder(name="driven", input_type=int, output_type=int)
 
-    @g.step
+    @g.step(node_id=ids[0])
     async def first(ctx: StepContext[None, None, int]) -> int:
         return ctx.inputs
 
@@ -364,14 +373,12 @@ def driven_by(
     async def second(ctx: StepContext[None, None, int]) -> int:
         return ctx.inputs + 100
 
-    total = g.join(reducer, initial_factory=initial_factory, node_id="total")
+    total = g.join(reducer, initial_factory=initial_factory, node_id=ids[1])
     g.add(
         g.edge_from(g.start_node).to(first),
         g.edge_from(first)
         .transform(transform)
-        .to(
-            g.decision(node_id="which").branch(g.match(int, matches=matches).to(total)).branch(g.match(int).to(second))
-        ),
+        .to(g.decision(node_id=ids[2]).branch(g.match(int, matches=matches).to(total)).branch(g.match(int).to(second))),
         g.edge_from(second).to(total),
         g.edge_from(total).to(g.end_node),
     )
